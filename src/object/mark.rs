@@ -1,0 +1,43 @@
+//! The labels, annotations and field managers that tidegate writes or reads.
+
+/// Field manager of everything that comes from Git, levers included.
+pub const MANAGER: &str = "tidegate";
+/// Field manager that keeps the live value of a field which Git stops naming.
+pub const REPLICAS_MANAGER: &str = "tidegate-replicas";
+/// Field manager of requests that people make through the command line.
+pub const CLI_MANAGER: &str = "tidegate-cli";
+
+/// Label: digest of the namespace and name of the `GitSync` that an object belongs to.
+pub const GITSYNC: &str = "tidegate.dev/gitsync";
+/// Annotation: `instance/namespace/name:group/Kind/namespace/name`; a copy that another tool made
+/// names another object and so is not ours.
+pub const OWNER: &str = "tidegate.dev/owner";
+/// Annotation: the commit that last changed the object.
+pub const COMMIT: &str = "tidegate.dev/commit";
+/// Annotation: the file that the object was read from.
+pub const SOURCE_PATH: &str = "tidegate.dev/source-path";
+/// Annotation: `Disabled` keeps an object from being pruned.
+pub const PRUNE: &str = "tidegate.dev/prune";
+/// Annotation: the rollout policy of a workload as one YAML document; `tidegate.dev/rollout.FIELD`
+/// sets one field.
+pub const ROLLOUT: &str = "tidegate.dev/rollout";
+/// Annotation that `kubectl rollout history` shows.
+pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
+/// Annotation of a pod template that `kubectl rollout restart` sets.
+pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// Requests by annotation, on the `GitSync` or, in file mode, on the head of its ledger.
+pub mod request {
+    /// Asks for a pass now; the value is any text, a new one is a new request.
+    pub const SYNC: &str = "tidegate.dev/sync-requested";
+    /// Pauses: JSON `{by, at, reason, until}`.
+    pub const PAUSE: &str = "tidegate.dev/pause";
+    /// Aborts the rollout of the commit named.
+    pub const ABORT: &str = "tidegate.dev/abort";
+    /// Approves `<sha>/prune/<digest>` or `<sha>/rewrite`.
+    pub const APPROVE: &str = "tidegate.dev/approve";
+    /// Lifts the quarantine of the commit named and tries it again.
+    pub const RETRY: &str = "tidegate.dev/retry";
+    /// All requests.
+    pub const ALL: [&str; 5] = [SYNC, PAUSE, ABORT, APPROVE, RETRY];
+}

@@ -1,0 +1,18 @@
+//! Words for Kubernetes objects: identity, content, digests, amounts and workloads.
+//!
+//! Never: a client, a file, the clock.
+
+mod amount;
+mod content;
+mod digest;
+mod id;
+mod image;
+pub mod mark;
+mod workload;
+
+pub use amount::{Amount, AmountFault};
+pub use content::Object;
+pub use digest::Digest;
+pub use id::{ObjectId, ObjectIdFault};
+pub use image::ImageReference;
+pub use workload::{Deployment, FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy};

@@ -1,0 +1,144 @@
+//! Typed views of the workloads that are rolled in batches.
+
+use serde_json::Value;
+
+use super::{Amount, Digest, Object, mark};
+
+/// `minReadySeconds` that keeps new pods from ever becoming Available: the freeze that holds a
+/// rollout at its target. One below [`FREEZE_DEADLINE`], since the API demands a deadline above it.
+pub const FREEZE_MIN_READY: i64 = 2_147_483_646;
+/// `progressDeadlineSeconds` that means "no deadline" to the deployment controller.
+pub const FREEZE_DEADLINE: i64 = 2_147_483_647;
+
+/// How a Deployment replaces its pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// `Recreate`: all old pods go before new ones come.
+    Recreate,
+    /// `RollingUpdate` with its two limits as written or defaulted by the API server.
+    RollingUpdate {
+        /// `maxSurge`; 25 % by default.
+        max_surge: Amount,
+        /// `maxUnavailable`; 25 % by default.
+        max_unavailable: Amount,
+    },
+}
+
+/// Reads a Deployment, live or as a manifest, with the defaults of the API.
+#[derive(Clone, Copy, Debug)]
+pub struct Deployment<'a>(pub &'a Object);
+
+impl<'a> Deployment<'a> {
+    /// Returns `spec.replicas` as written; `None` where it is left to a scaler.
+    #[must_use]
+    pub fn written_replicas(self) -> Option<u32> {
+        u32::try_from(self.0.at("/spec/replicas")?.as_i64()?).ok()
+    }
+
+    /// Returns `spec.replicas`, 1 by default.
+    #[must_use]
+    pub fn replicas(self) -> u32 {
+        self.written_replicas().unwrap_or(1)
+    }
+
+    /// Returns `spec.minReadySeconds`, 0 by default.
+    #[must_use]
+    pub fn min_ready_seconds(self) -> i64 {
+        self.0.at("/spec/minReadySeconds").and_then(Value::as_i64).unwrap_or_default()
+    }
+
+    /// Returns `spec.progressDeadlineSeconds`, 600 by default.
+    #[must_use]
+    pub fn progress_deadline_seconds(self) -> i64 {
+        self.0.at("/spec/progressDeadlineSeconds").and_then(Value::as_i64).unwrap_or(600)
+    }
+
+    /// Says whether `spec.paused` is true.
+    #[must_use]
+    pub fn is_paused(self) -> bool {
+        self.0.at("/spec/paused").and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// Returns the strategy with the API's defaults of 25 % and 25 %.
+    #[must_use]
+    pub fn strategy(self) -> Strategy {
+        if self.0.text("/spec/strategy/type") == Some("Recreate") {
+            return Strategy::Recreate;
+        }
+        let amount = |pointer| {
+            let written = self.0.at(pointer).cloned();
+            written.and_then(|value| Amount::try_from(value).ok()).unwrap_or(Amount::Percent(25))
+        };
+        Strategy::RollingUpdate {
+            max_surge: amount("/spec/strategy/rollingUpdate/maxSurge"),
+            max_unavailable: amount("/spec/strategy/rollingUpdate/maxUnavailable"),
+        }
+    }
+
+    /// Says whether the freeze of a rollout is on it.
+    #[must_use]
+    pub fn is_frozen(self) -> bool {
+        self.min_ready_seconds() == FREEZE_MIN_READY
+    }
+
+    /// Returns the pod template; null where it is missing.
+    #[must_use]
+    pub fn template(self) -> &'a Value {
+        self.0.at("/spec/template").unwrap_or(&Value::Null)
+    }
+
+    /// Returns the digest of the pod template.
+    #[must_use]
+    pub fn template_digest(self) -> Digest {
+        Digest::of(&bare_template(self.template()))
+    }
+
+    /// Returns the digest of the pod template without what `kubectl rollout restart` sets.
+    #[must_use]
+    pub fn restart_blind_digest(self) -> Digest {
+        let mut template = bare_template(self.template());
+        if let Some(annotations) = annotations_mut(&mut template) {
+            annotations.remove(mark::RESTARTED_AT);
+            if annotations.is_empty() {
+                template["metadata"].as_object_mut().map(|meta| meta.remove("annotations"));
+            }
+        }
+        Digest::of(&template)
+    }
+
+    /// Returns the images of all containers, init containers first, as `(container, image)`.
+    #[must_use]
+    pub fn images(self) -> Vec<(String, String)> {
+        let list = |pointer| self.0.at(pointer).and_then(Value::as_array).into_iter().flatten();
+        list("/spec/template/spec/initContainers")
+            .chain(list("/spec/template/spec/containers"))
+            .map(|container| {
+                let text = |key: &str| container[key].as_str().unwrap_or_default().to_owned();
+                (text("name"), text("image"))
+            })
+            .collect()
+    }
+
+    /// Returns `status.observedGeneration`.
+    #[must_use]
+    pub fn observed_generation(self) -> i64 {
+        self.0.at("/status/observedGeneration").and_then(Value::as_i64).unwrap_or_default()
+    }
+}
+
+/// A template as a ReplicaSet and a Deployment share it: without the hash label that the
+/// controller adds, and without the null `creationTimestamp` that older API servers write.
+fn bare_template(template: &Value) -> Value {
+    let mut bare = template.clone();
+    if let Some(meta) = bare.get_mut("metadata").and_then(Value::as_object_mut) {
+        meta.remove("creationTimestamp");
+        if let Some(labels) = meta.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.remove("pod-template-hash");
+        }
+    }
+    bare
+}
+
+fn annotations_mut(template: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
+    template.get_mut("metadata")?.get_mut("annotations")?.as_object_mut()
+}

@@ -1,0 +1,1 @@
+//! The fast lane: scenarios and transcripts that need no cluster.

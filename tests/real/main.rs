@@ -1,0 +1,1 @@
+//! The real lane: scenarios on a real control plane, driven through the binary.
