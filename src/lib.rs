@@ -5,5 +5,7 @@
 // floor 0: words
 pub mod object;
 pub mod revision;
+// floor 1: readings
+pub mod policy;
 // floor 5: edges
 pub mod clock;

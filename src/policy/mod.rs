@@ -1,0 +1,10 @@
+//! What people say about how a workload is rolled, each value with where it was said.
+//!
+//! Precedence: annotation on the workload in Git, then the nearest `.tidegate.yaml`, then
+//! `spec.rollout` of the `GitSync`, then what is built in.
+//!
+//! Never: a decision about pods; files on disk.
+
+mod word;
+
+pub use word::{Batches, GoingBack, Mode, OnFailure, Order, Policy, Provenance, Resolved};

@@ -1,0 +1,180 @@
+//! The words of a policy.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::object::Amount;
+
+/// How one workload is rolled. Durations of zero mean "at once".
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// Who paces the rollout.
+    pub strategy: Mode,
+    /// How the pods are cut into batches.
+    pub batches: Batches,
+    /// Whether new pods come before old ones leave. `None`: surge-first, but stop-first where the
+    /// workload's own strategy has no surge and no batches are given.
+    pub order: Option<Order>,
+    /// Cap on extra pods. `None`: the size of the batch, or the workload's own maxSurge where no
+    /// batches are given.
+    pub max_surge: Option<Amount>,
+    /// How long a batch must be healthy before the next one opens. Default 0.
+    #[serde(with = "seconds")]
+    pub soak: Duration,
+    /// How long all pods are watched after the last batch. Default 5 s.
+    #[serde(with = "seconds")]
+    pub monitor: Duration,
+    /// What happens when a batch fails. Default [`OnFailure::Pause`].
+    pub on_failure: OnFailure,
+    /// How long one pod may take to become healthy, from its creation. `None`: the smaller of five
+    /// minutes and the progress deadline, at least minReadySeconds and a minute.
+    #[serde(with = "optional_seconds")]
+    pub healthy_deadline: Option<Duration>,
+    /// How long a batch may go without another pod becoming healthy. `None`: the workload's own
+    /// `progressDeadlineSeconds`.
+    #[serde(with = "optional_seconds")]
+    pub progress_deadline: Option<Duration>,
+    /// How a rollback goes.
+    pub rollback: GoingBack,
+}
+
+/// Who paces a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mode {
+    /// tidegate opens batch after batch.
+    Rolling,
+    /// The change is applied as it is and Kubernetes goes on by itself; tidegate watches.
+    Native,
+}
+
+/// How the pods are cut into batches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Batches {
+    /// By the workload's own maxSurge + maxUnavailable.
+    Own,
+    /// That many pods, or that percent (rounded up, at least 1), a batch.
+    Size(Amount),
+    /// Cumulative targets in rising order; the last is all pods.
+    Steps(Vec<Amount>),
+}
+
+/// What goes first within a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// New pods are Ready before old ones leave; capacity never falls.
+    SurgeFirst,
+    /// Old pods leave before new ones come; no extra pods.
+    StopFirst,
+}
+
+/// What happens when a rollout fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OnFailure {
+    /// Goes back to the last revision that succeeded.
+    Rollback,
+    /// Holds as it is until a person or a commit says more. The greatest: of several it wins.
+    Pause,
+}
+
+/// How a rollback goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GoingBack {
+    /// Extra pods while going back; at least one. Default 25 %.
+    pub max_surge: Amount,
+    /// What goes first. Default surge-first.
+    pub order: Order,
+}
+
+/// Where a value was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Provenance {
+    /// An annotation on the workload: its key and `path:line`.
+    Annotation(String),
+    /// A `.tidegate.yaml`: `path:line:column` or `path`.
+    File(String),
+    /// `spec.rollout` of the `GitSync`.
+    GitSync,
+    /// The strategy that the workload itself has.
+    Workload,
+    /// Built in.
+    Default,
+}
+
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Annotation(at) => write!(f, "annotation {at}"),
+            Self::File(at) => f.write_str(at),
+            Self::GitSync => f.write_str("spec.rollout"),
+            Self::Workload => f.write_str("the workload's own strategy"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A policy with the origin of each field and what people should know about it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// The values in force.
+    pub policy: Policy,
+    /// Field name as people write it (`soak`, `maxSurge`, `rollback.maxSurge`, …) → origin. Every
+    /// field is here.
+    pub origins: BTreeMap<String, Provenance>,
+    /// Warnings that do not stop the commit.
+    pub notes: Vec<String>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            strategy: Mode::Rolling,
+            batches: Batches::Own,
+            order: None,
+            max_surge: None,
+            soak: Duration::ZERO,
+            monitor: Duration::from_secs(5),
+            on_failure: OnFailure::Pause,
+            healthy_deadline: None,
+            progress_deadline: None,
+            rollback: GoingBack { max_surge: Amount::Percent(25), order: Order::SurgeFirst },
+        }
+    }
+}
+
+/// Durations as seconds with fractions, for the ledger.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(value.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
+    }
+}
+
+mod optional_seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.map(|duration| duration.as_secs_f64()).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<f64>::deserialize(from)?;
+        seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
+    }
+}
