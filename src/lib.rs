@@ -6,6 +6,9 @@
 pub mod object;
 pub mod revision;
 // floor 1: readings
+pub mod health;
 pub mod policy;
+// floor 2: decisions
+pub mod rollout;
 // floor 5: edges
 pub mod clock;

@@ -1,0 +1,238 @@
+//! How a rollout begins, on pods at rest or in the middle of another one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::health::{Cause, Class};
+use crate::object::Strategy;
+use crate::policy::Mode;
+
+use super::lever::deployment::{Census, engage};
+use super::step::Tick;
+use super::{
+    Checkpoint, Decision, Engagement, Failure, Judge, Overlay, Phase, Reason, Schedule, Stance,
+    Write,
+};
+
+/// Reason of the failure that stands for levers without a record.
+const UNKNOWN: &str = "LeversWithoutRecord";
+
+impl Checkpoint {
+    /// Says whether it stands for levers that were found without a record.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.failure
+            .as_ref()
+            .is_some_and(|failure| failure.cause.reason == UNKNOWN)
+    }
+}
+
+impl Tick<'_> {
+    /// Nothing is under way.
+    pub(super) fn begin(&self, over: Option<Checkpoint>) -> Decision {
+        if self.live.is_frozen() {
+            return self.adopt();
+        }
+        if self.live.template == self.goal.template {
+            return Decision::idle(Reason::InSync);
+        }
+        if self.goal.is_return {
+            return self.go_back(over);
+        }
+        if self.goal.is_paused {
+            return Decision::idle(Reason::PausedInGit);
+        }
+        if self.stance == Stance::Hold {
+            return Decision::idle(Reason::Held);
+        }
+        self.engage(over)
+    }
+
+    /// Opens batch 1 on the pods as they are.
+    pub(super) fn engage(&self, before: Option<Checkpoint>) -> Decision {
+        if self.live.template_editor.is_some() && self.live.template != self.goal.template {
+            return self.absorb(before);
+        }
+        let replicas = self.replicas();
+        let native = self.goal.policy.strategy == Mode::Native
+            || self.goal.strategy == Strategy::Recreate
+            || replicas == 0;
+        if native {
+            return self.apply_natively(before.as_ref());
+        }
+        let schedule = Schedule::of(&self.goal.policy, self.goal.strategy, replicas);
+        let census = Census {
+            replicas,
+            same: self.live.pods_with(&self.goal.template),
+            others: self.live.pods_without(&self.goal.template),
+            replicas_before: self.live.replicas,
+        };
+        let levers = engage(
+            schedule.order,
+            schedule.target(1),
+            schedule.surge(1),
+            census,
+        );
+        let (surge, unavailable) = levers.encode(replicas);
+        let mut kept = self.checkpoint(before.as_ref(), Overlay::Frozen { surge, unavailable });
+        kept.batch = 1;
+        kept.batches = schedule.batches();
+        kept.target = schedule.target(1).max(levers.target());
+        kept.largest = kept.largest.max(schedule.size(1)).max(levers.target());
+        let text = format!(
+            "batch 1 of {}: {} of {replicas} pods may be new ({surge} surge, {unavailable} unavailable), revision {}",
+            kept.batches,
+            levers.target(),
+            self.goal.commit.short()
+        );
+        Decision::write(kept, Reason::RolloutStarted).told(Reason::RolloutStarted, text)
+    }
+
+    /// A fresh checkpoint for the goal, with what must live on from the one before.
+    pub(super) fn checkpoint(&self, before: Option<&Checkpoint>, overlay: Overlay) -> Checkpoint {
+        let active = before.filter(|before| !before.is_over());
+        let mut tried: BTreeSet<_> = active.map(|c| c.tried.clone()).unwrap_or_default();
+        tried.insert(self.goal.template.clone());
+        let engagement = active.and_then(|c| c.engagement.clone());
+        Checkpoint {
+            uid: self.live.uid.clone(),
+            phase: Phase::Progressing,
+            batch: 0,
+            batches: 0,
+            target: self.replicas(),
+            replicas: self.replicas(),
+            write: Write {
+                commit: self.goal.commit.clone(),
+                manifest: self.goal.manifest.clone(),
+                template: self.goal.template.clone(),
+                overlay,
+                base: self.live.generation,
+                restart: None,
+            },
+            judged_by: self.goal.judged_by.clone(),
+            engagement: engagement.or_else(|| Some(self.engagement())),
+            started: self.now,
+            opened: self.now,
+            healthy_since: None,
+            judge: Judge::new(self.now, self.restarts_of_goal()),
+            is_held: false,
+            failure: None,
+            evidence: Vec::new(),
+            largest: active.map_or(0, |c| c.largest),
+            tried,
+        }
+    }
+
+    /// Restarts that pods of the goal's template have before the write: no evidence against it.
+    fn restarts_of_goal(&self) -> BTreeMap<String, u32> {
+        let sets = self
+            .live
+            .sets
+            .iter()
+            .filter(|set| set.template == self.goal.template);
+        sets.flat_map(super::Set::present)
+            .filter(|pod| pod.restarts > 0)
+            .map(|pod| (pod.uid.clone(), pod.restarts))
+            .collect()
+    }
+
+    /// What a release needs: the live state, or Git's where the live one is not to be kept.
+    fn engagement(&self) -> Engagement {
+        let (live, goal) = (self.live, self.goal);
+        let foreign = live.is_frozen() || live.template_editor.is_some();
+        let (min_ready, deadline, strategy) = if foreign {
+            (
+                goal.min_ready_seconds,
+                goal.progress_deadline_seconds,
+                goal.strategy,
+            )
+        } else {
+            (
+                live.min_ready_seconds,
+                live.progress_deadline_seconds,
+                live.strategy,
+            )
+        };
+        Engagement {
+            since: self.now,
+            min_ready_seconds: min_ready,
+            progress_deadline_seconds: deadline,
+            strategy: strategy_json(strategy),
+            template: if foreign {
+                goal.content.clone()
+            } else {
+                live.content.clone()
+            },
+        }
+    }
+
+    /// Levers without a record (reinstalled, ledger lost): taken over where the template is Git's,
+    /// else held.
+    fn adopt(&self) -> Decision {
+        let Strategy::RollingUpdate {
+            max_surge,
+            max_unavailable,
+        } = self.live.strategy
+        else {
+            return self.engage(None);
+        };
+        let overlay = Overlay::Frozen {
+            surge: max_surge,
+            unavailable: max_unavailable,
+        };
+        let mut kept = self.checkpoint(None, overlay);
+        let replicas = self.live.replicas;
+        let schedule = Schedule::of(&self.goal.policy, self.goal.strategy, replicas);
+        let new = self.live.pods_with(&self.live.template);
+        kept.batches = schedule.batches();
+        kept.replicas = replicas;
+        if self.live.template == self.goal.template {
+            kept.batch = schedule.reached(new).max(1);
+            kept.target = schedule
+                .target(kept.batch)
+                .max(self.live.levers().target())
+                .min(replicas);
+            kept.largest = kept.target;
+            let text = format!(
+                "levers without a record: taken over in batch {}",
+                kept.batch
+            );
+            return Decision::wait(kept, Reason::Adopted, Some(self.now))
+                .stored()
+                .told(Reason::Adopted, text);
+        }
+        kept.write.template = self.live.template.clone();
+        kept.phase = Phase::Failed;
+        let text = "levers without a record hold a template that Git does not have; push a commit, \
+                    `tidegate retry` or `tidegate release`";
+        let cause = Cause {
+            class: Class::Capacity,
+            pod: None,
+            container: None,
+            reason: UNKNOWN.to_owned(),
+            message: text.to_owned(),
+        };
+        kept.failure = Some(Failure {
+            cause,
+            at: self.now,
+            batch: 0,
+        });
+        Decision::wait(kept, Reason::Adopted, None)
+            .stored()
+            .told(Reason::Adopted, text)
+    }
+}
+
+/// Writes a strategy as it stands in a manifest.
+fn strategy_json(strategy: Strategy) -> Value {
+    match strategy {
+        Strategy::Recreate => json!({"type": "Recreate"}),
+        Strategy::RollingUpdate {
+            max_surge,
+            max_unavailable,
+        } => json!({
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxSurge": max_surge, "maxUnavailable": max_unavailable},
+        }),
+    }
+}

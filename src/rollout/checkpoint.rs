@@ -1,0 +1,212 @@
+//! What a rollout must remember beyond a restart. The batch is also in the live object; the rest is
+//! only here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::health::Cause;
+use crate::object::{Amount, Digest};
+use crate::revision::CommitId;
+
+/// The record of one workload's rollout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Checkpoint {
+    /// UID of the workload; empty until it is created.
+    pub uid: String,
+    /// Where the rollout is.
+    pub phase: Phase,
+    /// The batch that is open, counted from 1; 0 where the workload is not rolled in batches.
+    pub batch: u32,
+    /// How many batches there are.
+    pub batches: u32,
+    /// Cumulative target of the open batch.
+    pub target: u32,
+    /// Replicas by which the levers were computed.
+    pub replicas: u32,
+    /// The last write, recorded before it is made.
+    pub write: Write,
+    /// What [`Goal::judged_by`](super::Goal::judged_by) was.
+    pub judged_by: Digest,
+    /// When the workload left the state that people gave it; `None` where it did not.
+    pub engagement: Option<Engagement>,
+    /// When the rollout began.
+    pub started: Timestamp,
+    /// When the open batch, or the phase, began.
+    pub opened: Timestamp,
+    /// Since when all that the batch needs is healthy.
+    pub healthy_since: Option<Timestamp>,
+    /// How pods are judged.
+    pub judge: Judge,
+    /// Whether a [`Stance::Hold`](super::Stance::Hold) stopped the clocks.
+    pub is_held: bool,
+    /// Why it failed; stays while it is held or goes back.
+    pub failure: Option<Failure>,
+    /// Proof of each batch that was closed.
+    pub evidence: Vec<Evidence>,
+    /// Pods of the largest batch that was opened.
+    pub largest: u32,
+    /// Digests of all templates that were written since the last one that succeeded.
+    pub tried: BTreeSet<Digest>,
+}
+
+/// Where a rollout is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// A batch is open.
+    Progressing,
+    /// All pods are new and are watched, levers in place.
+    Monitoring,
+    /// The levers are given back; the last old pods leave.
+    Finalizing,
+    /// Applied as it is: first installs, `Recreate`, `strategy: Native`, no replicas.
+    Native,
+    /// All pods are new and the workload is as Git says.
+    Succeeded,
+    /// A batch failed; the pods stay as they are.
+    Failed,
+    /// Going back to a template that succeeded before.
+    RollingBack,
+    /// The pods are back.
+    RolledBack,
+    /// Going back does not succeed; it goes on if the pods recover.
+    RollbackFailed,
+}
+
+/// One absolute write of a workload: repeating it changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Write {
+    /// The commit whose manifest is written.
+    pub commit: CommitId,
+    /// Digest of that manifest.
+    pub manifest: Digest,
+    /// Digest of its pod template.
+    pub template: Digest,
+    /// What is laid over it.
+    pub overlay: Overlay,
+    /// Generation of the live object that it was decided on; 0 for a creation.
+    pub base: i64,
+    /// Digest of the template with restarts by hand, once seen.
+    pub restart: Option<Digest>,
+}
+
+/// What a write lays over Git's manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Overlay {
+    /// Nothing.
+    Plain,
+    /// The freeze and both levers.
+    Frozen {
+        /// maxSurge.
+        surge: Amount,
+        /// maxUnavailable.
+        unavailable: Amount,
+    },
+    /// Both levers with Git's own times, so that the controller goes to the end by itself.
+    Native {
+        /// maxSurge.
+        surge: Amount,
+        /// maxUnavailable.
+        unavailable: Amount,
+    },
+}
+
+/// What a release needs to give the workload back without Git.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Engagement {
+    /// Since when.
+    pub since: Timestamp,
+    /// `minReadySeconds` of the last good state.
+    pub min_ready_seconds: i64,
+    /// `progressDeadlineSeconds` of the last good state.
+    pub progress_deadline_seconds: i64,
+    /// `spec.strategy` of the last good state as it stood in the cluster.
+    pub strategy: Value,
+    /// Its pod template.
+    pub template: Value,
+}
+
+/// Since when and by what pods are judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Judge {
+    /// Clocks before this moment do not count.
+    pub since: Timestamp,
+    /// Restarts that pods had then, by UID.
+    pub forgiven: BTreeMap<String, u32>,
+    /// Pods seen Ready, by UID, with the time that their condition bore.
+    pub ready: BTreeMap<String, Timestamp>,
+    /// How often pods lost readiness, by UID.
+    pub flaps: BTreeMap<String, u32>,
+    /// Pods that failed and are to be deleted, since they are judged afresh: name and UID.
+    pub condemned: BTreeMap<String, String>,
+}
+
+/// Why a rollout failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The cause.
+    pub cause: Cause,
+    /// When.
+    pub at: Timestamp,
+    /// In which batch; 0 outside of batches.
+    pub batch: u32,
+}
+
+/// Proof that a batch was healthy when it was closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The batch.
+    pub batch: u32,
+    /// Its cumulative target.
+    pub target: u32,
+    /// Generation of the workload.
+    pub generation: i64,
+    /// Digest of its template.
+    pub template: Digest,
+    /// UIDs of the pods that were counted.
+    pub pods: Vec<String>,
+    /// Since when all were healthy.
+    pub from: Timestamp,
+    /// When it was closed.
+    pub to: Timestamp,
+}
+
+impl Checkpoint {
+    /// Says whether the rollout has ended for good.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Succeeded | Phase::RolledBack)
+    }
+
+    /// Says whether levers or a freeze of ours are on the workload.
+    #[must_use]
+    pub fn is_engaged(&self) -> bool {
+        !self.is_over() && self.write.overlay != Overlay::Plain
+    }
+
+    /// Says whether it is on its way back to an earlier template.
+    #[must_use]
+    pub fn is_going_back(&self) -> bool {
+        matches!(self.phase, Phase::RollingBack | Phase::RollbackFailed)
+    }
+}
+
+impl Judge {
+    /// Starts judging at `since`; nothing from before counts but the restarts given.
+    #[must_use]
+    pub fn new(since: Timestamp, forgiven: BTreeMap<String, u32>) -> Self {
+        Self {
+            since,
+            forgiven,
+            ready: BTreeMap::new(),
+            flaps: BTreeMap::new(),
+            condemned: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Batch after batch, then the watch over all pods, then the levers are given back.
+
+use crate::object::Amount;
+
+use super::checkup::{Checkup, earlier, examine, later, rollout_cause};
+use super::lever::deployment::{Levers, Opening, open};
+use super::step::Tick;
+use super::{Action, Checkpoint, Decision, Evidence, Failure, Overlay, Phase, Reason, Schedule};
+
+impl Tick<'_> {
+    /// Judges the open batch and opens the next slice or batch.
+    pub(super) fn advance(&self, mut kept: Checkpoint) -> Decision {
+        if self.live.replicas == 0 {
+            return self.finalize(kept);
+        }
+        if self.live.replicas != kept.replicas {
+            return self.rescale(kept);
+        }
+        let flaps = kept.judge.flaps.clone();
+        let found = examine(self.goal, self.live, self.now, &mut kept);
+        if let Some(cause) = found.failed {
+            return self.fail(kept, cause);
+        }
+        let allowed = self.live.levers().target().min(self.live.replicas);
+        let healthy =
+            self.live.is_settled() && found.healthy >= allowed && found.healthy == found.present;
+        if !healthy {
+            let changed = kept.healthy_since.take().is_some() || kept.judge.flaps != flaps;
+            let doomed = self.condemned(&kept);
+            let wait = Decision::wait(kept, Reason::WaitingHealthy, found.wake);
+            let wait = if changed { wait.stored() } else { wait };
+            return if doomed.is_empty() {
+                wait
+            } else {
+                Decision {
+                    action: Action::Delete(doomed),
+                    ..wait
+                }
+            };
+        }
+        if allowed < kept.target {
+            return self.open_slice(kept, found.healthy);
+        }
+        self.soak(kept, found)
+    }
+
+    /// The batch is healthy: it closes when it has been for long enough.
+    fn soak(&self, mut kept: Checkpoint, found: Checkup) -> Decision {
+        let policy = &self.goal.policy;
+        let (wait, reason) = match kept.phase {
+            Phase::Monitoring => (policy.monitor, Reason::Monitoring),
+            Phase::Progressing
+            | Phase::Finalizing
+            | Phase::Native
+            | Phase::Succeeded
+            | Phase::Failed
+            | Phase::RollingBack
+            | Phase::RolledBack
+            | Phase::RollbackFailed => (policy.soak, Reason::Soaking),
+        };
+        let is_new = kept.healthy_since.is_none() || found.has_flapped;
+        let since = kept
+            .healthy_since
+            .filter(|_| !found.has_flapped)
+            .unwrap_or(self.now);
+        kept.healthy_since = Some(since);
+        let end = later(since, wait);
+        if self.now < end {
+            let decision = Decision::wait(kept, reason, earlier(found.wake, Some(end)));
+            return if is_new { decision.stored() } else { decision };
+        }
+        kept.evidence.push(Evidence {
+            batch: kept.batch,
+            target: kept.target,
+            generation: self.live.generation,
+            template: self.goal.template.clone(),
+            pods: found.pods.clone(),
+            from: since,
+            to: self.now,
+        });
+        kept.judge.flaps.clear();
+        kept.judge.condemned.clear();
+        self.close(kept, found.healthy)
+    }
+
+    /// The batch is closed: the next one, the last watch, or the end.
+    fn close(&self, mut kept: Checkpoint, healthy: u32) -> Decision {
+        if kept.phase == Phase::Monitoring {
+            return self.finalize(kept);
+        }
+        let text = format!(
+            "batch {} of {}: {healthy} new pods are healthy",
+            kept.batch, kept.batches
+        );
+        let schedule = self.schedule();
+        let next = schedule.reached(kept.target.max(healthy)) + 1;
+        if next <= schedule.batches() {
+            kept.batch = next;
+            kept.batches = schedule.batches();
+            kept.target = schedule.target(next);
+            kept.largest = kept.largest.max(schedule.size(next));
+            kept.opened = self.now;
+            let decision = self.open(kept, healthy, Reason::BatchStarted);
+            return decision.told_first(Reason::BatchHealthy, text);
+        }
+        if self.goal.policy.monitor.is_zero() {
+            return self.finalize(kept).told_first(Reason::BatchHealthy, text);
+        }
+        kept.phase = Phase::Monitoring;
+        kept.opened = self.now;
+        kept.healthy_since = Some(self.now);
+        let wake = later(self.now, self.goal.policy.monitor);
+        let decision = Decision::wait(kept, Reason::Monitoring, Some(wake)).stored();
+        decision.told(Reason::BatchHealthy, text)
+    }
+
+    fn open_slice(&self, kept: Checkpoint, healthy: u32) -> Decision {
+        self.open(kept, healthy, Reason::SliceStarted)
+    }
+
+    /// Writes the levers of the open batch, or of its next slice.
+    fn open(&self, mut kept: Checkpoint, healthy: u32, reason: Reason) -> Decision {
+        let schedule = self.schedule();
+        let opening = Opening {
+            batch: kept.target,
+            surge: schedule.surge(kept.batch),
+            healthy,
+            before: self.live.levers(),
+        };
+        let levers = open(schedule.order, opening);
+        kept.healthy_since = None;
+        let text = format!(
+            "batch {} of {}: {} of {} pods may be new",
+            kept.batch,
+            kept.batches,
+            levers.target(),
+            self.live.replicas
+        );
+        self.write_levers(kept, levers, reason).told(reason, text)
+    }
+
+    fn write_levers(&self, mut kept: Checkpoint, levers: Levers, reason: Reason) -> Decision {
+        let (surge, unavailable) = levers.encode(self.live.replicas);
+        kept.write.overlay = Overlay::Frozen { surge, unavailable };
+        kept.write.base = self.live.generation;
+        Decision::write(kept, reason)
+    }
+
+    /// The replicas changed under the rollout: the batch keeps its share.
+    fn rescale(&self, mut kept: Checkpoint) -> Decision {
+        let (before, now) = (kept.replicas, self.live.replicas);
+        let share = u64::from(kept.target) * u64::from(now);
+        let share = share.div_ceil(u64::from(before.max(1)));
+        let allowed = self.live.levers().target().min(now);
+        kept.target = u32::try_from(share).unwrap_or(now).min(now).max(allowed);
+        kept.replicas = now;
+        let schedule = self.schedule();
+        kept.batches = schedule.batches();
+        kept.batch = kept.batch.min(kept.batches).max(1);
+        kept.healthy_since = None;
+        let text = format!("replicas went from {before} to {now}; the share of new pods stays");
+        let levers = self.live.levers();
+        let rest = matches!(
+            kept.write.overlay,
+            Overlay::Frozen {
+                surge: Amount::Count(_),
+                ..
+            }
+        );
+        // Percents resolve anew by themselves; a count as surge has to be computed anew.
+        let decision = if rest && now > 0 {
+            self.write_levers(kept, levers, Reason::Rescaled)
+        } else {
+            Decision::wait(kept, Reason::Rescaled, Some(self.now)).stored()
+        };
+        decision.told(Reason::Rescaled, text)
+    }
+
+    /// Lays a changed policy over the rest of the rollout: what is open stays, and closes as it is.
+    pub(super) fn replan(&self, kept: &mut Checkpoint) {
+        if kept.batch == 0 || kept.phase == Phase::Monitoring {
+            return;
+        }
+        let schedule = self.schedule();
+        let allowed = self.live.levers().target().min(self.live.replicas);
+        kept.batches = schedule.batches();
+        let tightened = schedule.target(kept.batch).max(allowed);
+        kept.target = kept.target.min(tightened).max(allowed);
+        kept.batch = schedule.reached(kept.target).max(1);
+    }
+
+    /// All that the rollout needs was healthy: Git's manifest without levers.
+    pub(super) fn finalize(&self, mut kept: Checkpoint) -> Decision {
+        kept.phase = Phase::Finalizing;
+        kept.opened = self.now;
+        kept.write.overlay = Overlay::Plain;
+        kept.write.base = self.live.generation;
+        kept.write.commit = self.goal.commit.clone();
+        Decision::write(kept, Reason::Finalizing).told(
+            Reason::Finalizing,
+            "all new pods are healthy; the last old pods leave",
+        )
+    }
+
+    /// Waits for the controller to end the rollout.
+    pub(super) fn finish(&self, mut kept: Checkpoint) -> Decision {
+        if self.live.is_complete() {
+            kept.phase = Phase::Succeeded;
+            kept.engagement = None;
+            let text = format!(
+                "{} of {} pods are new",
+                self.live.replicas, self.live.replicas
+            );
+            return Decision::wait(kept, Reason::RolloutCompleted, None)
+                .stored()
+                .told(Reason::RolloutCompleted, text);
+        }
+        let Some(deadline) = self.goal.progress_deadline() else {
+            return Decision::wait(kept, Reason::Finalizing, None);
+        };
+        let end = later(kept.opened.max(kept.judge.since), deadline);
+        if self.now >= end {
+            let message = format!(
+                "not complete {} s after the levers were given back",
+                deadline.as_secs()
+            );
+            return self.fail(kept, rollout_cause("ProgressDeadlineExceeded", &message));
+        }
+        Decision::wait(kept, Reason::Finalizing, Some(end))
+    }
+
+    /// The rollout failed: everything stays as it is until the commit's fate is decided.
+    pub(super) fn fail(&self, mut kept: Checkpoint, cause: crate::health::Cause) -> Decision {
+        let back = kept.is_going_back();
+        let text = cause.to_string();
+        kept.failure = Some(Failure {
+            cause,
+            at: self.now,
+            batch: kept.batch,
+        });
+        kept.healthy_since = None;
+        kept.phase = if back {
+            Phase::RollbackFailed
+        } else {
+            Phase::Failed
+        };
+        let reason = if back {
+            Reason::RollbackFailed
+        } else {
+            Reason::RolloutFailed
+        };
+        let told = if kept.batch > 0 && !back {
+            format!("batch {} of {} failed: {text}", kept.batch, kept.batches)
+        } else {
+            text
+        };
+        Decision::wait(kept, reason, None)
+            .stored()
+            .told(reason, told)
+    }
+
+    /// Condemned pods that are still there: name and UID.
+    fn condemned(&self, kept: &Checkpoint) -> Vec<(String, String)> {
+        let pods = self
+            .live
+            .current()
+            .into_iter()
+            .flat_map(super::Set::present);
+        pods.filter(|pod| kept.judge.condemned.contains_key(&pod.uid))
+            .map(|pod| (pod.name.clone(), pod.uid.clone()))
+            .collect()
+    }
+
+    pub(super) fn schedule(&self) -> Schedule {
+        Schedule::of(&self.goal.policy, self.goal.strategy, self.live.replicas)
+    }
+}

@@ -1,0 +1,230 @@
+//! Deployment: with the freeze on, the controller settles at `new = min(R, s+m)` and
+//! `old = R - m` and stays there, whatever the pods do.
+
+use crate::object::Amount;
+use crate::policy::Order;
+
+/// maxSurge `s` and maxUnavailable `m` as numbers of pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Levers {
+    /// maxSurge.
+    pub surge: u32,
+    /// maxUnavailable.
+    pub unavailable: u32,
+}
+
+impl Levers {
+    /// Returns the number of pods that may be new.
+    #[must_use]
+    pub fn target(self) -> u32 {
+        self.surge.saturating_add(self.unavailable)
+    }
+
+    /// Resolves what stands in a Deployment as its controller does: surge rounded up, unavailable
+    /// down and at most `replicas`, and one unavailable where both come to nothing
+    /// (`ResolveFenceposts`).
+    #[must_use]
+    pub fn resolve(surge: Amount, unavailable: Amount, replicas: u32) -> Self {
+        let surge = surge.rounded_up(replicas);
+        let mut unavailable = unavailable.rounded_down(replicas);
+        if surge == 0 && unavailable == 0 {
+            unavailable = 1;
+        }
+        Self {
+            surge,
+            unavailable: unavailable.min(replicas),
+        }
+    }
+
+    /// Writes the levers so that a scaler keeps the share of new pods while nobody watches.
+    ///
+    /// Up to 100 replicas both are percents that resolve to exactly these numbers. Above, the
+    /// unavailable percent is rounded down and the surge is the rest as a count: the target is
+    /// exact, and a scale-down adds no new pod.
+    #[must_use]
+    pub fn encode(self, replicas: u32) -> (Amount, Amount) {
+        if replicas == 0 {
+            return (Amount::Count(self.surge.max(1)), Amount::Count(0));
+        }
+        let hundredths = |pods: u32| u64::from(pods) * 100;
+        let percent = |wide: u64| Amount::Percent(u32::try_from(wide).unwrap_or(u32::MAX));
+        let whole = u64::from(replicas);
+        if replicas <= 100 {
+            let unavailable = percent(hundredths(self.unavailable).div_ceil(whole));
+            return (percent(hundredths(self.surge) / whole), unavailable);
+        }
+        let unavailable = percent(hundredths(self.unavailable) / whole);
+        let rest = self.target() - unavailable.rounded_down(replicas);
+        (Amount::Count(rest), unavailable)
+    }
+}
+
+/// What is known when a batch or a slice of it opens.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// Cumulative target of the batch.
+    pub batch: u32,
+    /// Extra pods that the policy allows.
+    pub surge: u32,
+    /// New pods that are healthy.
+    pub healthy: u32,
+    /// The levers in force, resolved at today's replicas.
+    pub before: Levers,
+}
+
+/// Opens a batch, or the next slice of it where the surge is smaller than the batch.
+///
+/// Neither the unavailable pods nor the target ever fall here: that would add new pods instead of
+/// taking old ones away.
+#[must_use]
+pub fn open(order: Order, at: Opening) -> Levers {
+    match order {
+        Order::SurgeFirst => {
+            let unavailable = at.healthy.max(at.before.unavailable);
+            let slice = at.batch.min(at.healthy.saturating_add(at.surge));
+            let target = at.before.target().max(slice);
+            Levers {
+                surge: target.saturating_sub(unavailable),
+                unavailable,
+            }
+        }
+        Order::StopFirst => Levers {
+            surge: 0,
+            unavailable: at.batch.max(at.before.unavailable),
+        },
+    }
+}
+
+/// The pods in place when a template is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Census {
+    /// Replicas that the write asks for.
+    pub replicas: u32,
+    /// Pods that already have the template.
+    pub same: u32,
+    /// Pods of all other templates.
+    pub others: u32,
+    /// Replicas that the Deployment had so far.
+    pub replicas_before: u32,
+}
+
+/// Starts batch 1 of a template on the pods as they are; with this write, and only with it, the
+/// unavailable pods may fall.
+#[must_use]
+pub fn engage(order: Order, first: u32, surge: u32, census: Census) -> Levers {
+    match order {
+        Order::SurgeFirst => {
+            let target = census.same.max(first.min(surge)).min(census.replicas);
+            let missing = census
+                .replicas
+                .min(census.replicas_before)
+                .saturating_sub(census.others);
+            let unavailable = target.min(missing);
+            Levers {
+                surge: target - unavailable,
+                unavailable,
+            }
+        }
+        Order::StopFirst => Levers {
+            surge: 0,
+            unavailable: first,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn up_to_100_replicas_the_percents_resolve_to_exactly_the_levers() {
+        for replicas in 1..=100 {
+            for unavailable in 0..=replicas {
+                for surge in 0..=replicas - unavailable {
+                    let levers = Levers { surge, unavailable };
+                    if levers.target() == 0 {
+                        continue;
+                    }
+                    let (s, m) = levers.encode(replicas);
+                    assert_eq!(
+                        Levers::resolve(s, m, replicas),
+                        levers,
+                        "R={replicas} {s} {m}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn above_100_replicas_the_target_is_exact_and_a_scale_down_adds_no_new_pod() {
+        for replicas in 101..=400 {
+            for target in 1..=replicas {
+                for unavailable in [0, target / 2, target] {
+                    let levers = Levers {
+                        surge: target - unavailable,
+                        unavailable,
+                    };
+                    let (s, m) = levers.encode(replicas);
+                    assert_eq!(Levers::resolve(s, m, replicas).target(), target);
+                    let halved = Levers::resolve(s, m, replicas / 2);
+                    assert!(halved.target().min(replicas / 2) <= target);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_of_five_with_one_extra_pod_opens_in_five_slices() {
+        let mut before = engage(
+            Order::SurgeFirst,
+            5,
+            1,
+            Census {
+                replicas: 10,
+                same: 0,
+                others: 10,
+                replicas_before: 10,
+            },
+        );
+        let mut targets = vec![before.target()];
+        for healthy in 1..5 {
+            before = open(
+                Order::SurgeFirst,
+                Opening {
+                    batch: 5,
+                    surge: 1,
+                    healthy,
+                    before,
+                },
+            );
+            targets.push(before.target());
+        }
+        assert_eq!(targets, [1, 2, 3, 4, 5]);
+        assert_eq!(
+            before,
+            Levers {
+                surge: 1,
+                unavailable: 4
+            }
+        );
+    }
+
+    #[test]
+    fn a_third_template_over_a_half_done_second_keeps_all_ready_pods_in_place() {
+        let census = Census {
+            replicas: 10,
+            same: 0,
+            others: 12,
+            replicas_before: 10,
+        };
+        let levers = engage(Order::SurgeFirst, 2, 2, census);
+        assert_eq!(
+            levers,
+            Levers {
+                surge: 2,
+                unavailable: 0
+            }
+        );
+    }
+}

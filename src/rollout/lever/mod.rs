@@ -1,0 +1,3 @@
+//! The fields that say how many pods may be new; one file a kind.
+
+pub mod deployment;

@@ -1,0 +1,104 @@
+//! Workloads that are applied as they are: first installs, `Recreate`, `strategy: Native`, and no
+//! replicas. The verdict comes by health all the same.
+
+use jiff::Timestamp;
+
+use super::checkup::{earlier, examine, later};
+use super::step::Tick;
+use super::{Checkpoint, Decision, Goal, Judge, Overlay, Phase, Reason, Stance, Write};
+
+/// There is no such workload: it is created from Git.
+pub(super) fn create(
+    goal: &Goal,
+    stance: Stance,
+    now: Timestamp,
+    checkpoint: Option<&Checkpoint>,
+) -> Decision {
+    let pending = checkpoint.filter(|c| c.uid.is_empty() && c.write.manifest == goal.manifest);
+    if let Some(pending) = pending {
+        return Decision::write(pending.clone(), Reason::Applied);
+    }
+    if stance == Stance::Hold {
+        return Decision::idle(Reason::Held);
+    }
+    let replicas = goal.replicas.unwrap_or(1);
+    let checkpoint = Checkpoint {
+        uid: String::new(),
+        phase: Phase::Native,
+        batch: 0,
+        batches: 0,
+        target: replicas,
+        replicas,
+        write: Write {
+            commit: goal.commit.clone(),
+            manifest: goal.manifest.clone(),
+            template: goal.template.clone(),
+            overlay: Overlay::Plain,
+            base: 0,
+            restart: None,
+        },
+        judged_by: goal.judged_by.clone(),
+        engagement: None,
+        started: now,
+        opened: now,
+        healthy_since: None,
+        judge: Judge::new(now, std::collections::BTreeMap::new()),
+        is_held: false,
+        failure: None,
+        evidence: Vec::new(),
+        largest: 0,
+        tried: [goal.template.clone()].into(),
+    };
+    Decision::write(checkpoint, Reason::Applied).told(Reason::Applied, "it is new; no batches")
+}
+
+impl Tick<'_> {
+    /// Writes Git's manifest without levers and lets Kubernetes go on.
+    pub(super) fn apply_natively(&self, before: Option<&Checkpoint>) -> Decision {
+        let mut kept = self.checkpoint(before, Overlay::Plain);
+        kept.phase = Phase::Native;
+        kept.engagement = None;
+        let text = format!("revision {} is applied as it is", self.goal.commit.short());
+        Decision::write(kept, Reason::Applied).told(Reason::Applied, text)
+    }
+
+    /// Watches what Kubernetes does by itself.
+    pub(super) fn follow(&self, mut kept: Checkpoint) -> Decision {
+        if self.goal.is_paused {
+            return Decision::wait(kept, Reason::PausedInGit, None);
+        }
+        kept.target = self.live.replicas;
+        kept.replicas = self.live.replicas;
+        let flaps = kept.judge.flaps.clone();
+        let found = examine(self.goal, self.live, self.now, &mut kept);
+        if let Some(cause) = found.failed.filter(|_| self.live.replicas > 0) {
+            return self.fail(kept, cause);
+        }
+        let healthy = self.live.is_complete() && found.healthy >= self.live.replicas;
+        if !healthy {
+            let changed = kept.healthy_since.take().is_some() || kept.judge.flaps != flaps;
+            let wait = Decision::wait(kept, Reason::WaitingHealthy, found.wake);
+            return if changed { wait.stored() } else { wait };
+        }
+        let is_new = kept.healthy_since.is_none() || found.has_flapped;
+        let since = kept
+            .healthy_since
+            .filter(|_| !found.has_flapped)
+            .unwrap_or(self.now);
+        kept.healthy_since = Some(since);
+        let end = later(since, self.goal.policy.monitor);
+        if self.now < end && self.live.replicas > 0 {
+            let wake = earlier(found.wake, Some(end));
+            let decision = Decision::wait(kept, Reason::Monitoring, wake);
+            return if is_new { decision.stored() } else { decision };
+        }
+        kept.phase = Phase::Succeeded;
+        let text = format!(
+            "{} of {} pods are healthy",
+            found.healthy, self.live.replicas
+        );
+        Decision::wait(kept, Reason::RolloutCompleted, None)
+            .stored()
+            .told(Reason::RolloutCompleted, text)
+    }
+}

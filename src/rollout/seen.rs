@@ -1,0 +1,167 @@
+//! What is seen of one workload at one moment.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::health::Pod;
+use crate::object::{Digest, FREEZE_MIN_READY, Strategy};
+
+use super::lever::deployment::Levers;
+
+/// One observation of a Deployment with its ReplicaSets and pods.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// When.
+    pub now: Timestamp,
+    /// The Deployment; `None` where there is none.
+    pub live: Option<Live>,
+}
+
+/// The live Deployment.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// UID.
+    pub uid: String,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `status.observedGeneration`.
+    pub observed_generation: i64,
+    /// `spec.replicas`.
+    pub replicas: u32,
+    /// `spec.minReadySeconds`.
+    pub min_ready_seconds: i64,
+    /// `spec.progressDeadlineSeconds`.
+    pub progress_deadline_seconds: i64,
+    /// `spec.strategy`.
+    pub strategy: Strategy,
+    /// `spec.paused`.
+    pub is_paused: bool,
+    /// Digest of the template as goals are compared: without what `kubectl rollout restart` sets.
+    pub template: Digest,
+    /// Digest of the template with it.
+    pub restart: Digest,
+    /// The template itself.
+    pub content: Value,
+    /// Manager that owns fields of the template beside ours, other than a controller.
+    pub template_editor: Option<String>,
+    /// Manager of the newest change that was not ours, with verb and time, for people.
+    pub editor: Option<String>,
+    /// Its status.
+    pub counts: Counts,
+    /// Its ReplicaSets.
+    pub sets: Vec<Set>,
+}
+
+/// What the deployment controller reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// `status.replicas`.
+    pub replicas: u32,
+    /// `status.updatedReplicas`.
+    pub updated: u32,
+    /// `status.availableReplicas`.
+    pub available: u32,
+}
+
+/// One ReplicaSet with its pods.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// Digest of its template, as [`Live::template`].
+    pub template: Digest,
+    /// Whether its template equals the Deployment's in every field.
+    pub is_current: bool,
+    /// `spec.replicas`.
+    pub replicas: u32,
+    /// Its pods, those being deleted too.
+    pub pods: Vec<Pod>,
+    /// Since when its pods are refused (quota, admission), with the words.
+    pub refused: Option<(Timestamp, String)>,
+}
+
+impl Live {
+    /// Says whether the freeze is on.
+    #[must_use]
+    pub fn is_frozen(&self) -> bool {
+        self.min_ready_seconds == FREEZE_MIN_READY
+    }
+
+    /// Returns the levers in force, resolved at today's replicas.
+    #[must_use]
+    pub fn levers(&self) -> Levers {
+        match self.strategy {
+            Strategy::Recreate => Levers {
+                surge: 0,
+                unavailable: self.replicas,
+            },
+            Strategy::RollingUpdate {
+                max_surge,
+                max_unavailable,
+            } => Levers::resolve(max_surge, max_unavailable, self.replicas),
+        }
+    }
+
+    /// Returns the ReplicaSet of the live template.
+    #[must_use]
+    pub fn current(&self) -> Option<&Set> {
+        self.sets.iter().find(|set| set.is_current)
+    }
+
+    /// Returns the pods that the sets with this template ask for.
+    #[must_use]
+    pub fn pods_with(&self, template: &Digest) -> u32 {
+        self.sets
+            .iter()
+            .filter(|set| set.template == *template)
+            .map(|set| set.replicas)
+            .sum()
+    }
+
+    /// Returns the pods that all other sets ask for.
+    #[must_use]
+    pub fn pods_without(&self, template: &Digest) -> u32 {
+        self.sets
+            .iter()
+            .filter(|set| set.template != *template)
+            .map(|set| set.replicas)
+            .sum()
+    }
+
+    /// Says whether the controller has seen the last write and every set has just the pods it asks
+    /// for.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.observed_generation >= self.generation && self.sets.iter().all(Set::is_settled)
+    }
+
+    /// Says whether the controller calls the rollout complete (`DeploymentComplete`).
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.observed_generation >= self.generation
+            && self.counts.updated == self.replicas
+            && self.counts.replicas == self.replicas
+            && self.counts.available == self.replicas
+    }
+}
+
+impl Set {
+    /// Returns the pods that are not being deleted nor gone.
+    pub fn present(&self) -> impl Iterator<Item = &Pod> {
+        self.pods
+            .iter()
+            .filter(|pod| !pod.is_terminating && pod.gone.is_none())
+    }
+
+    /// Returns how many pods are Ready.
+    #[must_use]
+    pub fn ready(&self) -> u32 {
+        count(self.present().filter(|pod| pod.ready_since.is_some()))
+    }
+
+    fn is_settled(&self) -> bool {
+        count(self.present()) == self.replicas
+    }
+}
+
+fn count<'a>(pods: impl Iterator<Item = &'a Pod>) -> u32 {
+    u32::try_from(pods.count()).unwrap_or(u32::MAX)
+}
