@@ -9,6 +9,11 @@ pub mod revision;
 pub mod health;
 pub mod policy;
 // floor 2: decisions
+pub mod rollback;
 pub mod rollout;
+// floor 3: the plan
+pub mod plan;
+// floor 4: records
+pub mod ledger;
 // floor 5: edges
 pub mod clock;

@@ -1,0 +1,169 @@
+//! The ledger as text: a head and shards of the inventory.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::object::{Digest, ObjectId};
+use crate::plan::{Entry, Inventory};
+
+use super::{Ledger, SCHEMA};
+
+/// Bytes of a shard above which the inventory is spread over twice as many. Objects of an API
+/// server hold about 1 MiB.
+const SHARD: usize = 400_000;
+
+/// A ledger as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// The head: JSON.
+    pub head: String,
+    /// The shards: JSON each, named in the head by their digest.
+    pub shards: Vec<String>,
+}
+
+/// Says why a stored text is no ledger; the cluster is left as it is until someone looks.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerFault {
+    /// The head is no JSON of a ledger.
+    #[error("the head of the ledger cannot be read: {0}")]
+    Head(#[source] serde_json::Error),
+    /// It was written by another version.
+    #[error(
+        "the ledger has schema {0}, this version reads {SCHEMA}; install the version that wrote it"
+    )]
+    Schema(u32),
+    /// A shard is missing, changed or no JSON.
+    #[error("shard {0} of the ledger is missing or was changed by someone else")]
+    Shard(usize),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    schema: u32,
+    shards: Vec<Digest>,
+    ledger: serde_json::Value,
+}
+
+/// Encodes a ledger. A change of one object changes the head and one shard.
+#[must_use]
+pub fn encode(ledger: &Ledger) -> Stored {
+    let mut count = 1;
+    let shards = loop {
+        let shards = spread(&ledger.inventory, count);
+        if count >= 1024 || shards.iter().all(|shard| shard.len() <= SHARD) {
+            break shards;
+        }
+        count *= 2;
+    };
+    let head = Head {
+        schema: ledger.schema,
+        shards: shards
+            .iter()
+            .map(|shard| Digest::of_bytes(shard.as_bytes()))
+            .collect(),
+        ledger: serde_json::to_value(ledger).expect("records of strings and numbers are JSON"),
+    };
+    Stored {
+        head: serde_json::to_string(&head).expect("JSON values are JSON"),
+        shards,
+    }
+}
+
+/// Decodes a ledger.
+///
+/// # Errors
+/// When the head cannot be read, has another schema, or does not name just these shards.
+pub fn decode(stored: &Stored) -> Result<Ledger, LedgerFault> {
+    let head: Head = serde_json::from_str(&stored.head).map_err(LedgerFault::Head)?;
+    if head.schema != SCHEMA {
+        return Err(LedgerFault::Schema(head.schema));
+    }
+    let mut ledger: Ledger = serde_json::from_value(head.ledger).map_err(LedgerFault::Head)?;
+    for (index, digest) in head.shards.iter().enumerate() {
+        let shard = stored.shards.get(index).ok_or(LedgerFault::Shard(index))?;
+        if Digest::of_bytes(shard.as_bytes()) != *digest {
+            return Err(LedgerFault::Shard(index));
+        }
+        let entries: BTreeMap<ObjectId, Entry> =
+            serde_json::from_str(shard).map_err(|_| LedgerFault::Shard(index))?;
+        ledger.inventory.extend(entries);
+    }
+    Ok(ledger)
+}
+
+fn spread(inventory: &Inventory, count: usize) -> Vec<String> {
+    let mut shards = vec![BTreeMap::new(); count];
+    for (id, entry) in inventory {
+        shards[place(id, count)].insert(id, entry);
+    }
+    shards
+        .iter()
+        .map(|shard| serde_json::to_string(shard).expect("records of strings are JSON"))
+        .collect()
+}
+
+fn place(id: &ObjectId, count: usize) -> usize {
+    let hash = Sha256::digest(id.key());
+    usize::from(u16::from_be_bytes([hash[0], hash[1]])) % count
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ledger(objects: usize) -> Ledger {
+        let mut ledger = Ledger::new("tidegate", "agent-1", json!({}));
+        let commit = "c".repeat(40).parse().unwrap();
+        for index in 0..objects {
+            let id = format!("/ConfigMap/shop/map-{index}").parse().unwrap();
+            ledger
+                .inventory
+                .insert(id, Entry::intended("v1", &commit, "apps/web/map.yaml"));
+        }
+        ledger
+    }
+
+    #[test]
+    fn a_ledger_reads_back_as_it_was_written() {
+        for objects in [0, 1, 5000] {
+            let ledger = ledger(objects);
+            assert_eq!(decode(&encode(&ledger)).unwrap(), ledger);
+        }
+    }
+
+    #[test]
+    fn a_change_of_one_object_changes_one_shard() {
+        let mut ledger = ledger(5000);
+        let before = encode(&ledger);
+        assert!(before.shards.len() > 1);
+        let id = "/ConfigMap/shop/map-7".parse().unwrap();
+        ledger.inventory.get_mut(&id).unwrap().path = "elsewhere.yaml".to_owned();
+        let after = encode(&ledger);
+        let changed = before
+            .shards
+            .iter()
+            .zip(&after.shards)
+            .filter(|(a, b)| a != b)
+            .count();
+        assert_eq!(changed, 1);
+    }
+
+    #[test]
+    fn a_tampered_or_missing_shard_and_another_schema_are_refused() {
+        let mut stored = encode(&ledger(3));
+        stored.shards[0].push(' ');
+        assert!(matches!(decode(&stored), Err(LedgerFault::Shard(0))));
+        stored.shards.clear();
+        assert!(matches!(decode(&stored), Err(LedgerFault::Shard(0))));
+        let mut future = ledger(0);
+        future.schema = 99;
+        assert!(matches!(
+            decode(&encode(&future)),
+            Err(LedgerFault::Schema(99))
+        ));
+    }
+}

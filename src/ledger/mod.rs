@@ -1,0 +1,14 @@
+//! What must outlive a restart of the agent, as versioned JSON.
+//!
+//! One head that is written by compare-and-swap, and shards of the inventory that the head names by
+//! their digest.
+//!
+//! Never: a client; a decision.
+
+mod encode;
+mod record;
+
+pub use encode::{LedgerFault, Stored, decode, encode};
+pub use record::{
+    Aim, Course, Deployed, HeldPrune, Ledger, Outcome, Pause, Problem, Released, SCHEMA, Tip,
+};

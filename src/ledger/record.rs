@@ -1,0 +1,277 @@
+//! The records of one `GitSync`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::object::{Digest, ObjectId};
+use crate::plan::Inventory;
+use crate::revision::{CommitId, Revision};
+use crate::rollback::Quarantine;
+use crate::rollout::Checkpoint;
+
+/// Version of the layout; a ledger of another version is refused.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that is recorded of one `GitSync`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ledger {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The installation that owns it (`--instance`).
+    pub instance: String,
+    /// Raised by each holder that takes it over; a write of an older epoch loses.
+    pub epoch: u64,
+    /// The process that holds it.
+    pub holder: String,
+    /// Copy of the `GitSync` document as it was last read.
+    pub spec: Value,
+    /// Newest commit of the branch that was seen.
+    pub tip: Option<Tip>,
+    /// What the cluster is to be.
+    pub aim: Option<Aim>,
+    /// The newest commit that succeeded as a whole.
+    pub last_good: Option<Revision>,
+    /// Rollouts that have not ended, and those that ended under the present aim.
+    pub rollouts: BTreeMap<ObjectId, Checkpoint>,
+    /// What failed and must not come again by itself.
+    pub quarantine: Quarantine,
+    /// What became of commits that change the path, newest first.
+    pub history: Vec<Deployed>,
+    /// Commits seen that do not change the path, newest first, a bounded number.
+    pub untouched: Vec<CommitId>,
+    /// Requests that were served: annotation → value.
+    pub served: BTreeMap<String, String>,
+    /// A person's pause.
+    pub pause: Option<Pause>,
+    /// Approvals that were given: `<sha>/prune/<digest>`, `<sha>/rewrite`.
+    pub approvals: BTreeSet<String>,
+    /// How often a person asked to try a commit again.
+    pub retries: BTreeMap<CommitId, u32>,
+    /// The mark of `tidegate release`: nothing is written until it is taken back.
+    pub released: Option<Released>,
+    /// Deletes that wait for an approval.
+    pub held_prune: Option<HeldPrune>,
+    /// What keeps the agent from following the tip.
+    pub problem: Option<Problem>,
+    /// When Git was last reached.
+    pub fetched_at: Option<Timestamp>,
+    /// Objects whose drift was seen and not corrected, with who and when.
+    pub drifted: BTreeMap<ObjectId, String>,
+    /// The objects; in the shards when stored.
+    #[serde(skip)]
+    pub inventory: Inventory,
+}
+
+/// The newest commit of the branch that was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tip {
+    /// The commit.
+    pub revision: Revision,
+    /// Object ids of the followed trees.
+    pub tree: String,
+    /// When it was seen.
+    pub seen_at: Timestamp,
+    /// Whether it was judged: planned, rejected or held. A pause or a refused rewrite leaves it
+    /// unjudged.
+    pub is_judged: bool,
+}
+
+/// What the cluster is to be: the objects of one commit, save those that are held.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Aim {
+    /// The commit.
+    pub revision: Revision,
+    /// Object ids of the followed trees.
+    pub tree: String,
+    /// Whether it goes forward or back.
+    pub course: Course,
+    /// Objects that stay as another commit had them; `None`: that stay away.
+    pub held: BTreeMap<ObjectId, Option<CommitId>>,
+    /// Since when.
+    pub started: Timestamp,
+    /// When the stage that is open began, with its name.
+    pub stage: Option<(String, Timestamp)>,
+    /// Whether everything is as it says, pruned too.
+    pub is_done: bool,
+}
+
+/// Which way an aim goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Course {
+    /// To a commit of the branch.
+    Forward,
+    /// Away from a commit that failed or was aborted.
+    Back {
+        /// That commit.
+        from: CommitId,
+        /// Its outcome when the cluster is back.
+        outcome: Outcome,
+    },
+}
+
+/// What became of a commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployed {
+    /// The commit.
+    pub revision: Revision,
+    /// Its outcome so far.
+    pub outcome: Outcome,
+    /// When it began to be brought about.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Batches closed and batches planned, over all its workloads.
+    pub batches: (u32, u32),
+    /// Images of the workloads that it changed: `name tag`.
+    pub images: Vec<String>,
+    /// The commit whose content it brought back.
+    pub rollback_to: Option<CommitId>,
+    /// Digest of the whole rendered set.
+    pub rendered: Option<Digest>,
+    /// Why, for people; faults one a line.
+    pub message: String,
+}
+
+/// The outcome of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Seen, not begun: a pause or a refused rewrite is in the way.
+    Pending,
+    /// On its way.
+    InProgress,
+    /// Everything is as it says.
+    Succeeded,
+    /// It could not be read, checked or dry-run; nothing was written.
+    Rejected,
+    /// It failed and is held as it is.
+    Failed,
+    /// It failed and the cluster went back.
+    RolledBack,
+    /// A person aborted it and the cluster went back.
+    Aborted,
+    /// A newer commit took over before it ended.
+    Superseded,
+    /// What quarantine holds of it stays as it was; the rest was done.
+    Held,
+}
+
+/// A person's pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who.
+    pub by: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+}
+
+/// The mark of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Deletes beyond the budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldPrune {
+    /// The commit that asks for them.
+    pub commit: CommitId,
+    /// Digest of the set.
+    pub digest: Digest,
+    /// The objects.
+    pub objects: Vec<ObjectId>,
+    /// Why they wait.
+    pub why: String,
+}
+
+/// What keeps the agent from following the tip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// A CamelCase word: `GitUnreachable`, `AuthenticationFailed`, `PathMissing`, `Rejected`,
+    /// `HistoryRewritten`, `ApplyFailed`, `FieldConflict`, `DriftFight`, …
+    pub reason: String,
+    /// What, where, why and what to do.
+    pub message: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Ledger {
+    /// Opens the ledger of a `GitSync` that has none.
+    #[must_use]
+    pub fn new(instance: &str, holder: &str, spec: Value) -> Self {
+        Self {
+            schema: SCHEMA,
+            instance: instance.to_owned(),
+            epoch: 1,
+            holder: holder.to_owned(),
+            spec,
+            tip: None,
+            aim: None,
+            last_good: None,
+            rollouts: BTreeMap::new(),
+            quarantine: Quarantine::default(),
+            history: Vec::new(),
+            untouched: Vec::new(),
+            served: BTreeMap::new(),
+            pause: None,
+            approvals: BTreeSet::new(),
+            retries: BTreeMap::new(),
+            released: None,
+            held_prune: None,
+            problem: None,
+            fetched_at: None,
+            drifted: BTreeMap::new(),
+            inventory: Inventory::new(),
+        }
+    }
+
+    /// Returns the record of a commit.
+    #[must_use]
+    pub fn deployed(&self, commit: &CommitId) -> Option<&Deployed> {
+        self.history
+            .iter()
+            .find(|deployed| deployed.revision.id == *commit)
+    }
+
+    /// Returns the record of a commit for changes.
+    pub fn deployed_mut(&mut self, commit: &CommitId) -> Option<&mut Deployed> {
+        self.history
+            .iter_mut()
+            .find(|deployed| deployed.revision.id == *commit)
+    }
+
+    /// Says whether levers of ours are on any workload.
+    #[must_use]
+    pub fn is_engaged(&self) -> bool {
+        self.rollouts.values().any(Checkpoint::is_engaged)
+    }
+}
+
+impl Outcome {
+    /// Says whether nothing more will happen to the commit by itself.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Pending | Self::InProgress | Self::Failed => false,
+            Self::Succeeded
+            | Self::Rejected
+            | Self::RolledBack
+            | Self::Aborted
+            | Self::Superseded
+            | Self::Held => true,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Quarantine holds pairs of workload and template, not commits: a fix never waits for anybody.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::object::{Deployment, Digest, Object, ObjectId};
+use crate::revision::CommitId;
+
+/// Commits that failed, with the pairs that are held because of them; oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Quarantine(Vec<Culprit>);
+
+/// A commit that failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Culprit {
+    /// The commit.
+    pub commit: CommitId,
+    /// Why, for people.
+    pub why: String,
+    /// When.
+    pub at: Timestamp,
+    /// What failed.
+    pub pairs: Vec<Pair>,
+    /// The objects that it changed, with the hash of its manifest; `None`: it removed them.
+    pub changed: BTreeMap<ObjectId, Option<Digest>>,
+}
+
+/// A template that failed on a workload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pair {
+    /// The workload and what it ran.
+    #[serde(flatten)]
+    pub failed: Candidate,
+    /// Digest, images apart, of the last template that succeeded; `None` where none did.
+    pub good_imageless: Option<Digest>,
+    /// Images of the failed template that the last good one does not have.
+    pub bad_images: Vec<String>,
+}
+
+/// What a commit would run on a workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// The workload.
+    pub workload: ObjectId,
+    /// Digest of the template.
+    pub template: Digest,
+    /// Digest of the template with its images left out.
+    pub imageless: Digest,
+    /// Its images.
+    pub images: Vec<String>,
+    /// Digest of the policy and of the ConfigMaps and Secrets that the template uses.
+    pub uses: Digest,
+}
+
+impl Candidate {
+    /// Describes a workload as the API server would store it; `uses` covers policy and
+    /// configuration.
+    #[must_use]
+    pub fn of(workload: ObjectId, dry_run: &Object, uses: Digest) -> Self {
+        let view = Deployment(dry_run);
+        let mut blank = view.template().clone();
+        for list in ["initContainers", "containers"] {
+            let containers = blank.pointer_mut(&format!("/spec/{list}"));
+            for container in containers
+                .and_then(Value::as_array_mut)
+                .into_iter()
+                .flatten()
+            {
+                container["image"] = Value::Null;
+            }
+        }
+        Self {
+            workload,
+            template: view.restart_blind_digest(),
+            imageless: Digest::of(&blank),
+            images: view.images().into_iter().map(|(_, image)| image).collect(),
+            uses,
+        }
+    }
+}
+
+impl Quarantine {
+    /// Returns all culprits, oldest first.
+    #[must_use]
+    pub fn culprits(&self) -> &[Culprit] {
+        &self.0
+    }
+
+    /// Adds a culprit, or more pairs to a known one.
+    pub fn add(&mut self, culprit: Culprit) {
+        match self
+            .0
+            .iter_mut()
+            .find(|known| known.commit == culprit.commit)
+        {
+            Some(known) => {
+                known.pairs.extend(
+                    culprit
+                        .pairs
+                        .into_iter()
+                        .filter(|new| !known.pairs.iter().any(|pair| pair.failed == new.failed))
+                        .collect::<Vec<_>>(),
+                );
+                known.changed.extend(culprit.changed);
+            }
+            None => self.0.push(culprit),
+        }
+    }
+
+    /// Lifts what a commit brought about; says whether there was anything.
+    pub fn lift(&mut self, commit: &CommitId) -> bool {
+        let before = self.0.len();
+        self.0.retain(|culprit| culprit.commit != *commit);
+        self.0.len() < before
+    }
+
+    /// Drops the oldest culprits beyond `limit`.
+    pub fn shorten(&mut self, limit: usize) {
+        let surplus = self.0.len().saturating_sub(limit);
+        self.0.drain(..surplus);
+    }
+
+    /// Returns the culprit that holds a candidate: it brings the failed template again, or differs
+    /// from the last good one in images only and brings a failed image back; with policy and
+    /// configuration as they were.
+    #[must_use]
+    pub fn holds(&self, candidate: &Candidate) -> Option<&Culprit> {
+        self.0
+            .iter()
+            .rev()
+            .find(|culprit| culprit.pairs.iter().any(|pair| pair.holds(candidate)))
+    }
+}
+
+impl Pair {
+    /// Pairs a failed candidate with the last good one of the same workload.
+    #[must_use]
+    pub fn new(failed: Candidate, good: Option<&Candidate>) -> Self {
+        let bad_images = failed
+            .images
+            .iter()
+            .filter(|image| good.is_none_or(|good| !good.images.contains(image)))
+            .cloned()
+            .collect();
+        Self {
+            good_imageless: good.map(|good| good.imageless.clone()),
+            bad_images,
+            failed,
+        }
+    }
+
+    fn holds(&self, candidate: &Candidate) -> bool {
+        if candidate.workload != self.failed.workload || candidate.uses != self.failed.uses {
+            return false;
+        }
+        let images_only = self.good_imageless.as_ref() == Some(&candidate.imageless);
+        let bad_again = candidate
+            .images
+            .iter()
+            .any(|image| self.bad_images.contains(image));
+        candidate.template == self.failed.template || (images_only && bad_again)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn candidate(image: &str, env: &str, uses: &str) -> Candidate {
+        let object = Object::new(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "shop"},
+            "spec": {"template": {"spec": {"containers": [{"name": "web", "image": image, "env": env}]}}},
+        }))
+        .unwrap();
+        Candidate::of(object.id(), &object, Digest::of(&json!(uses)))
+    }
+
+    fn quarantine(failed: Candidate, good: &Candidate) -> Quarantine {
+        let mut quarantine = Quarantine::default();
+        quarantine.add(Culprit {
+            commit: "a".repeat(40).parse().unwrap(),
+            why: "batch 1 failed".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            pairs: vec![Pair::new(failed, Some(good))],
+            changed: BTreeMap::new(),
+        });
+        quarantine
+    }
+
+    #[test]
+    fn the_failed_template_is_held_until_something_that_matters_changes() {
+        let good = candidate("web:1", "a", "x");
+        let quarantine = quarantine(candidate("web:2", "a", "x"), &good);
+        assert!(quarantine.holds(&candidate("web:2", "a", "x")).is_some());
+        assert!(
+            quarantine.holds(&candidate("web:3", "a", "x")).is_none(),
+            "another image"
+        );
+        assert!(
+            quarantine.holds(&candidate("web:2", "b", "x")).is_none(),
+            "one more variable"
+        );
+        assert!(
+            quarantine.holds(&candidate("web:2", "a", "y")).is_none(),
+            "another ConfigMap"
+        );
+        assert!(quarantine.holds(&good).is_none(), "the way back");
+    }
+
+    #[test]
+    fn a_failed_image_that_a_bot_brings_back_is_held() {
+        let good = candidate("web:1", "a", "x");
+        let quarantine = quarantine(candidate("web:2", "b", "x"), &good);
+        assert!(quarantine.holds(&candidate("web:2", "a", "x")).is_some());
+    }
+
+    #[test]
+    fn a_retry_lifts_what_the_commit_brought_about() {
+        let good = candidate("web:1", "a", "x");
+        let failed = candidate("web:2", "a", "x");
+        let mut quarantine = quarantine(failed.clone(), &good);
+        assert!(quarantine.lift(&"a".repeat(40).parse().unwrap()));
+        assert!(quarantine.holds(&failed).is_none());
+    }
+}
