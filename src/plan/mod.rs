@@ -3,5 +3,13 @@
 //! Never: a write; a wait.
 
 mod inventory;
+mod managers;
+mod prune;
+mod standing;
+mod wanted;
 
 pub use inventory::{Entry, Good, Inventory, State};
+pub use managers::Managers;
+pub use prune::{Budget, Prune, prune};
+pub use standing::{Mark, Standing, standing};
+pub use wanted::{Owner, Set, Wanted, Withdrawal, scale_target, uses, wanted};

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::health::Cause;
-use crate::object::{Amount, Digest};
+use crate::object::{Amount, Digest, FREEZE_DEADLINE, FREEZE_MIN_READY, Object};
 use crate::revision::CommitId;
 
 /// The record of one workload's rollout.
@@ -208,5 +208,25 @@ impl Judge {
             flaps: BTreeMap::new(),
             condemned: BTreeMap::new(),
         }
+    }
+}
+
+impl Overlay {
+    /// Lays the levers over a manifest.
+    pub fn lay(self, object: &mut Object) {
+        let (surge, unavailable, is_frozen) = match self {
+            Self::Plain => return,
+            Self::Frozen { surge, unavailable } => (surge, unavailable, true),
+            Self::Native { surge, unavailable } => (surge, unavailable, false),
+        };
+        if is_frozen {
+            object.set(&["spec", "minReadySeconds"], FREEZE_MIN_READY.into());
+            object.set(&["spec", "progressDeadlineSeconds"], FREEZE_DEADLINE.into());
+        }
+        let limits = json!({"maxSurge": surge, "maxUnavailable": unavailable});
+        object.set(
+            &["spec", "strategy"],
+            json!({"type": "RollingUpdate", "rollingUpdate": limits}),
+        );
     }
 }

@@ -1,0 +1,322 @@
+//! Who owns which fields of a live object, as `metadata.managedFields` tells it.
+
+use serde_json::{Map, Value, json};
+
+use crate::object::{Digest, Object, mark};
+
+/// Managers of Kubernetes itself and of scalers: what they write is no drift.
+const CONTROLLERS: [&str; 9] = [
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "cloud-controller-manager",
+    "horizontal-pod-autoscaler",
+    "cluster-autoscaler",
+    "keda-operator",
+    "vpa-updater",
+    "vpa-admission-controller",
+];
+
+/// Tools that keep objects in line with another source; their fields are taken only where
+/// `spec.takeFrom` names them.
+const TOOLS: [&str; 8] = [
+    "helm",
+    "Helm",
+    "argocd-controller",
+    "argocd-application-controller",
+    "kustomize-controller",
+    "helm-controller",
+    "kapp",
+    "fleetagent",
+];
+
+/// The field of a pod template that `kubectl rollout restart` owns.
+const RESTART: [&str; 5] = [
+    "f:spec",
+    "f:template",
+    "f:metadata",
+    "f:annotations",
+    "f:kubectl.kubernetes.io/restartedAt",
+];
+
+/// Reads the owners of one live object.
+#[derive(Clone, Copy, Debug)]
+pub struct Managers<'a>(&'a Object);
+
+impl<'a> Managers<'a> {
+    /// Reads the owners of `live`.
+    #[must_use]
+    pub fn of(live: &'a Object) -> Self {
+        Self(live)
+    }
+
+    fn entries(self) -> impl Iterator<Item = &'a Value> {
+        let entries = self.0.at("/metadata/managedFields").and_then(Value::as_array);
+        entries.into_iter().flatten()
+    }
+
+    /// Returns the digest of our own entry, which moves when someone takes a field from us;
+    /// `None` where there is none.
+    #[must_use]
+    pub fn own(self) -> Option<Digest> {
+        self.entries().find(|entry| is_own(entry)).map(|entry| Digest::of(&entry["fieldsV1"]))
+    }
+
+    /// Says whether our own entry has the field at these `managedFields` keys.
+    #[must_use]
+    pub fn own_has(self, path: &[&str]) -> bool {
+        let own = self.entries().find(|entry| is_own(entry));
+        let start = own.map(|entry| &entry["fieldsV1"]);
+        path.iter().fold(start, |here, key| here?.get(*key)).is_some()
+    }
+
+    /// Returns the manager that changed the pod template beside us: a person, or a tool that is
+    /// not in `taken`. A restart by hand is none.
+    #[must_use]
+    pub fn template_editor(self) -> Option<&'a str> {
+        let mut people = self.entries().filter(|entry| is_person(entry));
+        people.find_map(|entry| {
+            let (taken, _) = split(&entry["fieldsV1"], &spared(false));
+            let template = taken.get("f:spec")?.get("f:template")?;
+            (!is_hollow(template)).then(|| manager(entry))
+        })
+    }
+
+    /// Returns the manager, verb and time of the newest change by someone who is neither tidegate
+    /// nor a controller.
+    #[must_use]
+    pub fn editor(self) -> Option<String> {
+        let people = self.entries().filter(|entry| is_person(entry));
+        let newest = people.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())?;
+        let text = |key: &str| newest[key].as_str().unwrap_or_default();
+        Some(format!("`{}` ({} at {})", text("manager"), text("operation"), text("time")))
+    }
+
+    /// Returns managers of other tools that own fields outside of `metadata` and `status` and are
+    /// not listed in `taken`.
+    #[must_use]
+    pub fn tools(self, taken: &[String]) -> Vec<&'a str> {
+        let own_something = |entry: &&Value| {
+            let (fields, _) = split(&entry["fieldsV1"], &spared(false));
+            !is_hollow(&fields)
+        };
+        self.entries()
+            .filter(|entry| TOOLS.contains(&manager(entry)) && is_main(entry))
+            .filter(own_something)
+            .map(manager)
+            .filter(|manager| !taken.iter().any(|name| name == manager))
+            .collect()
+    }
+
+    /// Returns the appliers other than tidegate that would lose fields if the object became
+    /// `after`: two appliers want different values.
+    #[must_use]
+    pub fn losers(self, after: &Object, taken: &[String]) -> Vec<String> {
+        let fields = |object: Managers<'_>, name: &str| {
+            let mut entries = object.entries().filter(|entry| is_main(entry));
+            let found = entries.find(|e| manager(e) == name && e["operation"] == "Apply");
+            found.map_or(Value::Null, |entry| entry["fieldsV1"].clone())
+        };
+        self.entries()
+            .filter(|entry| entry["operation"] == "Apply" && is_main(entry) && !is_ours(entry))
+            .map(manager)
+            .filter(|name| !taken.iter().any(|taken| taken == name))
+            .filter(|name| fields(self, name) != fields(Managers::of(after), name))
+            .map(ToOwned::to_owned)
+            .collect()
+    }
+
+    /// Returns the `managedFields` in which what people own outside of `metadata` and `status`
+    /// belongs to tidegate, so that the next apply removes what Git does not name. `None` where
+    /// nobody owns anything. No value changes by it.
+    ///
+    /// With `keep_replicas` the replicas stay with whoever scales.
+    #[must_use]
+    pub fn absorbed(self, keep_replicas: bool, taken: &[String]) -> Option<Value> {
+        let spared = spared(keep_replicas);
+        let is_listed = |entry: &Value| taken.iter().any(|name| name == manager(entry));
+        let mut gathered = json!({});
+        let mut rest = Vec::new();
+        let mut own = None;
+        for entry in self.entries() {
+            if is_own(entry) {
+                own = Some(entry.clone());
+            } else if is_person(entry) || (is_listed(entry) && is_main(entry)) {
+                let (fields, left) = split(&entry["fieldsV1"], &spared);
+                merge(&mut gathered, &fields);
+                if !is_hollow(&left) {
+                    let mut entry = entry.clone();
+                    entry["fieldsV1"] = left;
+                    rest.push(entry);
+                }
+            } else {
+                rest.push(entry.clone());
+            }
+        }
+        if is_hollow(&gathered) {
+            return None;
+        }
+        let mut own = own.unwrap_or_else(|| {
+            json!({
+                "manager": mark::MANAGER, "operation": "Apply", "fieldsType": "FieldsV1",
+                "apiVersion": self.0.api_version(), "fieldsV1": {},
+            })
+        });
+        merge(&mut own["fieldsV1"], &gathered);
+        rest.insert(0, own);
+        Some(Value::Array(rest))
+    }
+}
+
+fn manager(entry: &Value) -> &str {
+    entry["manager"].as_str().unwrap_or_default()
+}
+
+fn is_main(entry: &Value) -> bool {
+    entry.get("subresource").and_then(Value::as_str).unwrap_or_default() != "status"
+}
+
+fn is_own(entry: &Value) -> bool {
+    manager(entry) == mark::MANAGER && entry["operation"] == "Apply" && is_main(entry)
+}
+
+fn is_ours(entry: &Value) -> bool {
+    manager(entry).starts_with(mark::MANAGER)
+}
+
+/// People, `kubectl` in its many names, and what was there before the first apply.
+fn is_person(entry: &Value) -> bool {
+    let name = manager(entry);
+    entry["operation"] == "Update"
+        && is_main(entry)
+        && !is_ours(entry)
+        && !CONTROLLERS.contains(&name)
+        && !TOOLS.contains(&name)
+}
+
+fn spared(keep_replicas: bool) -> Vec<Vec<&'static str>> {
+    let mut spared = vec![vec!["f:metadata"], vec!["f:status"], RESTART.to_vec()];
+    if keep_replicas {
+        spared.push(vec!["f:spec", "f:replicas"]);
+    }
+    spared
+}
+
+/// Splits a set of fields into what may be taken and what is spared.
+fn split(fields: &Value, spared: &[Vec<&str>]) -> (Value, Value) {
+    let Value::Object(map) = fields else { return (fields.clone(), json!({})) };
+    let (mut taken, mut left) = (Map::new(), Map::new());
+    for (key, below) in map {
+        let deeper: Vec<Vec<&str>> = spared
+            .iter()
+            .filter(|path| path.first() == Some(&key.as_str()))
+            .map(|path| path[1..].to_vec())
+            .collect();
+        if deeper.iter().any(Vec::is_empty) {
+            left.insert(key.clone(), below.clone());
+        } else if deeper.is_empty() {
+            taken.insert(key.clone(), below.clone());
+        } else {
+            let (some, rest) = split(below, &deeper);
+            if !is_hollow(&some) {
+                taken.insert(key.clone(), some);
+            }
+            if !is_hollow(&rest) {
+                left.insert(key.clone(), rest);
+            }
+        }
+    }
+    (Value::Object(taken), Value::Object(left))
+}
+
+/// Says whether a set of fields names nothing: `.` alone stands for a map itself.
+fn is_hollow(fields: &Value) -> bool {
+    match fields {
+        Value::Object(map) => map.keys().all(|key| key == "."),
+        Value::Null => true,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => false,
+    }
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    let (Value::Object(into), Value::Object(from)) = (into, from) else { return };
+    for (key, below) in from {
+        merge(into.entry(key.clone()).or_insert_with(|| json!({})), below);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(entries: Value) -> Object {
+        Object::new(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "managedFields": entries},
+        }))
+        .unwrap()
+    }
+
+    fn entry(manager: &str, operation: &str, fields: Value) -> Value {
+        json!({
+            "manager": manager, "operation": operation, "apiVersion": "apps/v1",
+            "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields,
+        })
+    }
+
+    #[test]
+    fn what_set_env_added_becomes_ours_and_nothing_else_moves() {
+        let env = json!({"f:spec": {"f:template": {"f:spec": {"f:containers": {
+            "k:{\"name\":\"web\"}": {"f:env": {".": {}, "k:{\"name\":\"X\"}": {".": {}}}}
+        }}}}});
+        let object = live(json!([
+            entry("tidegate", "Apply", json!({"f:spec": {"f:replicas": {}}})),
+            entry("kubectl-set", "Update", env.clone()),
+            entry("kube-controller-manager", "Update", json!({"f:metadata": {"f:annotations": {}}})),
+        ]));
+        let managers = Managers::of(&object);
+        assert_eq!(managers.template_editor(), Some("kubectl-set"));
+        let absorbed = managers.absorbed(false, &[]).unwrap();
+        assert_eq!(absorbed.as_array().unwrap().len(), 2);
+        assert_eq!(absorbed[0]["manager"], "tidegate");
+        assert_eq!(absorbed[0]["fieldsV1"]["f:spec"]["f:template"], env["f:spec"]["f:template"]);
+        assert!(absorbed[0]["fieldsV1"]["f:spec"]["f:replicas"].is_object());
+    }
+
+    #[test]
+    fn a_restart_by_hand_is_nobodys_edit() {
+        let restart = json!({"f:spec": {"f:template": {"f:metadata": {"f:annotations": {
+            ".": {}, "f:kubectl.kubernetes.io/restartedAt": {}
+        }}}}});
+        let object = live(json!([entry("kubectl-rollout", "Update", restart)]));
+        assert_eq!(Managers::of(&object).template_editor(), None);
+        assert_eq!(Managers::of(&object).absorbed(false, &[]), None);
+    }
+
+    #[test]
+    fn replicas_stay_with_a_scaler_where_git_does_not_name_them() {
+        let object = live(json!([entry("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}))]));
+        assert_eq!(Managers::of(&object).absorbed(true, &[]), None);
+        assert!(Managers::of(&object).absorbed(false, &[]).is_some());
+    }
+
+    #[test]
+    fn another_applier_that_would_lose_a_field_is_named() {
+        let theirs = json!({"f:spec": {"f:minReadySeconds": {}, "f:paused": {}}});
+        let before = live(json!([entry("flux", "Apply", theirs)]));
+        let after = live(json!([entry("flux", "Apply", json!({"f:spec": {"f:paused": {}}}))]));
+        let managers = Managers::of(&before);
+        assert_eq!(managers.losers(&after, &[]), ["flux"]);
+        assert!(managers.losers(&after, &["flux".to_owned()]).is_empty());
+        assert!(managers.losers(&before, &[]).is_empty());
+    }
+
+    #[test]
+    fn other_tools_are_named_unless_their_fields_may_be_taken() {
+        let object = live(json!([entry("helm", "Update", json!({"f:spec": {"f:replicas": {}}}))]));
+        let managers = Managers::of(&object);
+        assert_eq!(managers.tools(&[]), ["helm"]);
+        assert!(managers.tools(&["helm".to_owned()]).is_empty());
+        assert!(managers.absorbed(false, &["helm".to_owned()]).is_some());
+    }
+}
