@@ -1,12 +1,14 @@
 //! The control plane of the tests is what a cluster is to a rollout.
 
 use std::io::{BufRead, BufReader, stdin};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::ListParams;
+use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -413,23 +415,25 @@ fn no_program_outlives_a_killed_test_process() {
         .find_map(|line| Some(line.split_once("started ")?.1.to_owned()))
         .expect("the child tells what it started");
     let (folder, programs) = started.split_once(' ').expect("a folder and ids");
+    let programs: Vec<Pid> = programs
+        .split(',')
+        .filter_map(|id| Pid::from_raw(id.parse().ok()?))
+        .collect();
     let left = || {
-        let all = Command::new("ps")
-            .args(["-o", "pid=,args=", "-p", programs])
-            .output();
-        String::from_utf8(all.expect("there is a `ps`").stdout).expect("it writes text")
+        let runs = |program: &&Pid| test_kill_process(**program).is_ok();
+        programs.iter().filter(runs).count()
     };
-    assert_eq!(left().lines().count(), 3, "{}", left());
+    assert_eq!(left(), 3, "{started}");
 
     child.kill().expect("it runs");
     child.wait().expect("it is our child");
     for _ in 0..200 {
-        if left().is_empty() && !std::path::Path::new(folder).exists() {
+        if left() == 0 && !Path::new(folder).exists() {
             return;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    panic!("of {folder} are left: {}", left());
+    panic!("of {started} are left: {} programs", left());
 }
 
 #[test]

@@ -48,20 +48,21 @@ impl Audit {
     /// any other call when it is answered.
     pub(super) fn flags(&self) -> Vec<String> {
         let policy_file = self.log.with_file_name("audit-policy.json");
-        let metadata = |more| {
-            let mut rule = json!({"level": "Metadata", "userGroups": [AGENTS_GROUP]});
-            rule.as_object_mut().expect("it is one").append(more);
-            rule
-        };
-        let mut watches =
-            json!({"verbs": ["watch"], "omitStages": ["RequestReceived", "ResponseComplete"]});
-        let mut others = json!({"omitStages": ["RequestReceived", "ResponseStarted"]});
         let policy = json!({
             "apiVersion": "audit.k8s.io/v1",
             "kind": "Policy",
             "rules": [
-                metadata(watches.as_object_mut().expect("it is one")),
-                metadata(others.as_object_mut().expect("it is one")),
+                {
+                    "level": "Metadata",
+                    "userGroups": [AGENTS_GROUP],
+                    "verbs": ["watch"],
+                    "omitStages": ["RequestReceived", "ResponseComplete"],
+                },
+                {
+                    "level": "Metadata",
+                    "userGroups": [AGENTS_GROUP],
+                    "omitStages": ["RequestReceived", "ResponseStarted"],
+                },
                 {"level": "None"},
             ],
         });

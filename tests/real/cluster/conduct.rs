@@ -79,3 +79,15 @@ pub(super) fn tag(image: &str) -> &str {
         .filter(|tag| !tag.contains('/'))
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::tag;
+
+    #[test]
+    fn the_tag_is_neither_a_port_nor_a_digest() {
+        assert_eq!(tag("registry:5000/shop/web:1.2-crash"), "1.2-crash");
+        assert_eq!(tag("registry:5000/shop/web"), "");
+        assert_eq!(tag("shop/web:1.2@sha256:0af1"), "1.2");
+    }
+}

@@ -34,9 +34,9 @@ endpointslice-controller,serviceaccount-controller,horizontal-pod-autoscaler-con
 /// A running control plane. Fields end in the order in which they stand.
 pub(crate) struct ControlPlane {
     _stand_ins: Background,
-    _controllers: Guarded,
+    controllers: Guarded,
     api: Option<Guarded>,
-    _etcd: Guarded,
+    etcd: Guarded,
     api_flags: Vec<String>,
     programs: Programs,
     audit: Audit,
@@ -58,7 +58,7 @@ impl ControlPlane {
         let programs = Programs::built();
         let folder = GuardedFolder::new();
         let etcd_port = free_port();
-        let etcd = start_etcd(&programs, folder.path(), etcd_port);
+        let etcd = startetcd(&programs, folder.path(), etcd_port);
         let server = format!("https://127.0.0.1:{}", free_port());
         let authority = write_certificates(folder.path());
         accounts::write(folder.path(), &server, &authority);
@@ -66,7 +66,7 @@ impl ControlPlane {
         let mut api_flags = api_flags(folder.path(), &server, etcd_port);
         api_flags.extend(audit.flags());
         let api = start_api(&programs, folder.path(), &api_flags);
-        let controllers = start_controllers(&programs, folder.path());
+        let controllers = startcontrollers(&programs, folder.path());
         let admin = accounts::kubeconfig(folder.path(), "admin");
         let stand_ins = wait_for(async move {
             let client = client(&admin).await;
@@ -75,9 +75,9 @@ impl ControlPlane {
         });
         Self {
             _stand_ins: stand_ins,
-            _controllers: controllers,
+            controllers,
             api: Some(api),
-            _etcd: etcd,
+            etcd,
             api_flags,
             programs,
             audit,
@@ -225,7 +225,7 @@ impl ControlPlane {
     /// Returns the process ids of the programs, for the test that none of them stays behind.
     pub(crate) fn process_ids(&self) -> [i32; 3] {
         let api = self.running_api();
-        [self._etcd.id(), api.id(), self._controllers.id()]
+        [self.etcd.id(), api.id(), self.controllers.id()]
     }
 
     fn running_api(&self) -> &Guarded {
@@ -248,7 +248,7 @@ fn named(name: &str) -> ObjectMeta {
     }
 }
 
-fn start_etcd(programs: &Programs, folder: &Path, port: u16) -> Guarded {
+fn startetcd(programs: &Programs, folder: &Path, port: u16) -> Guarded {
     let clients = format!("http://127.0.0.1:{port}");
     let peers = format!("http://127.0.0.1:{}", free_port());
     let flags = [
@@ -318,7 +318,7 @@ async fn is_ready(admin: &Path) -> bool {
     ready
 }
 
-fn start_controllers(programs: &Programs, folder: &Path) -> Guarded {
+fn startcontrollers(programs: &Programs, folder: &Path) -> Guarded {
     let admin = accounts::kubeconfig(folder, "admin");
     let flags = [
         format!("--kubeconfig={}", admin.display()),

@@ -111,7 +111,7 @@ impl Rounds {
                 kubelet.live(&pod).await
             };
             // A pod that is gone needs nothing more.
-            done.unwrap_or_else(|Gone| ());
+            done.unwrap_or(());
         });
         self.tasks.insert(uid, Task { ending, handle });
     }

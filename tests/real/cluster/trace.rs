@@ -48,8 +48,11 @@ impl Trace {
         let its_pods = watcher::Config::default().labels(&selector);
         let pods: Api<Pod> = Api::namespaced(client, namespace);
         let mut news = stream::select(
-            watcher(pods, its_pods).map(News::Pod).boxed(),
-            watcher(deployments, only_it).map(News::Deployment).boxed(),
+            watcher(pods, its_pods).map(Box::new).map(News::Pod).boxed(),
+            watcher(deployments, only_it)
+                .map(Box::new)
+                .map(News::Deployment)
+                .boxed(),
         );
         let (record, mut moments) = watch::channel(Vec::new());
         let watching = Background::start(async move {
@@ -172,8 +175,8 @@ async fn selector(deployments: &Api<Deployment>, name: &str) -> String {
 }
 
 enum News {
-    Pod(watcher::Result<Event<Pod>>),
-    Deployment(watcher::Result<Event<Deployment>>),
+    Pod(Box<watcher::Result<Event<Pod>>>),
+    Deployment(Box<watcher::Result<Event<Deployment>>>),
 }
 
 /// What is known of the pods, and of the Deployment.
@@ -189,9 +192,9 @@ struct World {
 impl World {
     fn learn(&mut self, news: News) -> watcher::Result<()> {
         match news {
-            News::Pod(event) => self.learn_of_pod(event?),
+            News::Pod(event) => self.learn_of_pod((*event)?),
             News::Deployment(event) => {
-                if let Event::Apply(deployment) | Event::InitApply(deployment) = event? {
+                if let Event::Apply(deployment) | Event::InitApply(deployment) = (*event)? {
                     let status = deployment.status.as_ref();
                     let observed = status.and_then(|status| status.observed_generation);
                     self.observed = Some(observed >= deployment.metadata.generation);
