@@ -1,0 +1,241 @@
+//! What a Deployment's pods did, from a watch of them: independent of what the agent says.
+//!
+//! A watch tells every change in the order in which it was stored, so no state is missed, unless
+//! the API server was stopped meanwhile.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client, ResourceExt};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::background::Background;
+pub(crate) use super::counts::Counts;
+
+/// How long counts must stand, with nothing left to observe for the Deployment controller, to be
+/// called settled.
+const SETTLED_AFTER: Duration = Duration::from_millis(500);
+/// Between two looks at a condition that no event announces, and after a watch that failed.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The record of a Deployment's pods since the trace was started.
+pub(crate) struct Trace {
+    moments: watch::Receiver<Vec<Moment>>,
+    _watching: Background,
+}
+
+#[derive(Debug, Clone)]
+struct Moment {
+    at: Instant,
+    counts: Counts,
+    /// Whether the Deployment controller has observed the Deployment's newest generation.
+    observed: bool,
+}
+
+impl Trace {
+    /// Starts with the pods as they are now. The Deployment exists already; its pods are those that
+    /// its selector selects.
+    pub(crate) async fn start(client: Client, namespace: &str, deployment: &str) -> Self {
+        let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+        let selector = selector(&deployments, deployment).await;
+        let only_it = watcher::Config::default().fields(&format!("metadata.name={deployment}"));
+        let its_pods = watcher::Config::default().labels(&selector);
+        let pods: Api<Pod> = Api::namespaced(client, namespace);
+        let mut news = stream::select(
+            watcher(pods, its_pods).map(Box::new).map(News::Pod).boxed(),
+            watcher(deployments, only_it)
+                .map(Box::new)
+                .map(News::Deployment)
+                .boxed(),
+        );
+        let (record, mut moments) = watch::channel(Vec::new());
+        let watching = Background::start(async move {
+            let mut world = World::default();
+            while let Some(news) = news.next().await {
+                if world.learn(news).is_err() {
+                    sleep(PAUSE).await;
+                }
+                record.send_if_modified(|moments| note(moments, &world));
+            }
+        });
+        moments
+            .wait_for(|moments| !moments.is_empty())
+            .await
+            .expect("the watch goes on");
+        Self {
+            moments,
+            _watching: watching,
+        }
+    }
+
+    /// Waits until the counts are as wanted, be it for a moment, and returns them.
+    ///
+    /// # Panics
+    /// After `within`, telling `what` was awaited and all that was seen instead.
+    pub(crate) async fn until(
+        &self,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&Counts) -> bool,
+    ) -> Counts {
+        let mut moments = self.moments.clone();
+        let last = |moments: &Vec<Moment>| moments.last().is_some_and(|now| wanted(&now.counts));
+        let Ok(moments) = timeout(within, moments.wait_for(last)).await else {
+            panic!("{what}: not within {within:?}; the pods were\n{self}");
+        };
+        let moments = moments.expect("the watch goes on");
+        moments.last().expect("it is as wanted").counts.clone()
+    }
+
+    /// Waits until counts as wanted have settled.
+    ///
+    /// # Panics
+    /// As [`Self::until`].
+    pub(crate) async fn until_settled(
+        &self,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&Counts) -> bool,
+    ) {
+        let settled = async {
+            while !self.at_rest().is_some_and(|counts| wanted(&counts)) {
+                sleep(PAUSE).await;
+            }
+        };
+        if timeout(within, settled).await.is_err() {
+            panic!("{what}: not settled within {within:?}; the pods were\n{self}");
+        }
+    }
+
+    /// Returns the counts that settled, in order.
+    pub(crate) fn settled(&self) -> Vec<Counts> {
+        let moments = self.moments.borrow();
+        let ends = moments.iter().skip(1).map(|next| next.at);
+        let mut settled: Vec<Counts> = moments
+            .iter()
+            .zip(ends.chain([Instant::now()]))
+            .filter(|(moment, end)| moment.observed && *end - moment.at >= SETTLED_AFTER)
+            .map(|(moment, _)| moment.counts.clone())
+            .collect();
+        settled.dedup();
+        settled
+    }
+
+    /// Returns the least number of Ready pods at any moment.
+    pub(crate) fn fewest_ready(&self) -> usize {
+        let moments = self.moments.borrow();
+        let ready = moments.iter().map(|moment| moment.counts.ready());
+        ready.min().unwrap_or_default()
+    }
+
+    /// Returns the greatest number of pods at any moment.
+    pub(crate) fn most_pods(&self) -> usize {
+        let moments = self.moments.borrow();
+        let totals = moments.iter().map(|moment| moment.counts.total());
+        totals.max().unwrap_or_default()
+    }
+
+    fn at_rest(&self) -> Option<Counts> {
+        let moments = self.moments.borrow();
+        let last = moments.last()?;
+        (last.observed && last.at.elapsed() >= SETTLED_AFTER).then(|| last.counts.clone())
+    }
+}
+
+/// One line a moment: milliseconds since the first, and the counts.
+impl Display for Trace {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let moments = self.moments.borrow();
+        for moment in moments.iter() {
+            let since_first = moment.at - moments[0].at;
+            writeln!(out, "{:>7} ms  {}", since_first.as_millis(), moment.counts)?;
+        }
+        Ok(())
+    }
+}
+
+async fn selector(deployments: &Api<Deployment>, name: &str) -> String {
+    let deployment = deployments.get(name).await.expect("the Deployment exists");
+    let selector = deployment
+        .spec
+        .map(|spec| spec.selector)
+        .unwrap_or_default();
+    let labels = selector.match_labels.unwrap_or_default();
+    let pairs: Vec<String> = labels
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    pairs.join(",")
+}
+
+enum News {
+    Pod(Box<watcher::Result<Event<Pod>>>),
+    Deployment(Box<watcher::Result<Event<Deployment>>>),
+}
+
+/// What is known of the pods, and of the Deployment.
+#[derive(Default)]
+struct World {
+    /// By UID.
+    pods: HashMap<String, Pod>,
+    /// Whether all pods have been listed.
+    complete: bool,
+    observed: Option<bool>,
+}
+
+impl World {
+    fn learn(&mut self, news: News) -> watcher::Result<()> {
+        match news {
+            News::Pod(event) => self.learn_of_pod((*event)?),
+            News::Deployment(event) => {
+                if let Event::Apply(deployment) | Event::InitApply(deployment) = (*event)? {
+                    let status = deployment.status.as_ref();
+                    let observed = status.and_then(|status| status.observed_generation);
+                    self.observed = Some(observed >= deployment.metadata.generation);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_of_pod(&mut self, event: Event<Pod>) {
+        match event {
+            Event::Apply(pod) | Event::InitApply(pod) => {
+                self.pods.insert(pod.uid().unwrap_or_default(), pod);
+            }
+            Event::Delete(pod) => {
+                self.pods.remove(&pod.uid().unwrap_or_default());
+            }
+            Event::Init => {
+                self.pods.clear();
+                self.complete = false;
+            }
+            Event::InitDone => self.complete = true,
+        }
+    }
+}
+
+/// Adds the world as it is now, where it is known and differs from the last moment.
+fn note(moments: &mut Vec<Moment>, world: &World) -> bool {
+    let (true, Some(observed)) = (world.complete, world.observed) else {
+        return false;
+    };
+    let now = Moment {
+        at: Instant::now(),
+        counts: Counts::of(world.pods.values()),
+        observed,
+    };
+    let differs = moments
+        .last()
+        .is_none_or(|last| last.counts != now.counts || last.observed != now.observed);
+    if differs {
+        moments.push(now);
+    }
+    differs
+}
