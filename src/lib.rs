@@ -9,3 +9,4 @@ pub mod revision;
 pub mod policy;
 // floor 5: edges
 pub mod clock;
+pub mod cluster;

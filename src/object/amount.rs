@@ -65,7 +65,11 @@ impl FromStr for Amount {
             return Err(fault());
         }
         let number = digits.parse().map_err(|_| fault())?;
-        Ok(if digits.len() == text.len() { Self::Count(number) } else { Self::Percent(number) })
+        Ok(if digits.len() == text.len() {
+            Self::Count(number)
+        } else {
+            Self::Percent(number)
+        })
     }
 }
 

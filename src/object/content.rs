@@ -15,8 +15,15 @@ impl Object {
     /// missing or empty.
     #[must_use]
     pub fn new(value: Value) -> Option<Self> {
-        let text = |pointer| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-        let named = ["/apiVersion", "/kind", "/metadata/name"].iter().all(|p| !text(p).is_empty());
+        let text = |pointer| {
+            value
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        let named = ["/apiVersion", "/kind", "/metadata/name"]
+            .iter()
+            .all(|p| !text(p).is_empty());
         named.then_some(Self(value))
     }
 
@@ -25,7 +32,10 @@ impl Object {
     pub fn id(&self) -> ObjectId {
         let api_version = self.api_version();
         ObjectId {
-            group: api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
+            group: api_version
+                .split_once('/')
+                .map_or("", |(group, _)| group)
+                .to_owned(),
             kind: self.kind().to_owned(),
             namespace: self.namespace().map(ToOwned::to_owned),
             name: self.text("/metadata/name").unwrap_or_default().to_owned(),
@@ -47,7 +57,8 @@ impl Object {
     /// Returns the namespace, `None` where it is missing or empty.
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
-        self.text("/metadata/namespace").filter(|namespace| !namespace.is_empty())
+        self.text("/metadata/namespace")
+            .filter(|namespace| !namespace.is_empty())
     }
 
     /// Returns the value at a JSON pointer.
@@ -89,13 +100,16 @@ impl Object {
     /// Returns the generation; 0 for a manifest and for kinds that have none.
     #[must_use]
     pub fn generation(&self) -> i64 {
-        self.at("/metadata/generation").and_then(Value::as_i64).unwrap_or_default()
+        self.at("/metadata/generation")
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
     }
 
     /// Says whether deletion has begun.
     #[must_use]
     pub fn is_terminating(&self) -> bool {
-        self.at("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null())
+        self.at("/metadata/deletionTimestamp")
+            .is_some_and(|at| !at.is_null())
     }
 
     /// Returns the whole JSON value.

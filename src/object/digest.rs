@@ -82,7 +82,10 @@ mod tests {
         let one: Value = serde_json::from_str(r#"{"a":1,"b":[true,null]}"#).unwrap();
         let two: Value = serde_json::from_str(r#"{"b":[true,null],"a":1}"#).unwrap();
         assert_eq!(Digest::of(&one), Digest::of(&two));
-        assert_ne!(Digest::of(&one), Digest::of(&json!({"a": 1, "b": [true, false]})));
+        assert_ne!(
+            Digest::of(&one),
+            Digest::of(&json!({"a": 1, "b": [true, false]}))
+        );
         assert_ne!(Digest::of(&json!(["ab"])), Digest::of(&json!(["a", "b"])));
         assert_ne!(Digest::of(&json!("1")), Digest::of(&json!(1)));
     }

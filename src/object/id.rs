@@ -98,7 +98,11 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_as_the_same_identity() {
-        for key in ["apps/Deployment/shop/web", "/ConfigMap/shop/flags", "/Namespace//shop"] {
+        for key in [
+            "apps/Deployment/shop/web",
+            "/ConfigMap/shop/flags",
+            "/Namespace//shop",
+        ] {
             let id: ObjectId = key.parse().unwrap();
             assert_eq!(id.key(), key);
         }
@@ -106,7 +110,13 @@ mod tests {
 
     #[test]
     fn a_text_of_another_form_is_refused() {
-        for text in ["", "a/b/c", "a/b/c/d/e", "apps//shop/web", "apps/Deployment/shop/"] {
+        for text in [
+            "",
+            "a/b/c",
+            "a/b/c/d/e",
+            "apps//shop/web",
+            "apps/Deployment/shop/",
+        ] {
             assert!(text.parse::<ObjectId>().is_err(), "{text}");
         }
     }

@@ -25,15 +25,27 @@ impl ImageReference {
             Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag.to_owned())),
             _ => (name, None),
         };
-        Self { repository: repository.to_owned(), tag, digest }
+        Self {
+            repository: repository.to_owned(),
+            tag,
+            digest,
+        }
     }
 }
 
 /// The last part of the repository with its tag: `web 1.8.0`.
 impl fmt::Display for ImageReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.repository.rsplit('/').next().unwrap_or(&self.repository);
-        let version = self.tag.as_deref().or(self.digest.as_deref()).unwrap_or("latest");
+        let name = self
+            .repository
+            .rsplit('/')
+            .next()
+            .unwrap_or(&self.repository);
+        let version = self
+            .tag
+            .as_deref()
+            .or(self.digest.as_deref())
+            .unwrap_or("latest");
         write!(f, "{name} {version}")
     }
 }
@@ -47,6 +59,9 @@ mod tests {
         let image = ImageReference::read("registry.example:5000/shop/web");
         assert_eq!(image.repository, "registry.example:5000/shop/web");
         assert_eq!(image.tag, None);
-        assert_eq!(ImageReference::read("a:5000/web:1.8@sha256:00").to_string(), "web 1.8");
+        assert_eq!(
+            ImageReference::read("a:5000/web:1.8@sha256:00").to_string(),
+            "web 1.8"
+        );
     }
 }

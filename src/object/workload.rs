@@ -44,19 +44,28 @@ impl<'a> Deployment<'a> {
     /// Returns `spec.minReadySeconds`, 0 by default.
     #[must_use]
     pub fn min_ready_seconds(self) -> i64 {
-        self.0.at("/spec/minReadySeconds").and_then(Value::as_i64).unwrap_or_default()
+        self.0
+            .at("/spec/minReadySeconds")
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
     }
 
     /// Returns `spec.progressDeadlineSeconds`, 600 by default.
     #[must_use]
     pub fn progress_deadline_seconds(self) -> i64 {
-        self.0.at("/spec/progressDeadlineSeconds").and_then(Value::as_i64).unwrap_or(600)
+        self.0
+            .at("/spec/progressDeadlineSeconds")
+            .and_then(Value::as_i64)
+            .unwrap_or(600)
     }
 
     /// Says whether `spec.paused` is true.
     #[must_use]
     pub fn is_paused(self) -> bool {
-        self.0.at("/spec/paused").and_then(Value::as_bool).unwrap_or_default()
+        self.0
+            .at("/spec/paused")
+            .and_then(Value::as_bool)
+            .unwrap_or_default()
     }
 
     /// Returns the strategy with the API's defaults of 25 % and 25 %.
@@ -67,7 +76,9 @@ impl<'a> Deployment<'a> {
         }
         let amount = |pointer| {
             let written = self.0.at(pointer).cloned();
-            written.and_then(|value| Amount::try_from(value).ok()).unwrap_or(Amount::Percent(25))
+            written
+                .and_then(|value| Amount::try_from(value).ok())
+                .unwrap_or(Amount::Percent(25))
         };
         Strategy::RollingUpdate {
             max_surge: amount("/spec/strategy/rollingUpdate/maxSurge"),
@@ -100,7 +111,9 @@ impl<'a> Deployment<'a> {
         if let Some(annotations) = annotations_mut(&mut template) {
             annotations.remove(mark::RESTARTED_AT);
             if annotations.is_empty() {
-                template["metadata"].as_object_mut().map(|meta| meta.remove("annotations"));
+                template["metadata"]
+                    .as_object_mut()
+                    .map(|meta| meta.remove("annotations"));
             }
         }
         Digest::of(&template)
@@ -109,7 +122,13 @@ impl<'a> Deployment<'a> {
     /// Returns the images of all containers, init containers first, as `(container, image)`.
     #[must_use]
     pub fn images(self) -> Vec<(String, String)> {
-        let list = |pointer| self.0.at(pointer).and_then(Value::as_array).into_iter().flatten();
+        let list = |pointer| {
+            self.0
+                .at(pointer)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+        };
         list("/spec/template/spec/initContainers")
             .chain(list("/spec/template/spec/containers"))
             .map(|container| {
@@ -122,7 +141,10 @@ impl<'a> Deployment<'a> {
     /// Returns `status.observedGeneration`.
     #[must_use]
     pub fn observed_generation(self) -> i64 {
-        self.0.at("/status/observedGeneration").and_then(Value::as_i64).unwrap_or_default()
+        self.0
+            .at("/status/observedGeneration")
+            .and_then(Value::as_i64)
+            .unwrap_or_default()
     }
 }
 
@@ -140,5 +162,8 @@ fn bare_template(template: &Value) -> Value {
 }
 
 fn annotations_mut(template: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
-    template.get_mut("metadata")?.get_mut("annotations")?.as_object_mut()
+    template
+        .get_mut("metadata")?
+        .get_mut("annotations")?
+        .as_object_mut()
 }

@@ -139,7 +139,10 @@ impl Default for Policy {
             on_failure: OnFailure::Pause,
             healthy_deadline: None,
             progress_deadline: None,
-            rollback: GoingBack { max_surge: Amount::Percent(25), order: Order::SurgeFirst },
+            rollback: GoingBack {
+                max_surge: Amount::Percent(25),
+                order: Order::SurgeFirst,
+            },
         }
     }
 }
@@ -175,6 +178,9 @@ mod optional_seconds {
         from: D,
     ) -> Result<Option<Duration>, D::Error> {
         let seconds = Option::<f64>::deserialize(from)?;
-        seconds.map(Duration::try_from_secs_f64).transpose().map_err(D::Error::custom)
+        seconds
+            .map(Duration::try_from_secs_f64)
+            .transpose()
+            .map_err(D::Error::custom)
     }
 }
