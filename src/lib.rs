@@ -17,3 +17,4 @@ pub mod plan;
 pub mod ledger;
 // floor 5: edges
 pub mod clock;
+pub mod cluster;

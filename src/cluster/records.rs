@@ -1,0 +1,376 @@
+//! Where ledgers are kept: ConfigMaps, written by compare-and-swap.
+//!
+//! A ledger is a head and shards. The head names its shards, and a shard is named by the digest of
+//! its content and never changed: new shards are written first, the head last, and shards that it
+//! no longer names are deleted after. So a head is whole whenever it can be read, wherever a writer
+//! died.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use serde_json::{Value, json};
+
+use super::{Cause, Cluster, Refusal};
+use crate::object::{Digest, Object, ObjectId, mark};
+
+/// Label of the heads, for watches: the installation.
+const HEAD: &str = "tidegate.dev/ledger";
+/// Label of the shards: the name of their head.
+const SHARD: &str = "tidegate.dev/ledger-shard";
+/// Key of the content, in heads, shards and the index.
+const CONTENT: &str = "ledger";
+/// Key of a head under which its shards are named.
+const SHARDS: &str = "shards";
+
+/// A ledger as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Content of the head.
+    pub head: String,
+    /// Contents of the shards, in the order in which they were saved.
+    pub shards: Vec<String>,
+    /// Resource version of the head, for the next save.
+    pub resource_version: String,
+    /// UID of the head.
+    pub uid: String,
+    /// Annotations of the head: requests that people make.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A ledger to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct NewRecord<'a> {
+    /// Content of the head.
+    pub head: &'a str,
+    /// Contents of the shards, each below 500 KB.
+    pub shards: &'a [String],
+}
+
+/// The index of an installation: the GitSyncs that it serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Index {
+    /// Content.
+    pub content: String,
+    /// Resource version, for the next save.
+    pub resource_version: String,
+}
+
+/// The store of one installation's ledgers.
+pub struct Records {
+    cluster: Cluster,
+    instance: String,
+    /// The shards that are known to be stored, of each head.
+    known: Mutex<BTreeMap<ObjectId, BTreeSet<String>>>,
+}
+
+impl Records {
+    /// Returns the store of an installation.
+    #[must_use]
+    pub fn new(cluster: &Cluster, instance: &str) -> Self {
+        let known = Mutex::default();
+        Self {
+            cluster: cluster.clone(),
+            instance: instance.to_owned(),
+            known,
+        }
+    }
+
+    /// Returns the identity of the head of a GitSync's ledger.
+    #[must_use]
+    pub fn head(namespace: &str, name: &str) -> ObjectId {
+        config_map(namespace, &format!("tidegate-{name}"))
+    }
+
+    /// Returns the label that heads of this installation carry, to watch them by.
+    #[must_use]
+    pub fn label(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([(HEAD.to_owned(), self.instance.clone())])
+    }
+
+    /// Reads the ledger of a GitSync; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the API server refuses or cannot be reached, and where a shard is missing.
+    pub async fn load(&self, namespace: &str, name: &str) -> Result<Option<Stored>, Refusal> {
+        let id = Self::head(namespace, name);
+        let Some(mut head) = self.cluster.get("v1", &id).await? else {
+            return Ok(None);
+        };
+        loop {
+            match self.shards(&id, &head).await {
+                Ok(shards) => return Ok(Some(stored(&head, shards))),
+                Err(refusal) => {
+                    // A writer may have replaced head and shards between the reads.
+                    let again = self.cluster.get("v1", &id).await?;
+                    match again {
+                        Some(again) if again.resource_version() != head.resource_version() => {
+                            head = again;
+                        }
+                        Some(_) | None => return Err(refusal),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn shards(&self, head: &ObjectId, record: &Object) -> Result<Vec<String>, Refusal> {
+        let names = named(record);
+        let reads = names.iter().map(|name| async move {
+            let id = config_map(head.namespace.as_deref().unwrap_or_default(), name);
+            let shard = self.cluster.get("v1", &id).await?;
+            let content = shard
+                .as_ref()
+                .and_then(|one| one.text(&format!("/data/{CONTENT}")));
+            let content = content.filter(|content| shard_name(head, content) == *name);
+            content.map(ToOwned::to_owned).ok_or_else(|| missing(&id))
+        });
+        futures::future::try_join_all(reads).await
+    }
+
+    /// Stores the ledger of a GitSync if the head still has the resource version `expected` (with
+    /// `None`: if there is none) and returns the new one. Annotations of the head stay. Shards
+    /// that are stored already are not written again.
+    ///
+    /// # Errors
+    /// [`Cause::Conflict`] where another has written meanwhile: load, and decide again. Else where
+    /// the API server refuses or cannot be reached; the ledger is then either the old or the new.
+    pub async fn save(
+        &self,
+        namespace: &str,
+        name: &str,
+        record: NewRecord<'_>,
+        expected: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let id = Self::head(namespace, name);
+        let outcome = self.store(&id, record, expected).await;
+        if outcome.is_err() {
+            // Another may be at work, or we do not know what we did: look again next time.
+            self.known().remove(&id);
+        }
+        outcome
+    }
+
+    async fn store(
+        &self,
+        id: &ObjectId,
+        record: NewRecord<'_>,
+        expected: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let known = self.known().get(id).cloned();
+        let mut there = match known {
+            Some(names) => names,
+            None => self.stored_shards(id).await?.into_keys().collect(),
+        };
+        let names: Vec<String> = record
+            .shards
+            .iter()
+            .map(|content| shard_name(id, content))
+            .collect();
+        for (name, content) in names.iter().zip(record.shards) {
+            if there.insert(name.clone()) {
+                self.create_shard(id, name, content).await?;
+            }
+        }
+        let data = json!({CONTENT: record.head, SHARDS: names.join(" ")});
+        let version = self.swap(id, &data, Some(&self.label()), expected).await?;
+        let wanted: BTreeSet<String> = names.into_iter().collect();
+        let is_surplus = there.iter().any(|name| !wanted.contains(name));
+        self.known().insert(id.clone(), wanted.clone());
+        if is_surplus {
+            self.sweep(id, &wanted).await;
+        }
+        Ok(version)
+    }
+
+    /// Deletes a ledger: the head, if it still has that UID, then its shards.
+    ///
+    /// # Errors
+    /// Where the API server refuses or cannot be reached.
+    pub async fn remove(&self, namespace: &str, name: &str, uid: &str) -> Result<(), Refusal> {
+        let id = Self::head(namespace, name);
+        self.known().remove(&id);
+        if self.cluster.delete("v1", &id, uid, None).await? == super::Deletion::Gone {
+            self.sweep(&id, &BTreeSet::new()).await;
+        }
+        Ok(())
+    }
+
+    /// Reads the index of this installation.
+    ///
+    /// # Errors
+    /// Where the API server refuses or cannot be reached.
+    pub async fn load_index(&self, namespace: &str) -> Result<Option<Index>, Refusal> {
+        let found = self.cluster.get("v1", &self.index(namespace)).await?;
+        Ok(found.map(|index| Index {
+            content: text(&index, CONTENT),
+            resource_version: index.resource_version().unwrap_or_default().to_owned(),
+        }))
+    }
+
+    /// Stores the index if it still has the resource version `expected` (with `None`: if there is
+    /// none) and returns the new one.
+    ///
+    /// # Errors
+    /// [`Cause::Conflict`] where another has written meanwhile; else where the API server refuses
+    /// or cannot be reached.
+    pub async fn save_index(
+        &self,
+        namespace: &str,
+        content: &str,
+        expected: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let data = json!({CONTENT: content});
+        self.swap(&self.index(namespace), &data, None, expected)
+            .await
+    }
+
+    fn index(&self, namespace: &str) -> ObjectId {
+        config_map(namespace, &format!("tidegate.{}", self.instance))
+    }
+
+    /// Creates a ConfigMap, or changes it if it has the version `expected`.
+    async fn swap(
+        &self,
+        id: &ObjectId,
+        data: &Value,
+        labels: Option<&BTreeMap<String, String>>,
+        expected: Option<&str>,
+    ) -> Result<String, Refusal> {
+        let mut meta = json!({"labels": labels});
+        let written = match expected {
+            Some(version) => {
+                meta["resourceVersion"] = json!(version);
+                let patch = json!({"metadata": meta, "data": data});
+                self.cluster.merge("v1", id, &patch, mark::MANAGER).await
+            }
+            None => self.cluster.create(&document(id, labels, data)).await,
+        };
+        match written {
+            Ok(written) => Ok(written.resource_version().unwrap_or_default().to_owned()),
+            Err(Refusal {
+                call,
+                cause: Cause::AlreadyExists | Cause::NotFound,
+            }) => Err(Refusal {
+                call,
+                cause: Cause::Conflict,
+            }),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    async fn create_shard(&self, head: &ObjectId, name: &str, text: &str) -> Result<(), Refusal> {
+        let id = config_map(head.namespace.as_deref().unwrap_or_default(), name);
+        let labels = BTreeMap::from([(SHARD.to_owned(), head.name.clone())]);
+        let shard = document(&id, Some(&labels), &json!({CONTENT: text}));
+        match self.cluster.create(&shard).await {
+            Ok(_)
+            | Err(Refusal {
+                cause: Cause::AlreadyExists,
+                ..
+            }) => Ok(()),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The shards that are there, with their UIDs.
+    async fn stored_shards(&self, head: &ObjectId) -> Result<BTreeMap<String, String>, Refusal> {
+        let labels = BTreeMap::from([(SHARD.to_owned(), head.name.clone())]);
+        let place = head.namespace.as_deref();
+        let shards = self.cluster.list("v1", "ConfigMap", place, &labels).await?;
+        let uid = |shard: &Object| shard.uid().unwrap_or_default().to_owned();
+        Ok(shards
+            .iter()
+            .map(|shard| (shard.id().name, uid(shard)))
+            .collect())
+    }
+
+    /// Deletes the shards that the head does not name. Only after a save of ours: whoever would
+    /// still name them has lost the compare-and-swap. What fails is tried again after a restart.
+    async fn sweep(&self, head: &ObjectId, wanted: &BTreeSet<String>) {
+        let shards = match self.stored_shards(head).await {
+            Ok(shards) => shards,
+            Err(refusal) => {
+                tracing::debug!(%refusal, "surplus shards were not looked for");
+                return;
+            }
+        };
+        for (name, uid) in shards.iter().filter(|(name, _)| !wanted.contains(*name)) {
+            let id = config_map(head.namespace.as_deref().unwrap_or_default(), name);
+            if let Err(refusal) = self.cluster.delete("v1", &id, uid, None).await {
+                tracing::debug!(%refusal, "a surplus shard stays");
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<ObjectId, BTreeSet<String>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn config_map(namespace: &str, name: &str) -> ObjectId {
+    ObjectId {
+        group: String::new(),
+        kind: "ConfigMap".to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    }
+}
+
+fn document(id: &ObjectId, labels: Option<&BTreeMap<String, String>>, data: &Value) -> Object {
+    let meta = json!({"namespace": id.namespace, "name": id.name, "labels": labels});
+    let document = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data});
+    Object::new(document).expect("it has a version, a kind and a name")
+}
+
+fn shard_name(head: &ObjectId, content: &str) -> String {
+    format!(
+        "{}.{}",
+        head.name,
+        Digest::of_bytes(content.as_bytes()).short()
+    )
+}
+
+fn named(head: &Object) -> Vec<String> {
+    text(head, SHARDS)
+        .split_whitespace()
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+fn text(object: &Object, key: &str) -> String {
+    object
+        .text(&format!("/data/{key}"))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn stored(head: &Object, shards: Vec<String>) -> Stored {
+    let annotations = head.at("/metadata/annotations").and_then(Value::as_object);
+    let text_of = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
+    Stored {
+        head: text(head, CONTENT),
+        shards,
+        resource_version: head.resource_version().unwrap_or_default().to_owned(),
+        uid: head.uid().unwrap_or_default().to_owned(),
+        annotations: annotations
+            .into_iter()
+            .flatten()
+            .filter_map(text_of)
+            .collect(),
+    }
+}
+
+fn missing(shard: &ObjectId) -> Refusal {
+    let message = "the ledger names this shard, and it is missing or was changed".to_owned();
+    let cause = Cause::Invalid {
+        message,
+        fields: Vec::new(),
+        immutable: false,
+    };
+    Refusal {
+        call: format!("get of `{shard}`"),
+        cause,
+    }
+}
