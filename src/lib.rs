@@ -6,9 +6,12 @@
 pub mod object;
 pub mod revision;
 // floor 1: readings
-pub mod health;
 pub mod policy;
+pub mod health;
 // floor 2: decisions
 pub mod rollout;
+// floor 4: records
+pub mod config;
 // floor 5: edges
 pub mod clock;
+pub mod trigger;
