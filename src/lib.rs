@@ -6,8 +6,8 @@
 pub mod object;
 pub mod revision;
 // floor 1: readings
-pub mod policy;
 pub mod health;
+pub mod policy;
 // floor 2: decisions
 pub mod rollout;
 // floor 4: records
