@@ -6,15 +6,19 @@
 pub mod object;
 pub mod revision;
 // floor 1: readings
-pub mod health;
 pub mod policy;
+pub mod manifest;
+pub mod health;
 // floor 2: decisions
 pub mod rollback;
 pub mod rollout;
 // floor 3: the plan
 pub mod plan;
 // floor 4: records
+pub mod config;
 pub mod ledger;
 // floor 5: edges
 pub mod clock;
 pub mod cluster;
+pub mod git;
+pub mod trigger;

@@ -5,14 +5,18 @@
 mod amount;
 mod content;
 mod digest;
+mod duration;
 mod id;
 mod image;
 pub mod mark;
+mod spelling;
 mod workload;
 
 pub use amount::{Amount, AmountFault};
 pub use content::Object;
 pub use digest::Digest;
+pub use duration::{DurationFault, read_duration, write_duration};
 pub use id::{ObjectId, ObjectIdFault};
 pub use image::ImageReference;
+pub use spelling::{closest, hint};
 pub use workload::{Deployment, FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy};
