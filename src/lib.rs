@@ -12,3 +12,4 @@ pub mod policy;
 pub mod rollout;
 // floor 5: edges
 pub mod clock;
+pub mod git;

@@ -1,1 +1,4 @@
 //! The real lane: scenarios on a real control plane, driven through the binary.
+
+mod git_server;
+mod git_transport;
