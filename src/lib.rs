@@ -7,7 +7,9 @@ pub mod object;
 pub mod revision;
 // floor 1: readings
 pub mod health;
+pub mod manifest;
 pub mod policy;
+pub mod yaml;
 // floor 2: decisions
 pub mod rollout;
 // floor 5: edges

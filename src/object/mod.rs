@@ -8,6 +8,7 @@ mod digest;
 mod id;
 mod image;
 pub mod mark;
+mod spelling;
 mod workload;
 
 pub use amount::{Amount, AmountFault};
@@ -15,4 +16,5 @@ pub use content::Object;
 pub use digest::Digest;
 pub use id::{ObjectId, ObjectIdFault};
 pub use image::ImageReference;
+pub use spelling::{closest, hint};
 pub use workload::{Deployment, FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy};
