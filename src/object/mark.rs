@@ -7,6 +7,9 @@ pub const REPLICAS_MANAGER: &str = "tidegate-replicas";
 /// Field manager of requests that people make through the command line.
 pub const CLI_MANAGER: &str = "tidegate-cli";
 
+/// What all our labels and annotations begin with.
+pub const PREFIX: &str = "tidegate.dev/";
+
 /// Label: digest of the namespace and name of the `GitSync` that an object belongs to.
 pub const GITSYNC: &str = "tidegate.dev/gitsync";
 /// Annotation: `instance/namespace/name:group/Kind/namespace/name`; a copy that another tool made

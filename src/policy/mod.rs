@@ -5,6 +5,14 @@
 //!
 //! Never: a decision about pods; files on disk.
 
+mod contradiction;
+mod field;
+mod file;
+mod resolve;
+mod span;
+mod statement;
 mod word;
 
+pub use file::{FILE_NAME, PolicyFile};
+pub use resolve::{check_default, resolve, scaler_note};
 pub use word::{Batches, GoingBack, Mode, OnFailure, Order, Policy, Provenance, Resolved};

@@ -1,0 +1,176 @@
+//! Values that are fine alone and wrong together, or wrong for one workload.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{
+    Batches, Mode, Order, Provenance,
+    statement::{Said, Statement},
+};
+use crate::{
+    object::{Amount, Deployment, Strategy},
+    revision::{Fault, Located, Place},
+};
+
+/// Finds values that cannot hold together, or not for this workload.
+pub(super) fn contradictions(said: &Statement, workload: &Located) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut fault = |place: &Place, message: String| {
+        faults.push(Fault {
+            place: place.clone(),
+            message,
+        });
+    };
+    let order = said.order.as_ref().map(|order| order.value);
+    if let Some(surge) = said.max_surge.as_ref().filter(|surge| is_zero(surge.value))
+        && order != Some(Order::StopFirst)
+    {
+        let message = "maxSurge: 0 leaves surge-first no room for new pods: write `order: \
+                       StopFirst`, or a maxSurge of at least 1";
+        fault(&surge.place, message.to_owned());
+    }
+    let back = said.rollback_order.as_ref().map(|order| order.value);
+    if let Some(surge) = said
+        .rollback_max_surge
+        .as_ref()
+        .filter(|surge| is_zero(surge.value))
+        && back != Some(Order::StopFirst)
+    {
+        let message = "rollback.maxSurge: 0 leaves surge-first no room for new pods: write \
+                       `order: StopFirst` there, or a maxSurge of at least 1";
+        fault(&surge.place, message.to_owned());
+    }
+    if let Some(Said {
+        value: Batches::Steps(steps),
+        place,
+        origin,
+    }) = &said.batches
+    {
+        let replicas = Deployment(&workload.object).written_replicas();
+        if let Some(message) = short_steps(steps, replicas) {
+            fault(place, message);
+        } else if matches!(origin, Provenance::Annotation(_))
+            && let Some(message) = falling_step(steps, replicas)
+        {
+            fault(place, format!("steps: {message}"));
+        }
+    }
+    faults.extend(deadlines(said, workload));
+    faults
+}
+
+fn is_zero(amount: Amount) -> bool {
+    matches!(amount, Amount::Count(0) | Amount::Percent(0))
+}
+
+/// Says what is wrong where the last step is a count other than all pods.
+fn short_steps(steps: &[Amount], replicas: Option<u32>) -> Option<String> {
+    match steps.last()? {
+        Amount::Count(last) if replicas != Some(*last) => Some(format!(
+            "steps: ends with `{last}`: the last step must be `100%`"
+        )),
+        Amount::Count(_) | Amount::Percent(_) => None,
+    }
+}
+
+/// Says which step, of mixed units, is below the one before at the replicas that are written.
+fn falling_step(steps: &[Amount], replicas: Option<u32>) -> Option<String> {
+    let replicas = replicas.filter(|replicas| *replicas > 0)?;
+    let pods = |step: &Amount| step.rounded_up(replicas).min(replicas);
+    let pair = steps
+        .windows(2)
+        .find(|pair| pods(&pair[1]) < pods(&pair[0]))?;
+    let (before, after) = (pods(&pair[0]), pods(&pair[1]));
+    Some(format!(
+        "`{}` after `{}` falls from {before} to {after} of {replicas} pods: steps are cumulative",
+        pair[1], pair[0]
+    ))
+}
+
+/// Of the written values minReadySeconds < healthyDeadline < progressDeadline.
+fn deadlines(said: &Statement, workload: &Located) -> Vec<Fault> {
+    let seconds = |pointer| workload.object.at(pointer).and_then(Value::as_u64);
+    let mut faults = Vec::new();
+    let ready = seconds("/spec/minReadySeconds").map(Duration::from_secs);
+    let own = seconds("/spec/progressDeadlineSeconds").map(Duration::from_secs);
+    let healthy = said.healthy_deadline.as_ref();
+    let progress = said.progress_deadline.as_ref();
+    let limit = progress.map(|progress| progress.value).or(own);
+    if let (Some(healthy), Some(ready)) = (healthy, ready)
+        && healthy.value <= ready
+    {
+        let message = format!(
+            "healthyDeadline {:?} must be longer than minReadySeconds {ready:?}",
+            healthy.value
+        );
+        faults.push(Fault {
+            place: healthy.place.clone(),
+            message,
+        });
+    }
+    if let (Some(healthy), Some(limit)) = (healthy, limit)
+        && healthy.value >= limit
+    {
+        let message = format!(
+            "healthyDeadline {:?} must be shorter than the progress deadline {limit:?}",
+            healthy.value
+        );
+        faults.push(Fault {
+            place: healthy.place.clone(),
+            message,
+        });
+    }
+    if let (Some(progress), Some(ready)) = (progress, ready)
+        && progress.value <= ready
+    {
+        let message = format!(
+            "progressDeadline {:?} must be longer than minReadySeconds {ready:?}",
+            progress.value
+        );
+        faults.push(Fault {
+            place: progress.place.clone(),
+            message,
+        });
+    }
+    faults
+}
+
+/// Says what of a policy has no effect on the workload.
+pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
+    let id = workload.object.id();
+    let deployment = Deployment(&workload.object);
+    let mut notes = Vec::new();
+    let is_native = said
+        .strategy
+        .as_ref()
+        .is_some_and(|mode| mode.value == Mode::Native);
+    if let Some(batches) = &said.batches {
+        let at = &batches.origin;
+        if is_native {
+            notes.push(format!("{id}: strategy Native leaves the pace to Kubernetes: the batches of {at} are not used"));
+        } else if deployment.strategy() == Strategy::Recreate {
+            notes.push(format!("{id}: its strategy is Recreate, which cannot be cut into batches: those of {at} are not used"));
+        }
+        if let Batches::Steps(steps) = &batches.value
+            && let Some(message) = falling_step(steps, deployment.written_replicas())
+        {
+            notes.push(format!("{id}: {message}; that step moves nothing"));
+        }
+    }
+    let stops_first = said
+        .order
+        .as_ref()
+        .is_some_and(|order| order.value == Order::StopFirst);
+    if let Some(surge) = said
+        .max_surge
+        .as_ref()
+        .filter(|surge| stops_first && !is_zero(surge.value))
+    {
+        notes.push(format!(
+            "{id}: order StopFirst makes no extra pods: the maxSurge of {} is not used",
+            surge.origin
+        ));
+    }
+    notes
+}
