@@ -5,6 +5,7 @@
 // floor 0: words
 pub mod object;
 pub mod revision;
+pub mod yaml;
 // floor 1: readings
 pub mod policy;
 pub mod manifest;
