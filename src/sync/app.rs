@@ -1,0 +1,344 @@
+//! One `GitSync` at work: the task that owns its ledger.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{broadcast, mpsc, watch};
+use tracing::{debug, info, warn};
+
+use crate::clock;
+use crate::cluster::{Announcement, Announcer, Changed, Cluster, Live, Records, Tone, Watch};
+use crate::config::GitSync;
+use crate::git::{Fetched, GitFault, Limits, Mirror, Remote};
+use crate::object::{Digest, ObjectId};
+use crate::plan::{Mark, Owner, Set};
+use crate::revision::CommitId;
+use crate::trigger::{Kind, Queue, Trigger};
+
+use super::BookFault;
+use super::book::Book;
+use super::probing::Probe;
+
+/// The longest wait between two looks at everything, whatever happens.
+const IDLE: Duration = Duration::from_mins(10);
+
+/// What all apps of a process share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) cluster: Cluster,
+    pub(super) live: Live,
+    pub(super) announcer: Announcer,
+    pub(super) instance: String,
+    pub(super) holder: String,
+    pub(super) agent_namespace: String,
+    pub(super) allow_file: bool,
+    pub(super) secrets: Option<PathBuf>,
+    pub(super) cache: PathBuf,
+    pub(super) program: PathBuf,
+}
+
+/// One `GitSync` at work.
+pub(super) struct App {
+    pub(super) sync: GitSync,
+    pub(super) owner: Owner,
+    pub(super) shared: Shared,
+    pub(super) book: Book,
+    pub(super) mirror: Arc<Mirror>,
+    pub(super) queue: Queue,
+    /// Commits that were read.
+    pub(super) sets: BTreeMap<CommitId, Arc<Set>>,
+    /// What the aim comes to, with what is held; made anew when the aim changes.
+    pub(super) composed: Option<Arc<Set>>,
+    /// Dry runs by object and hash.
+    pub(super) probes: HashMap<(ObjectId, Digest), Arc<Probe>>,
+    /// Marks of live objects by resource version.
+    pub(super) marks: HashMap<ObjectId, (String, Mark)>,
+    /// Corrections of drift: when, against whom.
+    pub(super) fights: HashMap<ObjectId, Vec<Timestamp>>,
+    failures: watch::Sender<u32>,
+    fetches: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
+    is_fetching: bool,
+    /// Requests to sync that the fetch under way answers.
+    requested: Option<String>,
+    /// How often in a row the cluster did not do as asked.
+    refusals: u32,
+}
+
+type Found = Result<Fetched, GitFault>;
+
+/// Why an app stopped.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// It was told to.
+    Told,
+    /// Everything is done, as `--once` asked.
+    Done,
+    /// Its ledger is no longer its own.
+    Lost(BookFault),
+}
+
+impl App {
+    /// Takes the ledger over and gets ready; nothing is written yet but the ledger.
+    pub(super) async fn open(sync: GitSync, shared: Shared) -> Result<Self, super::run::RunFault> {
+        let owner = Owner {
+            instance: shared.instance.clone(),
+            namespace: sync.namespace.clone(),
+            name: sync.name.clone(),
+        };
+        let spec = serde_json::to_value(&sync).unwrap_or_default();
+        let mut book = Book::open(&shared.cluster, &owner, &shared.holder, spec.clone()).await?;
+        if book.ledger.spec != spec
+            && let Some(tip) = &mut book.ledger.tip
+        {
+            tip.is_judged = false;
+        }
+        let mirror = Arc::new(Mirror::open(&shared.cache, remote(&sync, &shared))?);
+        let app = Self {
+            owner,
+            book,
+            mirror,
+            queue: Queue::new(Duration::from_millis(200)),
+            sets: BTreeMap::new(),
+            composed: None,
+            probes: HashMap::new(),
+            marks: HashMap::new(),
+            fights: HashMap::new(),
+            failures: watch::Sender::new(0),
+            fetches: mpsc::channel(1),
+            is_fetching: false,
+            requested: None,
+            refusals: 0,
+            sync,
+            shared,
+        };
+        app.follow_basics();
+        app.queue.push(Trigger { kind: Kind::Config, at: clock::now() });
+        Ok(app)
+    }
+
+    fn follow_basics(&self) {
+        let records = Records::new(&self.shared.cluster, &self.owner.instance);
+        let heads = Watch {
+            namespace: Some(self.owner.namespace.clone()),
+            labels: records.label(),
+            ..Watch::of("v1", "ConfigMap")
+        };
+        self.shared.live.follow(heads);
+        self.follow_workloads(&self.sync.target_namespace);
+        for namespace in &self.sync.allow.namespaces {
+            self.follow_workloads(namespace);
+        }
+    }
+
+    fn follow_workloads(&self, namespace: &str) {
+        for (api_version, kind) in [("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet"), ("v1", "Pod")]
+        {
+            let namespace = Some(namespace.to_owned());
+            self.shared.live.follow(Watch { namespace, ..Watch::of(api_version, kind) });
+        }
+    }
+
+    /// Works until told to stop, or until all is done where `once` is set.
+    pub(super) async fn work(mut self, mut stop: watch::Receiver<bool>, once: bool) -> Stopped {
+        let poll = crate::trigger::poll(
+            self.queue.clone(),
+            self.sync.source.interval,
+            self.failures.subscribe(),
+        );
+        let poll = tokio::spawn(poll);
+        let follow = self.follow_repository();
+        let mut changes = self.shared.live.subscribe();
+        let stopped = loop {
+            let wake = match self.pass().await {
+                Ok(wake) => wake,
+                Err(fault @ (BookFault::TakenOver(_) | BookFault::Unusable { .. }
+                    | BookFault::OtherInstance(_))) => break Stopped::Lost(fault),
+                Err(BookFault::Refused(refusal)) => {
+                    warn!(gitsync = %self.label(), cause = %refusal, "a call was refused");
+                    self.refusals += 1;
+                    Some(self.retry_at(refusal.retry_after()))
+                }
+            };
+            if once && self.is_settled() {
+                break Stopped::Done;
+            }
+            if self.wait(&mut stop, &mut changes, wake).await {
+                break Stopped::Told;
+            }
+        };
+        poll.abort();
+        if let Some(follow) = follow {
+            follow.abort();
+        }
+        stopped
+    }
+
+    fn follow_repository(&self) -> Option<tokio::task::JoinHandle<()>> {
+        let path = self.sync.source.url.to_file_path().ok()?;
+        let branch = self.sync.source.branch.clone();
+        Some(tokio::spawn(crate::trigger::follow_repository(self.queue.clone(), path, branch)))
+    }
+
+    /// Waits for whatever comes first; says whether to stop.
+    async fn wait(
+        &mut self,
+        stop: &mut watch::Receiver<bool>,
+        changes: &mut broadcast::Receiver<Changed>,
+        wake: Option<Timestamp>,
+    ) -> bool {
+        let pause = wake.map_or(IDLE, |wake| until(clock::now(), wake)).min(IDLE);
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return true,
+            triggers = self.queue.next(), if !self.is_fetching => self.fetch(&triggers),
+            Some(found) = self.fetches.1.recv() => self.fetched(found).await,
+            () = concerns(changes, &self.owner.namespace, &self.sync) => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        *stop.borrow()
+    }
+
+    /// Starts a fetch in the background; rollouts go on meanwhile.
+    fn fetch(&mut self, triggers: &[Trigger]) {
+        for trigger in triggers {
+            if let Kind::Request(token) = &trigger.kind {
+                self.requested = Some(token.clone());
+            }
+        }
+        self.is_fetching = true;
+        let (mirror, answer) = (Arc::clone(&self.mirror), self.fetches.0.clone());
+        debug!(gitsync = %self.label(), ?triggers, "fetch began");
+        tokio::spawn(async move {
+            let found = mirror.fetch().await;
+            // The app is gone: nobody needs the answer.
+            let _ = answer.send(found).await;
+        });
+    }
+
+    async fn fetched(&mut self, found: Found) {
+        self.is_fetching = false;
+        if let Some(token) = self.requested.take() {
+            let key = crate::object::mark::request::SYNC.to_owned();
+            self.book.ledger.served.insert(key, token);
+        }
+        match found {
+            Ok(fetched) => {
+                self.failures.send_replace(0);
+                self.reached(&fetched).await;
+            }
+            Err(fault) => {
+                self.failures.send_modify(|failures| *failures += 1);
+                warn!(gitsync = %self.label(), cause = %fault, "fetch failed");
+                self.unreached(&fault);
+            }
+        }
+    }
+
+    /// One pass: requests, the tip, the aim, the ledger.
+    async fn pass(&mut self) -> Result<Option<Timestamp>, BookFault> {
+        let now = clock::now();
+        self.serve_requests(now);
+        let wake = if self.sync.suspend || self.book.ledger.released.is_some() {
+            None
+        } else {
+            self.judge_tip(now).await?;
+            self.pursue(now).await?
+        };
+        self.book.save().await?;
+        self.refusals = 0;
+        let pause_ends = self.book.ledger.pause.as_ref().and_then(|pause| pause.until);
+        Ok([wake, pause_ends].into_iter().flatten().min())
+    }
+
+    /// Says whether nothing is left to do without someone doing something first.
+    fn is_settled(&self) -> bool {
+        let ledger = &self.book.ledger;
+        let judged = ledger.tip.as_ref().is_none_or(|tip| tip.is_judged);
+        let over = ledger.aim.as_ref().is_none_or(|aim| aim.is_done);
+        let stuck = ledger.problem.is_some() || ledger.pause.is_some() || self.is_stopped();
+        !self.is_fetching && (ledger.tip.is_some() || stuck) && ((judged && over) || stuck)
+    }
+
+    /// When to try again after a refusal: soon, then ever later, up to a minute.
+    pub(super) fn retry_at(&self, asked: Option<Duration>) -> Timestamp {
+        let doubled = Duration::from_millis(250) * 2u32.saturating_pow(self.refusals.min(8));
+        let pause = doubled.min(Duration::from_mins(1)).max(asked.unwrap_or_default());
+        after(clock::now(), pause)
+    }
+
+    /// Makes an Event on a workload, or on the head of the ledger.
+    pub(super) fn announce(&self, about: Option<&ObjectId>, reason: &str, note: String, bad: bool) {
+        let head = Records::head(&self.owner.namespace, &self.owner.name);
+        let id = about.unwrap_or(&head);
+        let Some(object) = self.shared.live.get(id) else { return };
+        self.shared.announcer.announce(Announcement {
+            api_version: object.api_version().to_owned(),
+            id: id.clone(),
+            uid: object.uid().unwrap_or_default().to_owned(),
+            tone: if bad { Tone::Warning } else { Tone::Normal },
+            reason: reason.to_owned(),
+            action: "Sync".to_owned(),
+            note: note.clone(),
+        });
+        if bad {
+            warn!(gitsync = %self.label(), object = %id, reason, note, "announced");
+        } else {
+            info!(gitsync = %self.label(), object = %id, reason, note, "announced");
+        }
+    }
+
+    /// `namespace/name` of the `GitSync`.
+    pub(super) fn label(&self) -> String {
+        format!("{}/{}", self.owner.namespace, self.owner.name)
+    }
+}
+
+/// Waits for a change that one of this app's namespaces saw, then takes all that has gathered.
+async fn concerns(changes: &mut broadcast::Receiver<Changed>, own: &str, sync: &GitSync) {
+    loop {
+        match changes.recv().await {
+            Ok(changed) => {
+                let namespace = changed.root.namespace.as_deref();
+                let ours = namespace.is_none_or(|namespace| {
+                    namespace == own
+                        || namespace == sync.target_namespace
+                        || sync.allow.namespaces.iter().any(|allowed| allowed == namespace)
+                });
+                if ours {
+                    break;
+                }
+            }
+            // Behind: look at everything.
+            Err(broadcast::error::RecvError::Lagged(_)) => break,
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+    while changes.try_recv().is_ok() {}
+}
+
+fn until(now: Timestamp, wake: Timestamp) -> Duration {
+    Duration::try_from(wake.duration_since(now)).unwrap_or_default()
+}
+
+/// Adds a wait to a time; the sum ends at the calendar's end.
+pub(super) fn after(start: Timestamp, wait: Duration) -> Timestamp {
+    SignedDuration::try_from(wait)
+        .ok()
+        .and_then(|wait| start.checked_add(wait).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+fn remote(sync: &GitSync, shared: &Shared) -> Remote {
+    let secret = sync.source.secret.as_deref();
+    Remote {
+        url: sync.source.url.to_string(),
+        branch: sync.source.branch.clone(),
+        credentials: shared.secrets.as_ref().zip(secret).map(|(directory, name)| directory.join(name)),
+        timeout: sync.source.timeout,
+        allow_file: shared.allow_file,
+        limits: Limits::default(),
+        program: shared.program.clone(),
+    }
+}

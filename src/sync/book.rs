@@ -1,0 +1,135 @@
+//! The ledger in hand: changed in memory, stored by compare-and-swap before anything depends on it.
+
+use crate::cluster::{Cause, Cluster, NewRecord, Records, Refusal};
+use crate::ledger::{self, Ledger, LedgerFault, Stored};
+
+/// Why the ledger could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum BookFault {
+    /// The API server refused or was not reached.
+    #[error("the ledger could not be stored or read: {0}")]
+    Refused(#[from] Refusal),
+    /// What is stored is no ledger of this version.
+    #[error("the ledger `tidegate-{name}` in namespace {namespace} is not usable: {fault}")]
+    Unusable {
+        /// Namespace of the `GitSync`.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Why.
+        fault: LedgerFault,
+    },
+    /// Another process holds it now, or it was released: nothing more may be written.
+    #[error("the ledger was taken over by `{0}`")]
+    TakenOver(String),
+    /// It belongs to another installation.
+    #[error("the ledger belongs to the installation `{0}`; start with --instance {0}, or remove it")]
+    OtherInstance(String),
+}
+
+/// The ledger of one `GitSync`, held by this process.
+pub(super) struct Book {
+    /// The records, to be changed and then stored.
+    pub(super) ledger: Ledger,
+    records: Records,
+    namespace: String,
+    name: String,
+    version: Option<String>,
+    saved: Stored,
+}
+
+impl Book {
+    /// Reads the ledger, or begins one, and takes it over with a higher epoch.
+    pub(super) async fn open(
+        cluster: &Cluster,
+        owner: &crate::plan::Owner,
+        holder: &str,
+        spec: serde_json::Value,
+    ) -> Result<Self, BookFault> {
+        let records = Records::new(cluster, &owner.instance);
+        let found = records.load(&owner.namespace, &owner.name).await?;
+        let unusable = |fault| BookFault::Unusable {
+            namespace: owner.namespace.clone(),
+            name: owner.name.clone(),
+            fault,
+        };
+        let (mut ledger, version, saved) = match found {
+            None => (Ledger::new(&owner.instance, holder, spec.clone()), None, Stored::default()),
+            Some(found) => {
+                let saved = Stored { head: found.head, shards: found.shards };
+                let ledger = ledger::decode(&saved).map_err(unusable)?;
+                (ledger, Some(found.resource_version), saved)
+            }
+        };
+        if ledger.instance != owner.instance {
+            return Err(BookFault::OtherInstance(ledger.instance));
+        }
+        if version.is_some() {
+            ledger.epoch += 1;
+        }
+        ledger.holder = holder.to_owned();
+        ledger.spec = spec;
+        let mut book = Self {
+            ledger,
+            records,
+            namespace: owner.namespace.clone(),
+            name: owner.name.clone(),
+            version,
+            saved,
+        };
+        book.save().await?;
+        Ok(book)
+    }
+
+    /// Stores what changed; without a change nothing is called.
+    ///
+    /// Where only people's annotations moved the head, it is stored on top of them; where another
+    /// epoch or a release did, this process has lost the ledger.
+    pub(super) async fn save(&mut self) -> Result<(), BookFault> {
+        let next = ledger::encode(&self.ledger);
+        if next == self.saved && self.version.is_some() {
+            return Ok(());
+        }
+        for _ in 0..5 {
+            let record = NewRecord { head: &next.head, shards: &next.shards };
+            let expected = self.version.as_deref();
+            match self.records.save(&self.namespace, &self.name, record, expected).await {
+                Ok(version) => {
+                    self.version = Some(version);
+                    self.saved = next;
+                    return Ok(());
+                }
+                Err(refusal) if is_race(&refusal) => self.catch_up(&next).await?,
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        let call = format!("store of the ledger of {}/{}", self.namespace, self.name);
+        Err(BookFault::Refused(Refusal { call, cause: Cause::Conflict }))
+    }
+
+    /// Reads the head again after a lost race or an unanswered write.
+    async fn catch_up(&mut self, next: &Stored) -> Result<(), BookFault> {
+        let Some(found) = self.records.load(&self.namespace, &self.name).await? else {
+            self.version = None;
+            return Ok(());
+        };
+        let same = found.head == self.saved.head || found.head == next.head;
+        if !same {
+            let stored = Stored { head: found.head, shards: found.shards };
+            let holder = ledger::decode(&stored).map_or_else(
+                |_| "an unknown writer".to_owned(),
+                |other| other.released.map_or(other.holder, |mark| format!("a release by {}", mark.by)),
+            );
+            return Err(BookFault::TakenOver(holder));
+        }
+        self.version = Some(found.resource_version);
+        Ok(())
+    }
+}
+
+fn is_race(refusal: &Refusal) -> bool {
+    matches!(
+        refusal.cause,
+        Cause::Conflict | Cause::AlreadyExists | Cause::OutcomeUnknown { .. } | Cause::NotFound
+    )
+}

@@ -1,0 +1,23 @@
+//! The loop: waits, makes a pass, records it.
+//!
+//! `run` is the process: Lease, configuration, one [`App`](app) for each `GitSync`. An app is one
+//! task and the only writer of its ledger. What it decides it asks of the pure rooms; what it does
+//! is one call of an edge at a time.
+//!
+//! Never: a decision about pods, order or deletion of its own.
+
+mod app;
+mod book;
+mod fate;
+mod judging;
+mod observing;
+mod pacing;
+mod preview;
+mod probing;
+mod pruning;
+mod pursuit;
+mod reading;
+mod requests;
+mod writing;
+
+pub use book::BookFault;

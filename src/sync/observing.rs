@@ -1,0 +1,78 @@
+//! From the live cache to what the rollout machine sees.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::cluster::Live;
+use crate::health::Pod;
+use crate::object::{Deployment, Object, ObjectId};
+use crate::plan::Managers;
+use crate::rollout::{self, Counts, Seen, Set};
+
+/// Reads one Deployment with its ReplicaSets and pods.
+pub(super) fn observe(live: &Live, id: &ObjectId, now: Timestamp) -> Seen {
+    let found = live.get(id).filter(|object| !object.is_terminating());
+    Seen { now, live: found.map(|object| read(live, &object)) }
+}
+
+fn read(live: &Live, object: &Object) -> rollout::Live {
+    let view = Deployment(object);
+    let managers = Managers::of(object);
+    let uid = object.uid().unwrap_or_default().to_owned();
+    let full = view.template_digest();
+    let sets = live.owned_by(&uid).into_iter().filter(|owned| owned.kind() == "ReplicaSet");
+    rollout::Live {
+        generation: object.generation(),
+        observed_generation: view.observed_generation(),
+        replicas: view.replicas(),
+        min_ready_seconds: view.min_ready_seconds(),
+        progress_deadline_seconds: view.progress_deadline_seconds(),
+        strategy: view.strategy(),
+        is_paused: view.is_paused(),
+        template: view.restart_blind_digest(),
+        restart: full.clone(),
+        content: view.template().clone(),
+        template_editor: managers.template_editor().map(ToOwned::to_owned),
+        editor: managers.editor(),
+        counts: counts(object),
+        sets: sets.map(|set| read_set(live, &set, &full)).collect(),
+        uid,
+    }
+}
+
+fn counts(object: &Object) -> Counts {
+    let count = |pointer| {
+        let number = object.at(pointer).and_then(Value::as_u64).unwrap_or_default();
+        u32::try_from(number).unwrap_or(u32::MAX)
+    };
+    Counts {
+        replicas: count("/status/replicas"),
+        updated: count("/status/updatedReplicas"),
+        available: count("/status/availableReplicas"),
+    }
+}
+
+fn read_set(live: &Live, set: &Arc<Object>, current: &crate::object::Digest) -> Set {
+    let view = Deployment(set);
+    let pods = live.owned_by(set.uid().unwrap_or_default());
+    let is_pod = |object: &&Arc<Object>| object.kind() == "Pod";
+    Set {
+        template: view.restart_blind_digest(),
+        is_current: view.template_digest() == *current,
+        replicas: view.replicas(),
+        pods: pods.iter().filter(is_pod).map(|pod| Pod::read(pod)).collect(),
+        refused: refused(set),
+    }
+}
+
+/// The condition `ReplicaFailure` of a ReplicaSet whose pods a quota or admission refuses.
+fn refused(set: &Object) -> Option<(Timestamp, String)> {
+    let conditions = set.at("/status/conditions")?.as_array()?;
+    let failure = conditions
+        .iter()
+        .find(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True")?;
+    let since = failure["lastTransitionTime"].as_str()?.parse().ok()?;
+    Some((since, failure["message"].as_str().unwrap_or_default().to_owned()))
+}
