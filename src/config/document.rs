@@ -265,6 +265,12 @@ status: {summary: x}
     }
 
     #[test]
+    fn the_example_that_ships_is_read() {
+        let sync = one(include_str!("../../examples/gitsync.yaml"));
+        assert_eq!(sync.source.url.scheme(), "file");
+    }
+
+    #[test]
     fn every_field_of_a_whole_document_is_taken() {
         let sync = one(WHOLE);
         assert_eq!(sync.source.path, "apps/web");
