@@ -210,7 +210,7 @@ spec:
   takeFrom: [helm]
   dependsOn: []
   suspend: true
-  rollout: {steps: [1, 50%], soak: 2s}
+  rollout: {steps: [1, 50%, 100%], soak: 2s}
   rollback: {push: Never}
   notifications: []
   historyLimit: 7
@@ -290,7 +290,7 @@ status: {summary: x}
         assert_eq!((sync.history_limit, sync.suspend), (7, true));
         assert_eq!(
             sync.rollout.unwrap()["steps"],
-            serde_json::json!([1, "50%"])
+            serde_json::json!([1, "50%", "100%"])
         );
     }
 
@@ -418,6 +418,7 @@ status: {summary: x}
             "ignoreFields: [{kind: Service, pointer: spec}]",
             "ignoreFields: [{kind: Service, pointer: /a~2}]",
             "rollout: fast",
+            "rollout: {soka: 2s}",
             "takeFrom: ['']",
             "targetNamespace: a.b",
             "suspend: !yes true",
