@@ -7,9 +7,9 @@ pub mod object;
 pub mod revision;
 pub mod yaml;
 // floor 1: readings
-pub mod policy;
-pub mod manifest;
 pub mod health;
+pub mod manifest;
+pub mod policy;
 // floor 2: decisions
 pub mod rollback;
 pub mod rollout;

@@ -210,7 +210,7 @@ spec:
   takeFrom: [helm]
   dependsOn: []
   suspend: true
-  rollout: {steps: [1, 50%], soak: 2s}
+  rollout: {steps: [1, 50%, 100%], soak: 2s}
   rollback: {push: Never}
   notifications: []
   historyLimit: 7
@@ -265,6 +265,12 @@ status: {summary: x}
     }
 
     #[test]
+    fn the_example_that_ships_is_read() {
+        let sync = one(include_str!("../../examples/gitsync.yaml"));
+        assert_eq!(sync.source.url.scheme(), "file");
+    }
+
+    #[test]
     fn every_field_of_a_whole_document_is_taken() {
         let sync = one(WHOLE);
         assert_eq!(sync.source.path, "apps/web");
@@ -284,7 +290,7 @@ status: {summary: x}
         assert_eq!((sync.history_limit, sync.suspend), (7, true));
         assert_eq!(
             sync.rollout.unwrap()["steps"],
-            serde_json::json!([1, "50%"])
+            serde_json::json!([1, "50%", "100%"])
         );
     }
 
@@ -412,6 +418,7 @@ status: {summary: x}
             "ignoreFields: [{kind: Service, pointer: spec}]",
             "ignoreFields: [{kind: Service, pointer: /a~2}]",
             "rollout: fast",
+            "rollout: {soka: 2s}",
             "takeFrom: ['']",
             "targetNamespace: a.b",
             "suspend: !yes true",

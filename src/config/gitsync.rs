@@ -14,7 +14,7 @@ use super::{
     value::{boolean, choice, duration, label, name, number, pointer, text},
     word::{Allow, Drift, IgnoredField, KindName, OnDelete, Prune, word},
 };
-use crate::object::write_duration;
+use crate::{object::write_duration, policy::check_default};
 
 /// The `apiVersion` of the documents.
 pub(super) const API_VERSION: &str = "tidegate.dev/v1alpha1";
@@ -178,11 +178,17 @@ fn constant(fields: &mut Fields<'_>, field: &'static str, expected: &str) {
     });
 }
 
+/// Checks the policy as far as no workload is needed, all its faults in one.
 fn rollout(value: &Value) -> Result<Value, Cause> {
-    if value.is_object() {
-        Ok(value.clone())
-    } else {
-        Err(format!("is {}; must be a mapping of fields", nature(value)).into())
+    if !value.is_object() {
+        return Err(format!("is {}; must be a mapping of fields", nature(value)).into());
+    }
+    match check_default(value) {
+        Ok(()) => Ok(value.clone()),
+        Err(faults) => {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            Err(faults.join("; ").into())
+        }
     }
 }
 

@@ -51,7 +51,10 @@ impl<'a> Managers<'a> {
     }
 
     fn entries(self) -> impl Iterator<Item = &'a Value> {
-        let entries = self.0.at("/metadata/managedFields").and_then(Value::as_array);
+        let entries = self
+            .0
+            .at("/metadata/managedFields")
+            .and_then(Value::as_array);
         entries.into_iter().flatten()
     }
 
@@ -59,7 +62,9 @@ impl<'a> Managers<'a> {
     /// `None` where there is none.
     #[must_use]
     pub fn own(self) -> Option<Digest> {
-        self.entries().find(|entry| is_own(entry)).map(|entry| Digest::of(&entry["fieldsV1"]))
+        self.entries()
+            .find(|entry| is_own(entry))
+            .map(|entry| Digest::of(&entry["fieldsV1"]))
     }
 
     /// Says whether our own entry has the field at these `managedFields` keys.
@@ -67,7 +72,9 @@ impl<'a> Managers<'a> {
     pub fn own_has(self, path: &[&str]) -> bool {
         let own = self.entries().find(|entry| is_own(entry));
         let start = own.map(|entry| &entry["fieldsV1"]);
-        path.iter().fold(start, |here, key| here?.get(*key)).is_some()
+        path.iter()
+            .fold(start, |here, key| here?.get(*key))
+            .is_some()
     }
 
     /// Returns the manager that changed the pod template beside us: a person, or a tool that is
@@ -89,7 +96,12 @@ impl<'a> Managers<'a> {
         let people = self.entries().filter(|entry| is_person(entry));
         let newest = people.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())?;
         let text = |key: &str| newest[key].as_str().unwrap_or_default();
-        Some(format!("`{}` ({} at {})", text("manager"), text("operation"), text("time")))
+        Some(format!(
+            "`{}` ({} at {})",
+            text("manager"),
+            text("operation"),
+            text("time")
+        ))
     }
 
     /// Returns managers of other tools that own fields outside of `metadata` and `status` and are
@@ -173,7 +185,11 @@ fn manager(entry: &Value) -> &str {
 }
 
 fn is_main(entry: &Value) -> bool {
-    entry.get("subresource").and_then(Value::as_str).unwrap_or_default() != "status"
+    entry
+        .get("subresource")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        != "status"
 }
 
 fn is_own(entry: &Value) -> bool {
@@ -204,7 +220,9 @@ fn spared(keep_replicas: bool) -> Vec<Vec<&'static str>> {
 
 /// Splits a set of fields into what may be taken and what is spared.
 fn split(fields: &Value, spared: &[Vec<&str>]) -> (Value, Value) {
-    let Value::Object(map) = fields else { return (fields.clone(), json!({})) };
+    let Value::Object(map) = fields else {
+        return (fields.clone(), json!({}));
+    };
     let (mut taken, mut left) = (Map::new(), Map::new());
     for (key, below) in map {
         let deeper: Vec<Vec<&str>> = spared
@@ -239,7 +257,9 @@ fn is_hollow(fields: &Value) -> bool {
 }
 
 fn merge(into: &mut Value, from: &Value) {
-    let (Value::Object(into), Value::Object(from)) = (into, from) else { return };
+    let (Value::Object(into), Value::Object(from)) = (into, from) else {
+        return;
+    };
     for (key, below) in from {
         merge(into.entry(key.clone()).or_insert_with(|| json!({})), below);
     }
@@ -272,14 +292,21 @@ mod tests {
         let object = live(json!([
             entry("tidegate", "Apply", json!({"f:spec": {"f:replicas": {}}})),
             entry("kubectl-set", "Update", env.clone()),
-            entry("kube-controller-manager", "Update", json!({"f:metadata": {"f:annotations": {}}})),
+            entry(
+                "kube-controller-manager",
+                "Update",
+                json!({"f:metadata": {"f:annotations": {}}})
+            ),
         ]));
         let managers = Managers::of(&object);
         assert_eq!(managers.template_editor(), Some("kubectl-set"));
         let absorbed = managers.absorbed(false, &[]).unwrap();
         assert_eq!(absorbed.as_array().unwrap().len(), 2);
         assert_eq!(absorbed[0]["manager"], "tidegate");
-        assert_eq!(absorbed[0]["fieldsV1"]["f:spec"]["f:template"], env["f:spec"]["f:template"]);
+        assert_eq!(
+            absorbed[0]["fieldsV1"]["f:spec"]["f:template"],
+            env["f:spec"]["f:template"]
+        );
         assert!(absorbed[0]["fieldsV1"]["f:spec"]["f:replicas"].is_object());
     }
 
@@ -295,7 +322,11 @@ mod tests {
 
     #[test]
     fn replicas_stay_with_a_scaler_where_git_does_not_name_them() {
-        let object = live(json!([entry("kubectl", "Update", json!({"f:spec": {"f:replicas": {}}}))]));
+        let object = live(json!([entry(
+            "kubectl",
+            "Update",
+            json!({"f:spec": {"f:replicas": {}}})
+        )]));
         assert_eq!(Managers::of(&object).absorbed(true, &[]), None);
         assert!(Managers::of(&object).absorbed(false, &[]).is_some());
     }
@@ -304,7 +335,11 @@ mod tests {
     fn another_applier_that_would_lose_a_field_is_named() {
         let theirs = json!({"f:spec": {"f:minReadySeconds": {}, "f:paused": {}}});
         let before = live(json!([entry("flux", "Apply", theirs)]));
-        let after = live(json!([entry("flux", "Apply", json!({"f:spec": {"f:paused": {}}}))]));
+        let after = live(json!([entry(
+            "flux",
+            "Apply",
+            json!({"f:spec": {"f:paused": {}}})
+        )]));
         let managers = Managers::of(&before);
         assert_eq!(managers.losers(&after, &[]), ["flux"]);
         assert!(managers.losers(&after, &["flux".to_owned()]).is_empty());
@@ -313,7 +348,11 @@ mod tests {
 
     #[test]
     fn other_tools_are_named_unless_their_fields_may_be_taken() {
-        let object = live(json!([entry("helm", "Update", json!({"f:spec": {"f:replicas": {}}}))]));
+        let object = live(json!([entry(
+            "helm",
+            "Update",
+            json!({"f:spec": {"f:replicas": {}}})
+        )]));
         let managers = Managers::of(&object);
         assert_eq!(managers.tools(&[]), ["helm"]);
         assert!(managers.tools(&["helm".to_owned()]).is_empty());

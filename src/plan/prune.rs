@@ -55,7 +55,12 @@ pub fn prune(
     deletes.sort_by_key(|id| std::cmp::Reverse((crate::manifest::stage(id), id.clone())));
     let keys = deletes.iter().map(|id| Value::String(id.key())).collect();
     let over_budget = over_budget(deletes.len(), inventory, budget);
-    Prune { digest: Digest::of(&Value::Array(keys)), deletes, kept, over_budget }
+    Prune {
+        digest: Digest::of(&Value::Array(keys)),
+        deletes,
+        kept,
+        over_budget,
+    }
 }
 
 fn reason_to_keep(
@@ -75,7 +80,10 @@ fn reason_to_keep(
 }
 
 fn over_budget(deletes: usize, inventory: &Inventory, budget: Budget) -> Option<String> {
-    let written = inventory.values().filter(|entry| entry.state != State::Intended).count();
+    let written = inventory
+        .values()
+        .filter(|entry| entry.state != State::Intended)
+        .count();
     let share = written * budget.max_percent as usize / 100;
     let allowed = share.max(budget.max_objects as usize);
     if deletes == 0 || (deletes <= allowed && deletes < written) {
@@ -102,7 +110,10 @@ mod tests {
             .collect()
     }
 
-    const BUDGET: Budget = Budget { max_objects: 3, max_percent: 20 };
+    const BUDGET: Budget = Budget {
+        max_objects: 3,
+        max_percent: 20,
+    };
 
     fn pruned(inventory: &Inventory) -> Prune {
         prune(inventory, &Set::new(), BUDGET, &|_| false)
@@ -116,8 +127,14 @@ mod tests {
             "/ConfigMap/shop/marked",
             "/ConfigMap/shop/gone",
         ]);
-        inventory.get_mut(&"/ConfigMap/shop/adopted".parse().unwrap()).unwrap().is_adopted = true;
-        inventory.get_mut(&"/ConfigMap/shop/marked".parse().unwrap()).unwrap().is_kept = true;
+        inventory
+            .get_mut(&"/ConfigMap/shop/adopted".parse().unwrap())
+            .unwrap()
+            .is_adopted = true;
+        inventory
+            .get_mut(&"/ConfigMap/shop/marked".parse().unwrap())
+            .unwrap()
+            .is_kept = true;
         let prune = pruned(&inventory);
         assert_eq!(prune.deletes, ["/ConfigMap/shop/gone".parse().unwrap()]);
         assert_eq!(prune.kept.len(), 3);
@@ -141,7 +158,13 @@ mod tests {
 
     #[test]
     fn deletes_go_in_reverse_order_of_stages() {
-        let inventory = inventory(&["/ConfigMap/shop/a", "apps/Deployment/shop/web", "/Service/shop/s", "/Secret/shop/x", "/ConfigMap/shop/b"]);
+        let inventory = inventory(&[
+            "/ConfigMap/shop/a",
+            "apps/Deployment/shop/web",
+            "/Service/shop/s",
+            "/Secret/shop/x",
+            "/ConfigMap/shop/b",
+        ]);
         let deletes = pruned(&inventory).deletes;
         assert_eq!(deletes[0].kind, "Deployment");
     }

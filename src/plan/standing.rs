@@ -61,7 +61,9 @@ pub fn standing(
     entry: Option<&Entry>,
     live: Option<&Mark>,
 ) -> Standing {
-    let Some(live) = live else { return Standing::Missing };
+    let Some(live) = live else {
+        return Standing::Missing;
+    };
     if live.is_terminating {
         return Standing::Terminating;
     }
@@ -73,7 +75,11 @@ pub fn standing(
         }
     }
     let Some(entry) = entry.filter(|entry| entry.state == State::Applied) else {
-        return if live.managed.is_some() { Standing::Changed } else { Standing::Unowned };
+        return if live.managed.is_some() {
+            Standing::Changed
+        } else {
+            Standing::Unowned
+        };
     };
     if entry.uid.as_deref() != Some(&live.uid) {
         return Standing::Changed;
@@ -96,7 +102,11 @@ mod tests {
     use super::*;
 
     fn owner() -> Owner {
-        Owner { instance: "t".into(), namespace: "shop".into(), name: "web".into() }
+        Owner {
+            instance: "t".into(),
+            namespace: "shop".into(),
+            name: "web".into(),
+        }
     }
 
     fn wanted() -> Wanted {
@@ -115,7 +125,10 @@ mod tests {
                 author: String::new(),
                 time: jiff::Timestamp::UNIX_EPOCH,
             },
-            place: crate::revision::Place::new("flags.yaml", crate::revision::Position { line: 1, column: 1 }),
+            place: crate::revision::Place::new(
+                "flags.yaml",
+                crate::revision::Position { line: 1, column: 1 },
+            ),
             stage: crate::manifest::stage(&id),
             policy: None,
             withdrawn: Vec::new(),
@@ -146,24 +159,46 @@ mod tests {
         let wanted = wanted();
         let entry = entry(&wanted);
         let live = live(&entry);
-        let judge = |entry: &Entry, live: &Mark| standing(&wanted, &owner(), Some(entry), Some(live));
+        let judge =
+            |entry: &Entry, live: &Mark| standing(&wanted, &owner(), Some(entry), Some(live));
         assert_eq!(judge(&entry, &live), Standing::InSync);
-        let moved = Mark { managed: Some(Digest::of(&json!({}))), ..live.clone() };
+        let moved = Mark {
+            managed: Some(Digest::of(&json!({}))),
+            ..live.clone()
+        };
         assert_eq!(judge(&entry, &moved), Standing::Drifted);
-        let other = Entry { hash: None, ..entry.clone() };
+        let other = Entry {
+            hash: None,
+            ..entry.clone()
+        };
         assert_eq!(judge(&other, &live), Standing::Changed);
-        let replaced = Mark { uid: "u2".to_owned(), ..live.clone() };
+        let replaced = Mark {
+            uid: "u2".to_owned(),
+            ..live.clone()
+        };
         assert_eq!(judge(&entry, &replaced), Standing::Changed);
-        assert_eq!(standing(&wanted, &owner(), Some(&entry), None), Standing::Missing);
+        assert_eq!(
+            standing(&wanted, &owner(), Some(&entry), None),
+            Standing::Missing
+        );
     }
 
     #[test]
     fn an_object_of_another_gitsync_is_shared_and_a_copy_of_ours_is_not() {
         let wanted = wanted();
         let entry = entry(&wanted);
-        let theirs = |text: &str| Mark { owner: Some(text.to_owned()), ..live(&entry) };
+        let theirs = |text: &str| Mark {
+            owner: Some(text.to_owned()),
+            ..live(&entry)
+        };
         let judge = |live: &Mark| standing(&wanted, &owner(), Some(&entry), Some(live));
-        assert_eq!(judge(&theirs("t/shop/other:/ConfigMap/shop/flags")), Standing::Shared);
-        assert_eq!(judge(&theirs("t/shop/other:/ConfigMap/shop/copied-from")), Standing::InSync);
+        assert_eq!(
+            judge(&theirs("t/shop/other:/ConfigMap/shop/flags")),
+            Standing::Shared
+        );
+        assert_eq!(
+            judge(&theirs("t/shop/other:/ConfigMap/shop/copied-from")),
+            Standing::InSync
+        );
     }
 }

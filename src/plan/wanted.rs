@@ -65,7 +65,13 @@ impl Owner {
     /// Returns the owner annotation of one object; a copy under another name does not match it.
     #[must_use]
     pub fn annotation(&self, id: &ObjectId) -> String {
-        format!("{}/{}/{}:{}", self.instance, self.namespace, self.name, id.key())
+        format!(
+            "{}/{}/{}:{}",
+            self.instance,
+            self.namespace,
+            self.name,
+            id.key()
+        )
     }
 }
 
@@ -88,9 +94,9 @@ pub fn wanted(
     let mut set = Set::new();
     for located in &desired.objects {
         let id = located.object.id();
-        let resolved = id.is_deployment().then(|| {
-            policy::resolve(located, &desired.policies, default)
-        });
+        let resolved = id
+            .is_deployment()
+            .then(|| policy::resolve(located, &desired.policies, default));
         let policy = match resolved.transpose() {
             Ok(policy) => policy,
             Err(more) => {
@@ -125,12 +131,20 @@ pub fn wanted(
         };
         set.insert(id, wanted);
     }
-    if faults.is_empty() { Ok(set) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(set)
+    } else {
+        Err(faults)
+    }
 }
 
 /// The workloads that an autoscaler of the commit targets.
 fn scaled(desired: &Desired) -> BTreeSet<ObjectId> {
-    desired.objects.iter().filter_map(|located| scale_target(&located.object)).collect()
+    desired
+        .objects
+        .iter()
+        .filter_map(|located| scale_target(&located.object))
+        .collect()
 }
 
 /// Returns the workload that a `HorizontalPodAutoscaler` or a KEDA `ScaledObject` scales.
@@ -141,7 +155,10 @@ pub fn scale_target(scaler: &Object) -> Option<ObjectId> {
     let text = |key: &str| target.get(key).and_then(Value::as_str);
     let api_version = text("apiVersion").unwrap_or("apps/v1");
     Some(ObjectId {
-        group: api_version.split_once('/').map_or("", |(group, _)| group).to_owned(),
+        group: api_version
+            .split_once('/')
+            .map_or("", |(group, _)| group)
+            .to_owned(),
         kind: text("kind").unwrap_or("Deployment").to_owned(),
         namespace: scaler.namespace().map(ToOwned::to_owned),
         name: text("name")?.to_owned(),
@@ -182,7 +199,9 @@ impl Wanted {
 /// policy and the ConfigMaps and Secrets of the set that the template uses.
 #[must_use]
 pub fn uses(set: &Set, workload: &ObjectId) -> Digest {
-    let Some(wanted) = set.get(workload) else { return Digest::of(&Value::Null) };
+    let Some(wanted) = set.get(workload) else {
+        return Digest::of(&Value::Null);
+    };
     let used = used_by(Deployment(&wanted.object).template());
     let hash = |kind: &str, name: &str| {
         let id = ObjectId {
@@ -191,7 +210,8 @@ pub fn uses(set: &Set, workload: &ObjectId) -> Digest {
             namespace: workload.namespace.clone(),
             name: name.to_owned(),
         };
-        set.get(&id).map_or(Value::Null, |wanted| wanted.hash.to_string().into())
+        set.get(&id)
+            .map_or(Value::Null, |wanted| wanted.hash.to_string().into())
     };
     let hashes: Vec<Value> = used.iter().map(|(kind, name)| hash(kind, name)).collect();
     let policy = wanted.policy.as_ref().map(|resolved| &resolved.policy);
