@@ -27,6 +27,12 @@ pub(super) enum ReadFault {
     Cluster(#[from] Refusal),
 }
 
+/// Writes a kind as the manifests' scope does: `Kind` or `Kind.group`.
+fn kind_of(kind: &crate::config::KindName) -> String {
+    let group = kind.group.as_deref().filter(|group| !group.is_empty());
+    group.map_or_else(|| kind.kind.clone(), |group| format!("{}.{group}", kind.kind))
+}
+
 /// Writes faults one a line.
 pub(super) fn lines(faults: &[Fault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -90,7 +96,7 @@ impl App {
         let allow = &self.sync.allow;
         Scope {
             target_namespace: self.sync.target_namespace.clone(),
-            allowed_kinds: allow.kinds.iter().map(ToString::to_string).collect(),
+            allowed_kinds: allow.kinds.iter().map(kind_of).collect(),
             allowed_namespaces: allow.namespaces.clone(),
             cluster_scoped: allow.cluster_scoped,
             own: self.own_objects(),

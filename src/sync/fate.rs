@@ -1,0 +1,396 @@
+//! What becomes of a commit: succeeded, held, gone back, aborted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::health::Class;
+use crate::ledger::{Aim, Course, Outcome};
+use crate::object::{Digest, Object, ObjectId};
+use crate::plan::Set;
+use crate::policy::OnFailure;
+use crate::revision::{CommitId, Revision};
+use crate::rollback::{Candidate, Culprit, Pair};
+use crate::rollout::{Checkpoint, Phase};
+
+use super::BookFault;
+use super::app::App;
+
+/// Culprits that are remembered.
+const CULPRITS: usize = 50;
+
+impl App {
+    /// Says whether nothing new may begin: a person paused, the commit failed, history was
+    /// rewritten. A rollback goes on all the same.
+    pub(super) fn is_stopped(&self) -> bool {
+        let ledger = &self.book.ledger;
+        let rewritten =
+            ledger.problem.as_ref().is_some_and(|problem| problem.reason == "HistoryRewritten");
+        ledger.pause.is_some() || rewritten || self.has_failed()
+    }
+
+    /// Says whether the aim failed and is held.
+    pub(super) fn has_failed(&self) -> bool {
+        let ledger = &self.book.ledger;
+        let Some(aim) = ledger.aim.as_ref().filter(|aim| aim.course == Course::Forward) else {
+            return false;
+        };
+        let record = ledger.deployed(&aim.revision.id);
+        record.is_some_and(|record| record.outcome == Outcome::Failed)
+    }
+
+    /// Decides what a failed workload leads to; says whether the aim changed.
+    pub(super) async fn decide(&mut self, set: &Arc<Set>, now: Timestamp) -> Result<bool, BookFault> {
+        let Some(aim) = self.book.ledger.aim.clone().filter(|aim| aim.course == Course::Forward) else {
+            return Ok(false);
+        };
+        let failed: Vec<(ObjectId, Checkpoint)> = self
+            .book
+            .ledger
+            .rollouts
+            .iter()
+            .filter(|(id, kept)| {
+                kept.phase == Phase::Failed && set.contains_key(*id) && !aim.held.contains_key(*id)
+            })
+            .map(|(id, kept)| (id.clone(), kept.clone()))
+            .collect();
+        if failed.is_empty() {
+            self.recover(&aim.revision.id);
+            return Ok(false);
+        }
+        if self.has_failed() {
+            return Ok(false);
+        }
+        let why = failed
+            .iter()
+            .filter_map(|(id, kept)| Some(format!("{id}: {}", kept.failure.as_ref()?.cause)))
+            .collect::<Vec<_>>()
+            .join("; ");
+        let action = failed.iter().map(|(id, kept)| on_failure(id, kept, set)).max();
+        self.go_or_stay(&aim, set, &failed, (action.unwrap_or(OnFailure::Pause), why), now).await
+    }
+
+    /// What had failed runs again: the commit is on its way.
+    fn recover(&mut self, commit: &CommitId) {
+        let stage_failed =
+            self.book.ledger.problem.as_ref().is_some_and(|problem| problem.reason == "StageFailed");
+        if stage_failed {
+            return;
+        }
+        if let Some(record) = self.book.ledger.deployed_mut(commit)
+            && record.outcome == Outcome::Failed
+        {
+            record.outcome = Outcome::InProgress;
+            record.message.clear();
+            self.clear("RolloutFailed");
+        }
+    }
+
+    async fn go_or_stay(
+        &mut self,
+        aim: &Aim,
+        set: &Arc<Set>,
+        failed: &[(ObjectId, Checkpoint)],
+        (action, why): (OnFailure, String),
+        now: Timestamp,
+    ) -> Result<bool, BookFault> {
+        let good = self.book.ledger.last_good.clone().filter(|good| good.id != aim.revision.id);
+        let pairs = self.pairs(set, failed);
+        if !pairs.is_empty() {
+            self.quarantine(&aim.revision.id, set, pairs, &why, now).await;
+        }
+        self.count_batches(&aim.revision.id);
+        match (action, good) {
+            (OnFailure::Rollback, Some(good)) => {
+                self.turn_back(aim, &good, Outcome::RolledBack, &why, now).await
+            }
+            (OnFailure::Rollback, None) => {
+                self.stay(aim, &format!("{why}; no revision has succeeded yet to go back to"), now);
+                Ok(false)
+            }
+            (OnFailure::Pause, _) => {
+                self.stay(aim, &why, now);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Holds the commit as it is.
+    fn stay(&mut self, aim: &Aim, why: &str, now: Timestamp) {
+        self.open_record(&aim.revision, now).outcome = Outcome::Failed;
+        if let Some(record) = self.book.ledger.deployed_mut(&aim.revision.id) {
+            record.message = why.to_owned();
+        }
+        self.trouble("RolloutFailed", format!("{}: {why}", aim.revision.id.short()));
+    }
+
+    /// The last good revision is what is wanted from now on.
+    async fn turn_back(
+        &mut self,
+        aim: &Aim,
+        good: &Revision,
+        outcome: Outcome,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<bool, BookFault> {
+        let tree = self.mirror.tree_id(&good.id, std::slice::from_ref(&self.sync.source.path)).await;
+        if let Err(fault) = self.set(&good.id).await {
+            let message = format!("{why}; the last good revision {} cannot be read: {fault}", good.id.short());
+            self.stay(aim, &message, now);
+            return Ok(false);
+        }
+        let record = self.open_record(&aim.revision, now);
+        record.message = why.to_owned();
+        record.rollback_to = Some(good.id.clone());
+        let note = format!("{} goes back to {}: {why}", aim.revision.id.short(), good.id.short());
+        self.announce(None, "RollingBack", note.clone(), true);
+        self.book.ledger.aim = Some(Aim {
+            revision: good.clone(),
+            // Never equal to a tree of the branch: the next tip is always judged.
+            tree: format!("back to {}", tree.ok().flatten().unwrap_or_default()),
+            course: Course::Back { from: aim.revision.id.clone(), outcome },
+            held: BTreeMap::new(),
+            started: now,
+            stage: None,
+            is_done: false,
+        });
+        self.clear("StageFailed");
+        self.composed = None;
+        self.book.save().await?;
+        Ok(true)
+    }
+
+    /// Aborts the aim on a person's word.
+    pub(super) async fn abort(&mut self, commit: &CommitId, by: &str) -> Result<String, BookFault> {
+        let aim = self.book.ledger.aim.clone().filter(|aim| {
+            aim.course == Course::Forward && !aim.is_done && aim.revision.id == *commit
+        });
+        let Some(aim) = aim else {
+            return Ok(format!("{} is not being rolled out", commit.short()));
+        };
+        let Some(good) = self.book.ledger.last_good.clone() else {
+            return Ok("no revision has succeeded yet to go back to".to_owned());
+        };
+        let now = crate::clock::now();
+        let Ok(set) = self.set(commit).await else {
+            return Ok(format!("{} cannot be read any more", commit.short()));
+        };
+        let moved: Vec<(ObjectId, Checkpoint)> = self.book.ledger.rollouts.clone().into_iter().collect();
+        let pairs = self.pairs(&set, &moved);
+        let why = format!("aborted by {by}");
+        self.quarantine(commit, &set, pairs, &why, now).await;
+        self.count_batches(commit);
+        self.turn_back(&aim, &good, Outcome::Aborted, &why, now).await?;
+        Ok(format!("{} is aborted", commit.short()))
+    }
+
+    /// The pairs of workload and template that speak against a commit; capacity speaks against
+    /// none.
+    fn pairs(&self, set: &Set, rollouts: &[(ObjectId, Checkpoint)]) -> Vec<Pair> {
+        let mut pairs = Vec::new();
+        for (id, kept) in rollouts {
+            let capacity =
+                kept.failure.as_ref().is_some_and(|failure| failure.cause.class == Class::Capacity);
+            let Some(wanted) = set.get(id).filter(|_| !capacity) else { continue };
+            let Some(probe) = self.probes.get(&(id.clone(), wanted.hash.clone())) else { continue };
+            let failed = self.candidate(set, id, probe);
+            let good = kept.engagement.as_ref().and_then(|engagement| {
+                let mut object = wanted.object.clone();
+                object.set(&["spec", "template"], engagement.template.clone());
+                Some(Candidate::of(id.clone(), &Object::new(object.value().clone())?, failed.uses.clone()))
+            });
+            pairs.push(Pair::new(failed, good.as_ref()));
+        }
+        pairs
+    }
+
+    async fn quarantine(
+        &mut self,
+        commit: &CommitId,
+        set: &Arc<Set>,
+        pairs: Vec<Pair>,
+        why: &str,
+        now: Timestamp,
+    ) {
+        let good = self.book.ledger.last_good.clone();
+        let before = match good {
+            Some(good) => self.set(&good.id).await.ok(),
+            None => None,
+        };
+        let changed = changed(before.as_deref(), set);
+        let culprit = Culprit { commit: commit.clone(), why: why.to_owned(), at: now, pairs, changed };
+        self.book.ledger.quarantine.add(culprit);
+        self.book.ledger.quarantine.shorten(CULPRITS);
+        self.announce(None, "QuarantinedRevision", format!("{}: {why}", commit.short()), true);
+    }
+
+    /// A stage did not become healthy in time.
+    pub(super) fn fail_stage(&mut self, message: &str, now: Timestamp) {
+        let Some(aim) = self.book.ledger.aim.clone() else { return };
+        if aim.course == Course::Forward && !self.has_failed() {
+            self.open_record(&aim.revision, now).outcome = Outcome::Failed;
+            if let Some(record) = self.book.ledger.deployed_mut(&aim.revision.id) {
+                record.message = message.to_owned();
+            }
+        }
+        self.trouble("StageFailed", format!("{}: {message}", aim.revision.id.short()));
+    }
+
+    /// Everything is as the aim says: what is not wanted any more goes, then the commit is done.
+    pub(super) async fn complete(
+        &mut self,
+        set: &Arc<Set>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, BookFault> {
+        if let Some(wake) = self.prune(set).await? {
+            return Ok(Some(wake));
+        }
+        let Some(aim) = self.book.ledger.aim.clone().filter(|aim| !aim.is_done) else {
+            return Ok(None);
+        };
+        if self.book.ledger.held_prune.is_some() {
+            return Ok(None);
+        }
+        match &aim.course {
+            Course::Forward => self.succeed(&aim, set, now),
+            Course::Back { from, outcome } => {
+                let why = self.book.ledger.deployed(from).map(|record| record.message.clone());
+                self.end(from, *outcome, &why.unwrap_or_default(), now);
+                let note = format!("the cluster is back on {}", aim.revision.id.short());
+                self.announce(None, "RolledBack", note, false);
+            }
+        }
+        if let Some(aim) = &mut self.book.ledger.aim {
+            aim.is_done = true;
+            aim.stage = None;
+        }
+        self.forget();
+        self.book.save().await?;
+        self.pin().await;
+        Ok(None)
+    }
+
+    fn succeed(&mut self, aim: &Aim, set: &Set, now: Timestamp) {
+        self.count_batches(&aim.revision.id);
+        let limit = self.sync.history_limit as usize;
+        for id in set.keys().filter(|id| id.is_deployment() && !aim.held.contains_key(*id)) {
+            if let Some(entry) = self.book.ledger.inventory.get_mut(id)
+                && let Some(template) = entry.template.clone()
+                && entry.goods.first().is_none_or(|good| good.template != template)
+            {
+                entry.succeeded(&template, &aim.revision.id, limit);
+            }
+        }
+        for reason in ["RolloutFailed", "StageFailed", "ApplyFailed"] {
+            self.clear(reason);
+        }
+        if aim.held.is_empty() {
+            self.book.ledger.last_good = Some(aim.revision.clone());
+            self.end(&aim.revision.id, Outcome::Succeeded, "", now);
+            let note = format!("{} is rolled out", aim.revision.change_cause());
+            self.announce(None, "RolloutCompleted", note, false);
+        } else {
+            let held: Vec<String> = aim.held.keys().map(ToString::to_string).collect();
+            let why = format!("quarantine holds {}; `tidegate retry` lifts it", held.join(", "));
+            self.end(&aim.revision.id, Outcome::Held, &why, now);
+            self.announce(None, "QuarantinedRevision", why, true);
+        }
+    }
+
+    /// Ends the record of a commit, unless it has ended.
+    pub(super) fn end(&mut self, commit: &CommitId, outcome: Outcome, why: &str, now: Timestamp) {
+        if let Some(record) = self.book.ledger.deployed_mut(commit)
+            && record.ended.is_none()
+        {
+            record.outcome = outcome;
+            record.ended = Some(now);
+            why.clone_into(&mut record.message);
+        }
+    }
+
+    /// Adds up the batches of all workloads of a commit.
+    fn count_batches(&mut self, commit: &CommitId) {
+        let rollouts = self.book.ledger.rollouts.values().filter(|kept| kept.write.commit == *commit);
+        let counts = rollouts.map(|kept| {
+            let done = if kept.phase == Phase::Succeeded {
+                kept.batches
+            } else {
+                u32::try_from(kept.evidence.len()).unwrap_or(u32::MAX).min(kept.batches)
+            };
+            (done, kept.batches)
+        });
+        let sum = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        if let Some(record) = self.book.ledger.deployed_mut(commit) {
+            record.batches = sum;
+        }
+    }
+
+    /// Drops from memory what no record needs any more.
+    fn forget(&mut self) {
+        let ledger = &self.book.ledger;
+        let keep = |commit: &CommitId| {
+            ledger.last_good.as_ref().is_some_and(|good| good.id == *commit)
+                || ledger.aim.as_ref().is_some_and(|aim| {
+                    aim.revision.id == *commit
+                        || aim.held.values().any(|held| held.as_ref() == Some(commit))
+                })
+        };
+        self.sets.retain(|commit, _| keep(commit));
+        let sets = &self.sets;
+        self.probes.retain(|(id, hash), _| {
+            ledger.rollouts.contains_key(id)
+                && sets.values().any(|set| set.get(id).is_some_and(|wanted| wanted.hash == *hash))
+        });
+    }
+
+    /// Pins the commits that may be gone back to, so that this works while Git is away.
+    async fn pin(&mut self) {
+        let ledger = &self.book.ledger;
+        let mut commits: Vec<CommitId> = ledger
+            .history
+            .iter()
+            .filter(|record| record.outcome == Outcome::Succeeded)
+            .map(|record| record.revision.id.clone())
+            .collect();
+        commits.extend(ledger.last_good.iter().map(|good| good.id.clone()));
+        commits.extend(ledger.aim.iter().map(|aim| aim.revision.id.clone()));
+        let held = ledger.aim.iter().flat_map(|aim| aim.held.values().flatten());
+        commits.extend(held.cloned());
+        commits.sort();
+        commits.dedup();
+        if let Err(fault) = self.mirror.pin(&self.label(), &commits).await {
+            tracing::warn!(gitsync = %self.label(), cause = %fault, "commits could not be pinned");
+        }
+    }
+}
+
+/// What a workload's failure asks for: its policy, but never a rollback for want of room.
+fn on_failure(id: &ObjectId, kept: &Checkpoint, set: &Set) -> OnFailure {
+    let capacity = kept.failure.as_ref().is_some_and(|failure| failure.cause.class == Class::Capacity);
+    let policy = set.get(id).and_then(|wanted| wanted.policy.as_ref());
+    match policy {
+        Some(resolved) if !capacity => resolved.policy.on_failure,
+        Some(_) | None => OnFailure::Pause,
+    }
+}
+
+/// The objects that differ between two sets, with their hash in the second.
+fn changed(before: Option<&Set>, after: &Set) -> BTreeMap<ObjectId, Option<Digest>> {
+    let old = |id: &ObjectId| before.and_then(|set| set.get(id)).map(|wanted| &wanted.hash);
+    let mut changed: BTreeMap<ObjectId, Option<Digest>> = after
+        .iter()
+        .filter(|(id, wanted)| old(id) != Some(&wanted.hash))
+        .map(|(id, wanted)| (id.clone(), Some(wanted.hash.clone())))
+        .collect();
+    let removed = before.into_iter().flat_map(Set::keys).filter(|id| !after.contains_key(*id));
+    changed.extend(removed.map(|id| (id.clone(), None)));
+    changed
+}
+
+/// Reads who asked for something from a request's JSON value, or takes it as it is.
+pub(super) fn asker(value: &str) -> String {
+    let json: serde_json::Value = serde_json::from_str(value).unwrap_or_else(|_| json!({}));
+    json["by"].as_str().unwrap_or("a person").to_owned()
+}

@@ -1,0 +1,258 @@
+//! Workloads: observe, step, perform, until there is nothing to do but wait.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use tracing::debug;
+
+use crate::clock;
+use crate::cluster::{Cause, Refusal};
+use crate::ledger::Course;
+use crate::object::{Deployment, Digest, ObjectId};
+use crate::plan::{Set, Standing, uses};
+use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Stance, step};
+
+use super::BookFault;
+use super::app::{App, after};
+use super::observing::observe;
+use super::probing::ProbeFault;
+use super::pursuit::Progress;
+
+/// Workloads of one commit that roll at once.
+const AT_ONCE: usize = 4;
+/// Moves of one workload in one pass; more would starve the others.
+const MOVES: usize = 16;
+/// Pause before a write is tried again that was refused for good.
+const REFUSED: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// How a workload stands after it was driven.
+enum Driven {
+    /// It is as it is to be.
+    Finished,
+    /// It is on its way.
+    Waiting(Option<Timestamp>),
+}
+
+impl App {
+    /// Drives the workloads of a stage.
+    pub(super) async fn pace(
+        &mut self,
+        ids: &[ObjectId],
+        set: &Arc<Set>,
+    ) -> Result<Progress, BookFault> {
+        let stance = if self.is_stopped() { Stance::Hold } else { Stance::Go };
+        let mut wakes = Vec::new();
+        let mut is_done = true;
+        let mut rolling = ids.iter().filter(|id| self.is_rolling(id)).count();
+        for id in ids {
+            let active = self.is_rolling(id);
+            if !active && !self.may_begin(id, set, stance, &mut is_done) {
+                continue;
+            }
+            if !active && rolling >= AT_ONCE {
+                is_done = false;
+                continue;
+            }
+            match self.drive(id, set, stance).await? {
+                Driven::Finished => {}
+                Driven::Waiting(wake) => {
+                    is_done = false;
+                    rolling += usize::from(!active && self.is_rolling(id));
+                    wakes.extend(wake);
+                }
+            }
+        }
+        Ok(if is_done { Progress::Done } else { Progress::Waiting(wakes.into_iter().min()) })
+    }
+
+    fn is_rolling(&self, id: &ObjectId) -> bool {
+        self.book.ledger.rollouts.get(id).is_some_and(|kept| !kept.is_over())
+    }
+
+    /// Says whether a workload at rest is to be touched.
+    fn may_begin(&mut self, id: &ObjectId, set: &Set, stance: Stance, is_done: &mut bool) -> bool {
+        let is_drift = |app: &mut Self| app.may_correct(id, clock::now());
+        match self.standing(id, set) {
+            Standing::InSync => false,
+            Standing::Drifted => is_drift(self),
+            Standing::Terminating => {
+                *is_done = false;
+                false
+            }
+            Standing::Shared => {
+                *is_done = false;
+                self.trouble("SharedResource", format!("{id} belongs to another GitSync"));
+                false
+            }
+            Standing::Missing | Standing::Changed | Standing::Unowned => {
+                let begins = stance == Stance::Go;
+                *is_done &= begins;
+                begins
+            }
+        }
+    }
+
+    /// Moves one workload until it has to wait.
+    async fn drive(
+        &mut self,
+        id: &ObjectId,
+        set: &Arc<Set>,
+        stance: Stance,
+    ) -> Result<Driven, BookFault> {
+        for _ in 0..MOVES {
+            let Some(goal) = self.goal(id, set).await? else {
+                return Ok(Driven::Waiting(Some(after(clock::now(), REFUSED))));
+            };
+            let seen = observe(&self.shared.live, id, clock::now());
+            let kept = self.book.ledger.rollouts.get(id);
+            let decision = step(&goal, stance, &seen, kept);
+            debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
+            self.tell(id, &decision.notes);
+            if let Some(checkpoint) = &decision.checkpoint {
+                self.book.ledger.rollouts.insert(id.clone(), checkpoint.clone());
+            }
+            if let Some(driven) = self.perform(id, set, &decision).await? {
+                return Ok(driven);
+            }
+        }
+        Ok(Driven::Waiting(Some(clock::now())))
+    }
+
+    /// Does what was decided; `None`: look again at once.
+    async fn perform(
+        &mut self,
+        id: &ObjectId,
+        set: &Arc<Set>,
+        decision: &Decision,
+    ) -> Result<Option<Driven>, BookFault> {
+        match &decision.action {
+            Action::Wait => {
+                if decision.must_store {
+                    self.book.save().await?;
+                }
+                self.settle_down(id, set, decision).await
+            }
+            Action::Write => {
+                let overlay = decision.checkpoint.as_ref().map(|kept| kept.write.overlay);
+                let written = self.write(id, set, overlay.unwrap_or(Overlay::Plain)).await;
+                self.answered(id, written).await
+            }
+            Action::Absorb => {
+                if decision.must_store {
+                    self.book.save().await?;
+                }
+                let absorbed = self.absorb(id, set).await;
+                self.answered(id, absorbed).await
+            }
+            Action::Delete(pods) => {
+                self.book.save().await?;
+                for (name, uid) in pods {
+                    self.delete_pod(id, name, uid).await?;
+                }
+                Ok(Some(Driven::Waiting(decision.wake)))
+            }
+        }
+    }
+
+    /// There is nothing to write for the rollout; the manifest around the template may differ.
+    async fn settle_down(
+        &mut self,
+        id: &ObjectId,
+        set: &Arc<Set>,
+        decision: &Decision,
+    ) -> Result<Option<Driven>, BookFault> {
+        if decision.checkpoint.as_ref().is_some_and(|kept| !kept.is_over()) {
+            return Ok(Some(Driven::Waiting(decision.wake)));
+        }
+        if decision.checkpoint.is_none() && decision.reason != Reason::InSync {
+            return Ok(Some(Driven::Waiting(decision.wake)));
+        }
+        if self.standing(id, set) == Standing::InSync {
+            return Ok(Some(Driven::Finished));
+        }
+        let written = self.write(id, set, Overlay::Plain).await;
+        self.answered(id, written).await
+    }
+
+    /// Sorts the answer to a write: look again, wait, or give the refusal to the loop.
+    async fn answered(
+        &mut self,
+        id: &ObjectId,
+        answer: Result<(), BookFault>,
+    ) -> Result<Option<Driven>, BookFault> {
+        let refusal = match answer {
+            Ok(()) => return Ok(None),
+            Err(BookFault::Refused(refusal)) => refusal,
+            Err(fault) => return Err(fault),
+        };
+        if matches!(refusal.cause, Cause::Conflict | Cause::OutcomeUnknown { .. } | Cause::NotFound) {
+            self.look_again(id).await?;
+            return Ok(None);
+        }
+        if refusal.is_transient() || refusal.cause == Cause::NotLeader {
+            return Err(refusal.into());
+        }
+        self.refused(&refusal);
+        Ok(Some(Driven::Waiting(Some(after(clock::now(), REFUSED)))))
+    }
+
+    fn refused(&mut self, refusal: &Refusal) {
+        self.trouble("ApplyFailed", refusal.to_string());
+    }
+
+    /// Reads a workload from the API server itself, past the cache.
+    async fn look_again(&mut self, id: &ObjectId) -> Result<(), BookFault> {
+        if let Some(object) = self.shared.cluster.get("apps/v1", id).await? {
+            self.shared.live.saw(object);
+        }
+        Ok(())
+    }
+
+    fn tell(&self, id: &ObjectId, notes: &[Note]) {
+        for note in notes {
+            let bad = note.reason.is_warning();
+            self.announce(Some(id), &note.reason.to_string(), note.text.clone(), bad);
+        }
+    }
+
+    /// What the set wants of a workload, as the API server would store it. `None` where it could
+    /// not be told; the reason is noted.
+    async fn goal(&mut self, id: &ObjectId, set: &Arc<Set>) -> Result<Option<Goal>, BookFault> {
+        let wanted = &set[id];
+        let probe = match self.probe(id, wanted).await {
+            Ok(probe) => probe,
+            Err(ProbeFault::Cluster(refusal)) => return Err(refusal.into()),
+            Err(ProbeFault::Commit(fault) | ProbeFault::Owned(fault)) => {
+                self.trouble("ApplyFailed", fault.to_string());
+                return Ok(None);
+            }
+        };
+        let view = Deployment(&probe.object);
+        let template = view.restart_blind_digest();
+        let ledger = &self.book.ledger;
+        let entry = ledger.inventory.get(id);
+        let active = ledger.rollouts.get(id).filter(|kept| !kept.is_over());
+        let last = active
+            .map(|kept| &kept.write.template)
+            .or_else(|| entry.and_then(|entry| entry.template.as_ref()));
+        let is_back = matches!(ledger.aim.as_ref().map(|aim| &aim.course), Some(Course::Back { .. }));
+        let succeeded = entry.is_some_and(|entry| entry.has_succeeded(&template));
+        let retries = ledger.retries.get(wanted.commit()).copied().unwrap_or_default();
+        let judged_by = vec![uses(set, id).to_string().into(), retries.into()];
+        Ok(Some(Goal {
+            commit: wanted.commit().clone(),
+            content: view.template().clone(),
+            manifest: wanted.hash.clone(),
+            replicas: Deployment(&wanted.object).written_replicas(),
+            min_ready_seconds: view.min_ready_seconds(),
+            progress_deadline_seconds: view.progress_deadline_seconds(),
+            strategy: view.strategy(),
+            is_paused: view.is_paused(),
+            policy: wanted.policy.as_ref().map(|resolved| resolved.policy.clone()).unwrap_or_default(),
+            judged_by: Digest::of(&Value::Array(judged_by)),
+            is_return: (is_back || succeeded) && last.is_some_and(|last| *last != template),
+            template,
+        }))
+    }
+}

@@ -1,0 +1,242 @@
+//! The aim, stage by stage: what is out of step is written, then looked at until it is healthy.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::Drift;
+use crate::health::{self, Health};
+use crate::manifest::Stage;
+use crate::object::ObjectId;
+use crate::plan::{Mark, Set, Standing, State, standing};
+
+use super::BookFault;
+use super::app::{App, after};
+use super::reading::ReadFault;
+
+/// How a stage stands.
+pub(super) enum Progress {
+    /// Everything in it is as it is to be, and healthy.
+    Done,
+    /// Not yet, and when to look again at the latest.
+    Waiting(Option<Timestamp>),
+}
+
+impl App {
+    /// Brings the cluster one step closer to the aim, or keeps it there.
+    pub(super) async fn pursue(&mut self, now: Timestamp) -> Result<Option<Timestamp>, BookFault> {
+        let Some(set) = self.readable_aim().await? else { return Ok(None) };
+        let set = if self.decide(&set, now).await? {
+            let Some(set) = self.readable_aim().await? else { return Ok(None) };
+            set
+        } else {
+            set
+        };
+        let stages: BTreeSet<Stage> = set.values().map(|wanted| wanted.stage).collect();
+        for stage in stages {
+            let progress = self.pursue_stage(stage, &set, now).await?;
+            if let Progress::Waiting(wake) = progress {
+                let wake = self.time_stage(stage, wake, now);
+                return Ok(wake);
+            }
+        }
+        if self.is_stopped() {
+            return Ok(None);
+        }
+        self.complete(&set, now).await
+    }
+
+    /// Returns the set of the aim; what keeps it from being read is told.
+    async fn readable_aim(&mut self) -> Result<Option<Arc<Set>>, BookFault> {
+        match self.aimed().await {
+            Ok(set) => {
+                if let Err(faults) = self.shared.live.settle().await {
+                    self.trouble("ApplyFailed", faults.join("; "));
+                    return Ok(None);
+                }
+                Ok(set)
+            }
+            Err(ReadFault::Cluster(refusal)) => Err(refusal.into()),
+            Err(ReadFault::Git(fault)) => {
+                self.unreached(&fault);
+                Ok(None)
+            }
+            Err(fault @ ReadFault::Faults(_)) => {
+                self.trouble("Rejected", fault.to_string());
+                Ok(None)
+            }
+        }
+    }
+
+    async fn pursue_stage(
+        &mut self,
+        stage: Stage,
+        set: &Arc<Set>,
+        now: Timestamp,
+    ) -> Result<Progress, BookFault> {
+        let plain: Vec<ObjectId> = of_stage(set, stage, false);
+        let workloads = of_stage(set, stage, true);
+        let due = self.due(&plain, set, now);
+        if !due.is_empty() {
+            self.apply_all(&due, set).await?;
+        }
+        let unhealthy = self.unhealthy(&plain, set);
+        if workloads.is_empty() {
+            return Ok(match unhealthy {
+                None => Progress::Done,
+                Some(why) => {
+                    tracing::debug!(gitsync = %self.label(), why, "stage waits");
+                    Progress::Waiting(None)
+                }
+            });
+        }
+        self.pace(&workloads, set).await
+    }
+
+    /// The objects that are to be written now.
+    fn due(&mut self, ids: &[ObjectId], set: &Set, now: Timestamp) -> Vec<ObjectId> {
+        let mut due = Vec::new();
+        for id in ids {
+            let found = self.standing(id, set);
+            let entry = self.book.ledger.inventory.get(id);
+            let recorded = entry.is_some_and(|entry| {
+                entry.state == State::Applied && entry.hash.as_ref() == Some(&set[id].hash)
+            });
+            let is_drift = found == Standing::Drifted || (found == Standing::Missing && recorded);
+            let is_due = match found {
+                Standing::InSync | Standing::Terminating => false,
+                Standing::Shared => {
+                    let message = format!(
+                        "{id} ({}:{}) belongs to another GitSync; name it in one of them only",
+                        set[id].place.path, set[id].place.position.line
+                    );
+                    self.trouble("SharedResource", message);
+                    false
+                }
+                Standing::Missing | Standing::Drifted | Standing::Changed | Standing::Unowned => {
+                    if is_drift { self.may_correct(id, now) } else { !self.is_stopped() }
+                }
+            };
+            if is_due {
+                due.push(id.clone());
+            } else if found == Standing::InSync {
+                self.book.ledger.drifted.remove(id);
+            }
+        }
+        due
+    }
+
+    /// Decides whether drift of an object is taken back: by the mode, and not against a manager
+    /// that puts it back again and again.
+    pub(super) fn may_correct(&mut self, id: &ObjectId, now: Timestamp) -> bool {
+        const FIGHT: usize = 3;
+        let live = self.shared.live.get(id);
+        let editor = live.as_ref().and_then(|live| crate::plan::Managers::of(live).editor());
+        let who = editor.unwrap_or_else(|| "someone".to_owned());
+        let text = if live.is_some() {
+            format!("{id} was changed by {who}")
+        } else {
+            format!("{id} was deleted by hand")
+        };
+        match self.sync.drift {
+            Drift::Ignore => return false,
+            Drift::Report => {
+                if !self.book.ledger.drifted.contains_key(id) {
+                    self.announce(Some(id), "DriftDetected", text.clone(), true);
+                    self.book.ledger.drifted.insert(id.clone(), text);
+                }
+                return false;
+            }
+            Drift::Correct => {}
+        }
+        let fights = self.fights.entry(id.clone()).or_default();
+        let window = std::time::Duration::from_mins(10);
+        fights.retain(|at| after(*at, window) > now);
+        if fights.len() >= FIGHT {
+            let message = format!("{text}, for the fourth time in ten minutes; it is left as it is");
+            self.book.ledger.drifted.insert(id.clone(), message.clone());
+            self.trouble("DriftFight", message);
+            return false;
+        }
+        fights.push(now);
+        self.announce(Some(id), "DriftCorrected", format!("{text}; it is taken back"), false);
+        true
+    }
+
+    /// Why a stage is not healthy; `None` where it is.
+    fn unhealthy(&mut self, ids: &[ObjectId], set: &Set) -> Option<String> {
+        ids.iter().find_map(|id| {
+            let Some(live) = self.shared.live.get(id) else {
+                let wanted = self.standing(id, set) == Standing::Missing;
+                return wanted.then(|| format!("{id} is not there yet"));
+            };
+            match health::of(&live) {
+                Health::Current => None,
+                Health::InProgress(why) | Health::Failed(why) => Some(format!("{id}: {why}")),
+                Health::Terminating => Some(format!("{id} is being deleted")),
+            }
+        })
+    }
+
+    /// Compares one object of the set with the cluster.
+    pub(super) fn standing(&mut self, id: &ObjectId, set: &Set) -> Standing {
+        let mark = self.mark(id);
+        let entry = self.book.ledger.inventory.get(id);
+        standing(&set[id], &self.owner, entry, mark.as_ref())
+    }
+
+    /// Returns the mark of a live object; it is read once for each resource version.
+    pub(super) fn mark(&mut self, id: &ObjectId) -> Option<Mark> {
+        let live = self.shared.live.get(id)?;
+        let version = live.resource_version().unwrap_or_default();
+        if let Some((known, mark)) = self.marks.get(id)
+            && known == version
+        {
+            return Some(mark.clone());
+        }
+        let mark = Mark::of(&live);
+        self.marks.insert(id.clone(), (version.to_owned(), mark.clone()));
+        Some(mark)
+    }
+
+    /// Starts or checks the clock of a stage that is not healthy.
+    fn time_stage(
+        &mut self,
+        stage: Stage,
+        wake: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let name = format!("{stage:?}");
+        let is_workloads = stage == Stage::Workload;
+        let aim = self.book.ledger.aim.as_mut()?;
+        let since = match &aim.stage {
+            Some((known, since)) if *known == name => *since,
+            Some(_) | None => {
+                aim.stage = Some((name.clone(), now));
+                now
+            }
+        };
+        if is_workloads || aim.is_done {
+            return wake;
+        }
+        let end = after(since, self.sync.health_timeout);
+        if now >= end {
+            let message = format!(
+                "the stage {name} was not healthy within {} s",
+                self.sync.health_timeout.as_secs()
+            );
+            self.fail_stage(&message, now);
+            return None;
+        }
+        Some(wake.map_or(end, |wake| wake.min(end)))
+    }
+}
+
+/// The objects of a stage: those that are rolled, or the others.
+fn of_stage(set: &Set, stage: Stage, rolled: bool) -> Vec<ObjectId> {
+    let in_stage = set.iter().filter(|(id, wanted)| {
+        wanted.stage == stage && id.is_deployment() == rolled
+    });
+    in_stage.map(|(id, _)| id.clone()).collect()
+}

@@ -1,0 +1,171 @@
+//! What people ask for by annotations on the head of the ledger.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use tracing::info;
+
+use crate::cluster::Records;
+use crate::ledger::{Outcome, Pause};
+use crate::object::mark::request;
+use crate::revision::CommitId;
+use crate::trigger::{Kind, Trigger};
+
+use super::BookFault;
+use super::app::App;
+use super::fate::asker;
+
+/// A pause as it is written.
+#[derive(Deserialize)]
+struct Asked {
+    by: Option<String>,
+    at: Option<Timestamp>,
+    reason: Option<String>,
+    until: Option<Timestamp>,
+}
+
+impl App {
+    /// Serves every request that was not served yet.
+    pub(super) async fn serve_requests(&mut self, now: Timestamp) -> Result<(), BookFault> {
+        let head = Records::head(&self.owner.namespace, &self.owner.name);
+        let Some(head) = self.shared.live.get(&head) else { return Ok(()) };
+        let asked: BTreeMap<&str, String> = request::ALL
+            .iter()
+            .filter_map(|key| Some((*key, head.annotation(key)?.to_owned())))
+            .collect();
+        self.serve_pause(asked.get(request::PAUSE), now);
+        for (key, value) in asked {
+            let served = self.book.ledger.served.get(key) == Some(&value);
+            if served || key == request::PAUSE {
+                continue;
+            }
+            if key == request::SYNC {
+                self.queue.push(Trigger { kind: Kind::Request(value), at: now });
+                continue;
+            }
+            let answer = self.serve(key, &value, now).await?;
+            info!(gitsync = %self.label(), request = key, value, answer, "request served");
+            self.announce(None, "RequestServed", format!("{key}: {answer}"), false);
+            self.book.ledger.served.insert(key.to_owned(), value);
+        }
+        Ok(())
+    }
+
+    /// A pause stands as long as its annotation does, or until its end.
+    fn serve_pause(&mut self, asked: Option<&String>, now: Timestamp) {
+        let ended = self
+            .book
+            .ledger
+            .pause
+            .as_ref()
+            .is_some_and(|pause| pause.until.is_some_and(|until| until <= now));
+        match asked {
+            Some(value) if self.book.ledger.served.get(request::PAUSE) != Some(value) => {
+                let asked: Result<Asked, _> = serde_json::from_str(value);
+                self.book.ledger.served.insert(request::PAUSE.to_owned(), value.clone());
+                match asked {
+                    Ok(asked) => self.pause(asked, now),
+                    Err(cause) => {
+                        let note = format!("{} is no pause: {cause}", request::PAUSE);
+                        self.announce(None, "RequestRefused", note, true);
+                    }
+                }
+            }
+            Some(_) if !ended => {}
+            Some(_) | None => {
+                if asked.is_none() {
+                    self.book.ledger.served.remove(request::PAUSE);
+                }
+                if self.book.ledger.pause.take().is_some() {
+                    self.resume();
+                }
+            }
+        }
+    }
+
+    fn pause(&mut self, asked: Asked, now: Timestamp) {
+        let pause = Pause {
+            by: asked.by.unwrap_or_else(|| "a person".to_owned()),
+            at: asked.at.unwrap_or(now),
+            reason: asked.reason.unwrap_or_default(),
+            until: asked.until,
+        };
+        let note = format!("paused by {}: {}", pause.by, pause.reason);
+        self.book.ledger.pause = Some(pause);
+        self.announce(None, "Paused", note, false);
+    }
+
+    /// What had failed is judged afresh, as after a retry.
+    fn resume(&mut self) {
+        self.announce(None, "Resumed", "the pause is over".to_owned(), false);
+        let aim = self.book.ledger.aim.as_ref().map(|aim| aim.revision.id.clone());
+        if self.has_failed()
+            && let Some(commit) = aim
+        {
+            *self.book.ledger.retries.entry(commit).or_default() += 1;
+        }
+    }
+
+    async fn serve(&mut self, key: &str, value: &str, now: Timestamp) -> Result<String, BookFault> {
+        match key {
+            request::ABORT => match commit_of(value) {
+                Some(commit) => self.abort(&commit, &asker(value)).await,
+                None => Ok(format!("`{value}` names no commit")),
+            },
+            request::APPROVE => {
+                self.book.ledger.approvals.insert(value.to_owned());
+                Ok(format!("{value} is approved"))
+            }
+            request::RETRY => match commit_of(value) {
+                Some(commit) => Ok(self.retry(&commit, now)),
+                None => Ok(format!("`{value}` names no commit")),
+            },
+            _ => Ok("is no request".to_owned()),
+        }
+    }
+
+    /// Lifts the quarantine of a commit; what of it failed in place is judged afresh, and a tip
+    /// that was held or rejected is judged again.
+    fn retry(&mut self, commit: &CommitId, now: Timestamp) -> String {
+        let lifted = self.book.ledger.quarantine.lift(commit);
+        *self.book.ledger.retries.entry(commit.clone()).or_default() += 1;
+        let tip = self.book.ledger.tip.clone();
+        let is_aim = self.book.ledger.aim.as_ref().is_some_and(|aim| aim.revision.id == *commit);
+        if let Some(tip) = tip.filter(|_| !is_aim || lifted) {
+            let held = self.book.ledger.deployed(&tip.revision.id).is_some_and(|record| {
+                matches!(
+                    record.outcome,
+                    Outcome::Held | Outcome::Rejected | Outcome::RolledBack | Outcome::Aborted
+                )
+            });
+            if held {
+                self.reopen(&tip.revision.id);
+            }
+        }
+        let _ = now;
+        self.clear("StageFailed");
+        format!("{} is tried again", commit.short())
+    }
+
+    /// The tip is judged once more.
+    pub(super) fn reopen(&mut self, commit: &CommitId) {
+        self.sets.remove(commit);
+        self.probes.clear();
+        if let Some(record) = self.book.ledger.deployed_mut(commit) {
+            record.ended = None;
+            record.outcome = Outcome::Pending;
+            record.message.clear();
+        }
+        if let Some(tip) = &mut self.book.ledger.tip {
+            tip.is_judged = false;
+        }
+    }
+}
+
+/// Reads the commit of a request: the id itself, or `{"commit": id}`.
+fn commit_of(value: &str) -> Option<CommitId> {
+    let json: Value = serde_json::from_str(value).unwrap_or_default();
+    json["commit"].as_str().unwrap_or(value).trim().parse().ok()
+}

@@ -1,0 +1,219 @@
+//! Writes: recorded in the ledger first, then made, then recorded as made.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, Live, Refusal};
+use crate::object::{Object, ObjectId, mark};
+use crate::plan::{Entry, Managers, Set, State, Wanted};
+use crate::policy::{Provenance, Resolved};
+use crate::rollout::Overlay;
+
+use super::BookFault;
+use super::app::App;
+
+/// Writes of one stage under way at once; the client's own pace may be lower.
+const AT_ONCE: usize = 16;
+
+impl App {
+    /// Writes plain objects of one stage, independent ones in parallel.
+    pub(super) async fn apply_all(&mut self, ids: &[ObjectId], set: &Arc<Set>) -> Result<(), BookFault> {
+        for id in ids {
+            self.intend(id, &set[id], None);
+        }
+        self.book.save().await?;
+        let (cluster, live) = (self.shared.cluster.clone(), self.shared.live.clone());
+        let dressed: Vec<(ObjectId, Object, Vec<String>)> = ids
+            .iter()
+            .map(|id| {
+                let object = set[id].dressed(&self.book.ledger.inventory[id], Overlay::Plain);
+                (id.clone(), object, set[id].withdrawn.clone())
+            })
+            .collect();
+        let writes = stream::iter(dressed).map(|(id, object, withdrawn)| {
+            let (cluster, live) = (cluster.clone(), live.clone());
+            async move {
+                let answer = apply(&cluster, &live, object, &withdrawn).await;
+                (id, answer)
+            }
+        });
+        let answers: Vec<_> = writes.buffer_unordered(AT_ONCE).collect().await;
+        let mut refused = None;
+        for (id, answer) in answers {
+            match answer {
+                Ok(stored) => self.wrote(&id, &set[&id], &stored),
+                Err(refusal) => refused = Some(refusal),
+            }
+        }
+        self.book.save().await?;
+        match refused {
+            None => {
+                self.clear("ApplyFailed");
+                Ok(())
+            }
+            Some(refusal) => {
+                if !refusal.is_transient() {
+                    self.trouble("ApplyFailed", refusal.to_string());
+                }
+                Err(refusal.into())
+            }
+        }
+    }
+
+    /// Writes one workload, bound to the version that was looked at.
+    pub(super) async fn write(
+        &mut self,
+        id: &ObjectId,
+        set: &Arc<Set>,
+        overlay: Overlay,
+    ) -> Result<(), BookFault> {
+        let wanted = &set[id];
+        let template = self.book.ledger.rollouts.get(id).filter(|kept| !kept.is_over());
+        let template = template.map(|kept| kept.write.template.clone());
+        self.intend(id, wanted, template.as_ref());
+        self.book.save().await?;
+        let mut object = wanted.dressed(&self.book.ledger.inventory[id], overlay);
+        if let Some(live) = self.shared.live.get(id) {
+            let version = live.resource_version().unwrap_or_default();
+            object.set(&["metadata", "resourceVersion"], json!(version));
+        }
+        let (cluster, live) = (&self.shared.cluster, &self.shared.live);
+        let stored = apply(cluster, live, object, &wanted.withdrawn).await?;
+        self.wrote(id, wanted, &stored);
+        if let (Some(entry), Some(template)) = (self.book.ledger.inventory.get_mut(id), template) {
+            entry.template = Some(template);
+        }
+        self.clear("ApplyFailed");
+        Ok(())
+    }
+
+    /// Records what is about to be written, with the values that every later write repeats.
+    fn intend(&mut self, id: &ObjectId, wanted: &Wanted, template: Option<&crate::object::Digest>) {
+        let path = &wanted.place.path;
+        let live = self.shared.live.get(id);
+        let known = self.book.ledger.inventory.contains_key(id);
+        let is_adopted = !known
+            && live.as_ref().is_some_and(|live| {
+                live.annotation(mark::OWNER) != Some(&self.owner.annotation(id))
+            });
+        let entry = self.book.ledger.inventory.entry(id.clone()).or_insert_with(|| {
+            Entry::intended(wanted.object.api_version(), wanted.commit(), path)
+        });
+        entry.is_adopted |= is_adopted;
+        if entry.hash.as_ref() != Some(&wanted.hash) {
+            if entry.hash.is_some() {
+                entry.is_adopted = false;
+            }
+            entry.commit = wanted.commit().clone();
+            entry.path.clone_from(path);
+        }
+        if template.is_some_and(|template| entry.template.as_ref() != Some(template)) {
+            entry.change_cause = Some(wanted.revision.change_cause());
+        }
+    }
+
+    /// Records what was written.
+    fn wrote(&mut self, id: &ObjectId, wanted: &Wanted, stored: &Object) {
+        self.shared.live.saw(stored.clone());
+        let Some(entry) = self.book.ledger.inventory.get_mut(id) else { return };
+        entry.api_version = stored.api_version().to_owned();
+        entry.uid = stored.uid().map(ToOwned::to_owned);
+        entry.state = State::Applied;
+        entry.hash = Some(wanted.hash.clone());
+        entry.managed = Managers::of(stored).own();
+        entry.written = wanted.commit().clone();
+        entry.is_kept = wanted.is_kept();
+        entry.policy = wanted.policy.as_ref().map(told);
+        if id.is_deployment() {
+            entry.template = Some(crate::object::Deployment(stored).restart_blind_digest());
+        }
+    }
+
+    /// Moves what people own in a workload to tidegate, bound to the version that was looked at.
+    pub(super) async fn absorb(&mut self, id: &ObjectId, set: &Arc<Set>) -> Result<(), BookFault> {
+        let Some(live) = self.shared.live.get(id) else { return Ok(()) };
+        let keep_replicas = set[id].withdrawn.iter().any(|pointer| pointer == "/spec/replicas");
+        let fields = Managers::of(&live).absorbed(keep_replicas, &self.sync.take_from);
+        let Some(fields) = fields else { return Ok(()) };
+        let version = live.resource_version().unwrap_or_default();
+        let patch = json!({"metadata": {"resourceVersion": version, "managedFields": fields}});
+        let cluster = &self.shared.cluster;
+        let stored = cluster.merge(live.api_version(), id, &patch, mark::MANAGER).await?;
+        self.shared.live.saw(stored);
+        Ok(())
+    }
+
+    /// Deletes a pod that is judged no more, if it is still that pod.
+    pub(super) async fn delete_pod(
+        &mut self,
+        workload: &ObjectId,
+        name: &str,
+        uid: &str,
+    ) -> Result<(), BookFault> {
+        let pod = ObjectId {
+            group: String::new(),
+            kind: "Pod".to_owned(),
+            namespace: workload.namespace.clone(),
+            name: name.to_owned(),
+        };
+        self.shared.cluster.delete("v1", &pod, uid, None).await?;
+        Ok(())
+    }
+}
+
+/// The policy as the ledger keeps it: built-in origins are left out, since they say nothing.
+fn told(resolved: &Resolved) -> Resolved {
+    let mut told = resolved.clone();
+    told.origins.retain(|_, origin| *origin != Provenance::Default);
+    told
+}
+
+/// Applies an object; fields that Git withdraws are handed over first, with their live value, so
+/// that withdrawing them does not reset them.
+async fn apply(
+    cluster: &Cluster,
+    live: &Live,
+    mut object: Object,
+    withdrawn: &[String],
+) -> Result<Object, Refusal> {
+    let id = object.id();
+    if let Some(found) = live.get(&id)
+        && let Some(parting) = parting(&found, withdrawn)
+    {
+        let kept = cluster.apply(&parting, mark::REPLICAS_MANAGER).await?;
+        if object.resource_version().is_some() {
+            let version = kept.resource_version().unwrap_or_default();
+            object.set(&["metadata", "resourceVersion"], json!(version));
+        }
+    }
+    cluster.apply(&object, mark::MANAGER).await
+}
+
+/// The live values of withdrawn fields that are still ours, as an object of their own.
+fn parting(live: &Object, withdrawn: &[String]) -> Option<Object> {
+    let managers = Managers::of(live);
+    let ours = withdrawn.iter().filter_map(|pointer| {
+        let keys: Vec<String> = pointer.split('/').skip(1).map(|key| format!("f:{key}")).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let value = live.at(pointer)?;
+        managers.own_has(&keys).then(|| (pointer.clone(), value.clone()))
+    });
+    let ours: Vec<(String, Value)> = ours.collect();
+    if ours.is_empty() {
+        return None;
+    }
+    let mut object = Object::new(json!({
+        "apiVersion": live.api_version(), "kind": live.kind(),
+        "metadata": {"name": live.id().name},
+    }))?;
+    if let Some(namespace) = live.namespace() {
+        object.set(&["metadata", "namespace"], json!(namespace));
+    }
+    for (pointer, value) in ours {
+        let path: Vec<&str> = pointer.split('/').skip(1).collect();
+        object.set(&path, value);
+    }
+    Some(object)
+}
