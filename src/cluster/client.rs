@@ -105,8 +105,7 @@ impl Cluster {
         Ok(Self::new(client, &namespace))
     }
 
-    /// Takes a client as it is: the port for anything that answers as an API server does. A
-    /// `default_namespace` of the client's own is not looked at.
+    /// Takes a client as it is: the port for anything that answers as an API server does.
     #[must_use]
     pub fn new(client: Client, default_namespace: &str) -> Self {
         Self {
@@ -158,11 +157,7 @@ impl Cluster {
     }
 
     /// Makes one call within the deadline and returns its answer, Secrets sealed.
-    pub(super) async fn ask(
-        &self,
-        call: &Call,
-        request: Result<Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<Value, Refusal> {
+    pub(super) async fn ask(&self, call: &Call, request: Draft) -> Result<Value, Refusal> {
         let request = self.prepare(call, request)?;
         let answer = tokio::time::timeout(self.deadline, exchange(&self.client, request));
         let (code, retry_after, body) = match answer.await {
@@ -184,11 +179,7 @@ impl Cluster {
     }
 
     /// Makes one call when the pace lets it, and tells the pace how it went.
-    pub(super) async fn ask_in_turn(
-        &self,
-        call: &Call,
-        request: Result<Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<Value, Refusal> {
+    pub(super) async fn ask_in_turn(&self, call: &Call, request: Draft) -> Result<Value, Refusal> {
         let place = self.pace.enter().await;
         let began = crate::clock::since_boot();
         let answer = self.ask(call, request).await;
@@ -201,11 +192,7 @@ impl Cluster {
     }
 
     /// Checks the fence and adds who is acting; the last thing before a request is sent.
-    pub(super) fn prepare(
-        &self,
-        call: &Call,
-        request: Result<Request<Vec<u8>>, kube::core::request::Error>,
-    ) -> Result<Request<Vec<u8>>, Refusal> {
+    pub(super) fn prepare(&self, call: &Call, request: Draft) -> Result<Request<Vec<u8>>, Refusal> {
         let mut request = request.map_err(|fault| call.malformed(fault.to_string()))?;
         if let Some(user) = &self.acting_as {
             request
@@ -225,6 +212,10 @@ impl Cluster {
     }
 }
 
+/// A request as kube's builder leaves it.
+pub(super) type Draft = Result<Request<Vec<u8>>, kube::core::request::Error>;
+
+/// Status code, Retry-After and body.
 type Answer = (u16, Option<Duration>, Vec<u8>);
 
 async fn exchange(client: &Client, request: Request<Vec<u8>>) -> Result<Answer, kube::Error> {

@@ -127,7 +127,8 @@ impl Standing {
     }
 
     /// Closes the fence and gives the Lease back, so that a standby takes over at once. Stop all
-    /// writes before.
+    /// writes before. Takes a few calls; where the API server hangs, up to twice the renew
+    /// deadline.
     pub async fn resign(mut self) {
         self.fence.close();
         if let Some(resign) = self.resign.take() {
@@ -163,19 +164,16 @@ struct Candidate {
 impl Candidate {
     async fn run(mut self, mut resigned: oneshot::Receiver<()>) {
         loop {
+            // Never cut short: a renewal under way would make giving back fail.
+            self.round().await;
             tokio::select! {
-                biased;
                 asked = &mut resigned => {
-                    // Dropped without a word: the Lease runs out.
+                    // Dropped without a word, the Lease runs out.
                     if asked.is_ok() {
                         self.give_back().await;
                     }
                     return;
                 }
-                () = self.round() => {}
-            }
-            tokio::select! {
-                _ = &mut resigned => return self.give_back().await,
                 () = tokio::time::sleep(self.terms.retry) => {}
             }
         }
@@ -213,8 +211,7 @@ impl Candidate {
 
     async fn compete(&mut self, sent: Duration) -> Result<(), Refusal> {
         let Some(record) = self.cluster.get(API_VERSION, &self.id).await? else {
-            self.held = None;
-            self.fence.close();
+            self.stand_back(None);
             let created = self.cluster.create(&self.first()).await?;
             self.lead(created, sent);
             return Ok(());

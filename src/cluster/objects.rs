@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kube::core::{
-    Request,
-    params::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions},
+use kube::core::params::{
+    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions,
 };
 use serde_json::{Value, json};
 
@@ -17,6 +16,13 @@ use crate::object::{Object, ObjectId, mark};
 
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
+
+/// Objects of a kind, in one namespace or in all, that carry all of `labels`.
+pub(super) struct Selection<'a> {
+    pub(super) kind: &'a Kind,
+    pub(super) namespace: Option<&'a str>,
+    pub(super) labels: &'a BTreeMap<String, String>,
+}
 
 impl Cluster {
     /// Reads an object from etcd (no cache); `None` where it does not exist.
@@ -52,22 +58,30 @@ impl Cluster {
     ) -> Result<Vec<Object>, Refusal> {
         let call = Call::over("list", api_version, kind, namespace);
         let kind = self.served(&call, api_version, kind).await?;
-        let home = collection(&call, &kind, namespace)?;
+        let selection = Selection {
+            kind: &kind,
+            namespace,
+            labels,
+        };
         let mut objects = Vec::new();
-        self.pages(&call, &kind, &home, labels, |object| objects.push(object))
+        self.pages(&call, selection, |object| objects.push(object))
             .await?;
         Ok(objects)
     }
 
-    /// Hands over every object of a collection and returns the list's resource version.
+    /// Hands over every object of a selection and returns the list's resource version.
     pub(super) async fn pages(
         &self,
         call: &Call,
-        kind: &Kind,
-        home: &Request,
-        labels: &BTreeMap<String, String>,
+        selection: Selection<'_>,
         mut each: impl FnMut(Object),
     ) -> Result<String, Refusal> {
+        let Selection {
+            kind,
+            namespace,
+            labels,
+        } = selection;
+        let home = collection(call, kind, namespace)?;
         let mut page = ListParams::default().limit(PAGE);
         page.label_selector = selector(labels);
         loop {

@@ -238,11 +238,12 @@ impl Records {
         labels: Option<&BTreeMap<String, String>>,
         expected: Option<&str>,
     ) -> Result<String, Refusal> {
-        let mut meta = json!({"labels": labels});
         let written = match expected {
             Some(version) => {
-                meta["resourceVersion"] = json!(version);
-                let patch = json!({"metadata": meta, "data": data});
+                let mut patch = json!({"metadata": {"resourceVersion": version}, "data": data});
+                if let Some(labels) = labels {
+                    patch["metadata"]["labels"] = json!(labels);
+                }
                 self.cluster.merge("v1", id, &patch, mark::MANAGER).await
             }
             None => self.cluster.create(&document(id, labels, data)).await,

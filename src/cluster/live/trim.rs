@@ -50,7 +50,7 @@ fn trim_pod_spec(spec: Option<&mut Value>) {
 }
 
 fn keep(map: Option<&mut Value>, keys: &[&str]) {
-    if let Some(Value::Object(map)) = map {
+    if let Some(map) = map.and_then(Value::as_object_mut) {
         let kept: Map<String, Value> = std::mem::take(map);
         map.extend(
             kept.into_iter()

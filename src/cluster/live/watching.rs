@@ -19,7 +19,7 @@ use crate::{
         Cause, Kind, Refusal,
         call::Call,
         kinds::collection,
-        objects::{object, selector},
+        objects::{Selection, object, selector},
         seal,
     },
     object::Object,
@@ -85,7 +85,7 @@ impl Following {
         let home = collection(&call, &kind, place)?;
         let from = match self.from.clone() {
             Some(from) => from,
-            None => self.list(&kind, &home).await?,
+            None => self.list(&kind).await?,
         };
         self.from = Some(from.clone());
         match self.follow(&call, &home, &from).await {
@@ -100,16 +100,20 @@ impl Following {
         }
     }
 
-    async fn list(&mut self, kind: &Kind, home: &Request) -> Result<String, Refusal> {
-        let place = self.watch.namespace.as_deref();
-        let call = Call::over("list", &kind.api_version, &kind.kind, place);
+    async fn list(&mut self, kind: &Kind) -> Result<String, Refusal> {
+        let Watch {
+            namespace, labels, ..
+        } = &self.watch;
+        let namespace = namespace.as_deref();
+        let call = Call::over("list", &kind.api_version, &kind.kind, namespace);
+        let selection = Selection {
+            kind,
+            namespace,
+            labels,
+        };
         let mut all = Vec::new();
         let keep = |object: Object| all.push(trim(object));
-        let from = self
-            .shared
-            .cluster
-            .pages(&call, kind, home, &self.watch.labels, keep)
-            .await?;
+        let from = self.shared.cluster.pages(&call, selection, keep).await?;
         let at = from.parse().unwrap_or_default();
         let changed = self.shared.shelf().relist(self.number, all, at);
         changed
@@ -213,5 +217,122 @@ impl Following {
                 change(condition);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::VecDeque,
+        convert::Infallible,
+        sync::{Mutex, PoisonError},
+    };
+
+    use bytes::Bytes;
+    use futures::{Stream, stream};
+    use kube::client::Body;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::cluster::{Cluster, Live};
+
+    type Chunks = std::pin::Pin<Box<dyn Stream<Item = Result<Bytes, Infallible>> + Send>>;
+
+    /// An API server that knows ConfigMaps, gives these lists, then these watches, then a watch
+    /// that is open and says nothing.
+    fn cluster(lists: Vec<Value>, watches: Vec<Value>) -> Cluster {
+        let lists = Arc::new(Mutex::new(VecDeque::from(lists)));
+        let watches = Arc::new(Mutex::new(VecDeque::from(watches)));
+        let next = |of: &Mutex<VecDeque<Value>>| {
+            of.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front()
+        };
+        let server = tower::service_fn(move |request: http::Request<Body>| {
+            let kinds = json!({"resources": [{"name": "configmaps", "kind": "ConfigMap",
+                "namespaced": true, "verbs": ["list", "watch"]}]});
+            let query = request.uri().query().unwrap_or_default();
+            let answer = match (request.uri().path(), query.contains("watch=true")) {
+                ("/api/v1", _) => Some(kinds),
+                (_, true) => next(&watches),
+                (_, false) => next(&lists),
+            };
+            let chunks: Chunks = match answer {
+                Some(answer) => {
+                    stream::once(async move { Ok(format!("{answer}\n").into()) }).boxed()
+                }
+                None => stream::pending().boxed(),
+            };
+            async {
+                Ok::<_, Infallible>(http::Response::new(axum::body::Body::from_stream(chunks)))
+            }
+        });
+        Cluster::new(kube::Client::new(server, "default"), "default")
+    }
+
+    fn list(version: &str, names: &[&str]) -> Value {
+        let item = |name: &&str| json!({"metadata": {"name": name, "namespace": "shop", "resourceVersion": "5"}});
+        let items: Vec<Value> = names.iter().map(item).collect();
+        json!({"metadata": {"resourceVersion": version}, "items": items})
+    }
+
+    fn names(live: &Live) -> Vec<String> {
+        live.list("", "ConfigMap", None)
+            .iter()
+            .map(|object| object.id().name)
+            .collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_frozen_watch_is_noticed_within_35_seconds() {
+        let live = Live::new(&cluster(vec![list("10", &["a"])], vec![]));
+        live.follow(Watch::of("v1", "ConfigMap"));
+        live.settle().await.unwrap();
+        assert!(live.faults().is_empty());
+        let frozen = Instant::now();
+        while live.faults().is_empty() {
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert!(
+            frozen.elapsed() <= Duration::from_secs(35),
+            "{:?}",
+            frozen.elapsed()
+        );
+        assert_eq!(names(&live), ["a"], "what was known is still shown");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_an_expired_version_objects_absent_from_the_new_list_leave() {
+        let expired = json!({"type": "ERROR", "object": {"kind": "Status", "code": 410,
+            "reason": "Expired", "message": "too old resource version"}});
+        let lists = vec![list("10", &["a", "b"]), list("20", &["b", "c"])];
+        let live = Live::new(&cluster(lists, vec![expired]));
+        live.follow(Watch::of("v1", "ConfigMap"));
+        live.settle().await.unwrap();
+        assert_eq!(names(&live), ["a", "b"]);
+        let mut changes = live.subscribe();
+        assert_eq!(
+            changes.recv().await.unwrap().id.name,
+            "a",
+            "who leaves is told"
+        );
+        assert_eq!(changes.recv().await.unwrap().id.name, "c");
+        assert_eq!(names(&live), ["b", "c"]);
+        assert!(live.faults().is_empty(), "an expired version is no fault");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_was_cut_off_goes_on() {
+        let event = |kind: &str, name: &str, version: &str| {
+            let meta = json!({"name": name, "namespace": "shop", "resourceVersion": version});
+            json!({"type": kind, "object": {"metadata": meta}})
+        };
+        let watches = vec![event("ADDED", "b", "11"), event("DELETED", "a", "12")];
+        let live = Live::new(&cluster(vec![list("10", &["a"])], watches));
+        live.follow(Watch::of("v1", "ConfigMap"));
+        while names(&live) != ["b"] {
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert!(live.faults().is_empty());
     }
 }
