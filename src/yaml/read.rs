@@ -144,9 +144,10 @@ fn moved(node: &mut Node, origin: Position) {
 type Parsed = Result<Vec<Node>, (Position, String)>;
 
 /// Parses on a stack that the deepest document fits into: the parser recurses, and a level may
-/// take 90 KB unoptimised. A level takes a byte of text at least, so short texts need no stack of their own.
+/// take 90 KB unoptimised. A level takes a byte of text at least, so short texts need no stack of
+/// their own.
 fn parse(text: &str) -> Parsed {
-    if text.len() <= 40 {
+    if text.len() <= 16 {
         return parse_here(text);
     }
     std::thread::scope(|scope| {
@@ -486,6 +487,9 @@ mod tests {
         let deep = format!("a: {}{}", "[".repeat(20_000), "]".repeat(20_000));
         let nested = format!("a: {}{}", "[".repeat(90), "]".repeat(90));
         assert!(one(&nested).is_ok());
+        for opened in 1..100 {
+            assert!(one(&"[".repeat(opened)).is_err());
+        }
         for text in [bomb, deep] {
             let fault = one(&text).unwrap_err();
             assert!(fault.contains("write it plainly"), "{fault}");
