@@ -32,11 +32,18 @@ pub(super) fn documents(tree: &Tree) -> Documents<'_> {
     };
     for file in &tree.files {
         let below = file.path.strip_prefix(&tree.root).unwrap_or(&file.path);
-        let hidden = below.split('/').any(|part| part.starts_with('.'));
-        match Kind::of(&file.path) {
+        let (directory, name) = below.rsplit_once('/').unwrap_or(("", below));
+        let is_hidden = |part: &str| part.starts_with('.');
+        let kind = Kind::of(name);
+        if directory.split('/').any(is_hidden) && !matches!(kind, Kind::Other) {
+            let note = format!("{}: in a hidden directory, so it is not read", file.path);
+            found.notes.push(note);
+            continue;
+        }
+        match kind {
             Kind::Policy => read_policy(file, &mut found),
             Kind::Misnamed(message) => found.faults.push(Fault::new(&file.path, START, message)),
-            Kind::Manifest if hidden => {
+            Kind::Manifest if is_hidden(name) => {
                 found
                     .notes
                     .push(format!("{}: hidden, so it is not read", file.path));

@@ -259,3 +259,201 @@ fn unmatched(desired: &Desired) -> Vec<Fault> {
     }
     faults
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::revision::File;
+
+    fn tree(files: &[(&str, &str)]) -> Tree {
+        let file = |(path, text): &(&str, &str)| File {
+            path: (*path).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        };
+        Tree {
+            root: String::new(),
+            files: files.iter().map(file).collect(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn scope() -> Scope {
+        Scope {
+            target_namespace: "shop".to_owned(),
+            ..Scope::default()
+        }
+    }
+
+    fn read_all(files: &[(&str, &str)], scope: &Scope) -> Result<Desired, Vec<String>> {
+        let kinds = |api_version: &str, kind: &str| match (api_version, kind) {
+            ("v1", "Namespace") => Some(KindScope::Cluster),
+            (_, "CustomResourceDefinition") => Some(KindScope::Cluster),
+            (_, "Widget" | "Gadget") => None,
+            _ => Some(KindScope::Namespaced),
+        };
+        read(&tree(files), scope, &kinds)
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    fn keys(desired: &Desired) -> Vec<String> {
+        desired
+            .objects
+            .iter()
+            .map(|located| located.object.id().key())
+            .collect()
+    }
+
+    const MAP: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n";
+
+    #[test]
+    fn objects_without_a_namespace_go_to_the_target_namespace() {
+        let elsewhere = MAP.replace("name: a", "name: a, namespace: stage");
+        let scope = Scope {
+            allowed_namespaces: vec!["stage".to_owned()],
+            ..scope()
+        };
+        let desired = read_all(&[("b.yaml", &elsewhere), ("a.yml", MAP)], &scope).unwrap();
+        assert_eq!(keys(&desired), ["/ConfigMap/shop/a", "/ConfigMap/stage/a"]);
+        assert_eq!(desired.objects[0].place.to_string(), "a.yml:1:1");
+    }
+
+    #[test]
+    fn lists_are_taken_apart_and_their_items_inherit_the_kind() {
+        let list = "apiVersion: v1\nkind: ConfigMapList\nitems:\n- metadata: {name: a}\n- metadata: {name: b}\n";
+        let nested = "{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{\"apiVersion\": \"v1\", \"kind\": \"Secret\", \"metadata\": {\"name\": \"c\"}}]}]}";
+        let desired = read_all(&[("a.yaml", list), ("b.json", nested)], &scope()).unwrap();
+        assert_eq!(
+            keys(&desired),
+            ["/ConfigMap/shop/a", "/ConfigMap/shop/b", "/Secret/shop/c"]
+        );
+        assert_eq!(desired.objects[1].place.to_string(), "a.yaml:5:3");
+    }
+
+    #[test]
+    fn a_definition_of_the_same_commit_tells_where_its_kind_lives() {
+        let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec: {group: example.com, scope: Cluster, names: {kind: Widget}}\n";
+        let widget = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n";
+        let gadget = widget.replace("Widget", "Gadget");
+        let allowed = [
+            "CustomResourceDefinition.apiextensions.k8s.io",
+            "Widget.example.com",
+            "Gadget.example.com",
+        ];
+        let scope = Scope {
+            allowed_kinds: allowed.map(ToOwned::to_owned).to_vec(),
+            cluster_scoped: true,
+            ..scope()
+        };
+        let files = [
+            ("a.yaml", widget),
+            ("b.yaml", definition),
+            ("c.yaml", &gadget),
+        ];
+        let desired = read_all(&files, &scope).unwrap();
+        assert_eq!(
+            keys(&desired),
+            [
+                "apiextensions.k8s.io/CustomResourceDefinition//widgets.example.com",
+                "example.com/Gadget/shop/w",
+                "example.com/Widget//w",
+            ]
+        );
+        assert_eq!(
+            desired.notes,
+            [
+                "c.yaml:1:1: the cluster does not know example.com/v1 Gadget yet; it is taken to live in a namespace"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_kubectl_create_leaves_is_tidied_away() {
+        let text = format!(
+            "{}status: {{}}\n",
+            MAP.replace("name: a", "name: a, creationTimestamp: null")
+        );
+        let desired = read_all(&[("a.yaml", &text)], &scope()).unwrap();
+        let tidy = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "a", "namespace": "shop"},
+        });
+        assert_eq!(desired.objects[0].object.value(), &tidy);
+    }
+
+    #[test]
+    fn values_that_look_like_templates_are_left_alone() {
+        let text = format!("{MAP}data:\n  a: \"{{{{ x }}}} ${{HOME}}\"\n  b: |\n    {{{{ y }}}}\n");
+        let desired = read_all(&[("a.yaml", &text)], &scope()).unwrap();
+        assert_eq!(
+            desired.objects[0].object.text("/data/a"),
+            Some("{{ x }} ${HOME}")
+        );
+    }
+
+    #[test]
+    fn only_files_that_kubectl_reads_are_read_and_hidden_ones_are_told() {
+        let files = [
+            (".github/ci.yaml", "on: push\n"),
+            (".hidden.yaml", "x\n"),
+            ("README.md", "# x\n"),
+            ("a.yaml", MAP),
+            ("empty.yaml", "---\n# nothing\n"),
+        ];
+        let desired = read_all(&files, &scope()).unwrap();
+        assert_eq!(desired.objects.len(), 1);
+        assert_eq!(
+            desired.notes,
+            [
+                ".github/ci.yaml: in a hidden directory, so it is not read",
+                ".hidden.yaml: hidden, so it is not read",
+            ]
+        );
+        assert_eq!(read_all(&[], &scope()), Ok(Desired::default()));
+    }
+
+    #[test]
+    fn a_bare_pod_is_applied_and_told() {
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n";
+        let desired = read_all(&[("p.yaml", pod)], &scope()).unwrap();
+        assert_eq!(
+            desired.notes,
+            ["p.yaml:1:1: Pod/shop/p is applied as it is, not in batches: a Deployment would be"]
+        );
+    }
+
+    #[test]
+    fn the_hash_ignores_the_commit_and_the_path_and_nothing_else() {
+        let desired = read_all(&[("a.yaml", MAP)], &scope()).unwrap();
+        let plain = &desired.objects[0].object;
+        let mut applied = plain.clone();
+        applied.annotate(mark::COMMIT, "abc");
+        applied.annotate(mark::SOURCE_PATH, "a.yaml");
+        assert_eq!(desired_hash(&applied), desired_hash(plain));
+        applied.annotate("team", "shop");
+        assert_ne!(desired_hash(&applied), desired_hash(plain));
+    }
+
+    #[test]
+    fn the_same_files_in_another_order_give_the_same_faults_once() {
+        let bad = MAP.replace("name: a", "name: A");
+        let one = read_all(&[("a.yaml", &bad), ("b.yaml", &bad)], &scope()).unwrap_err();
+        let other = read_all(&[("b.yaml", &bad), ("a.yaml", &bad)], &scope()).unwrap_err();
+        assert_eq!(one, other);
+        assert_eq!(one.iter().collect::<BTreeSet<_>>().len(), 2);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_makes_it_panic(
+            head in "(apiVersion: (v1|apps/v1)\nkind: (List|Deployment|ConfigMap)\n)?",
+            text in "((metadata|items|spec|name|status|labels|annotations|a|tidegate.dev/rollout)?[-: {}\\[\\],\"\n]{0,4}){0,20}",
+            name in "(a|\\.tidegate)\\.(yaml|json)",
+        ) {
+            let _ = read_all(&[(&name, &format!("{head}{text}"))], &scope());
+        }
+    }
+}

@@ -75,7 +75,7 @@ pub(super) fn find(name: &str) -> Result<(&'static str, Field), String> {
     }
 }
 
-/// Says that `value` is what a field that is not supported yet has by default.
+/// Says whether `value` is what a field that is not supported yet has by default.
 pub(super) fn is_default(name: &str, value: &Value) -> bool {
     let accepted: &[Value] = match name {
         "pacing" => &[json!("Barrier")],
@@ -91,8 +91,5 @@ pub(super) fn is_default(name: &str, value: &Value) -> bool {
 
 fn unknown(name: &str) -> String {
     let known = NAMES.iter().map(|(name, _)| *name).chain(LATER);
-    format!(
-        "`{name}` is no field of a rollout policy{}",
-        hint(name, known)
-    )
+    format!("is no field of a rollout policy{}", hint(name, known))
 }

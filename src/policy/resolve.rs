@@ -252,3 +252,207 @@ impl Origins {
         self.take(name, said, Provenance::Default).unwrap_or(value)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        object::Object,
+        policy::{Batches, Mode, OnFailure, Order},
+        revision::Place,
+    };
+
+    const AT: Position = Position { line: 7, column: 5 };
+
+    fn web(annotations: &[(&str, &str)], spec: &Value) -> Located {
+        let metadata = json!({"name": "web", "namespace": "shop"});
+        let value = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec});
+        let mut object = Object::new(value).unwrap();
+        for (key, value) in annotations {
+            object.annotate(key, value);
+        }
+        Located {
+            object,
+            place: Place::new("apps/web/deploy.yaml", Position { line: 1, column: 1 }),
+            annotations: annotations
+                .iter()
+                .map(|(key, _)| ((*key).to_owned(), AT))
+                .collect(),
+        }
+    }
+
+    fn file(path: &str, text: &str) -> PolicyFile {
+        PolicyFile::read(path, &yaml::read(path, text.as_bytes()).unwrap()[0]).unwrap()
+    }
+
+    fn origin(resolved: &Resolved, field: &str) -> String {
+        resolved.origins[field].to_string()
+    }
+
+    #[test]
+    fn without_a_word_the_workload_itself_is_the_policy() {
+        let resolved = resolve(&web(&[], &json!({})), &[], None).unwrap();
+        assert_eq!(resolved.policy, Policy::default());
+        let own = "the workload's own strategy";
+        for (field, said) in [
+            ("strategy", "default"),
+            ("batchSize", own),
+            ("order", own),
+            ("maxSurge", own),
+            ("soak", "default"),
+            ("monitor", "default"),
+            ("onFailure", "default"),
+            ("healthyDeadline", "default"),
+            ("progressDeadline", own),
+            ("rollback.maxSurge", "default"),
+            ("rollback.order", "default"),
+        ] {
+            assert_eq!(origin(&resolved, field), said, "{field}");
+        }
+        assert_eq!(resolved.origins.len(), 11);
+    }
+
+    #[test]
+    fn the_nearest_word_wins_and_each_value_tells_where_it_was_said() {
+        let files = [
+            file(
+                ".tidegate.yaml",
+                "soak: 1s\nmonitor: 1s\norder: stop-first\n",
+            ),
+            file(
+                "apps/.tidegate.yaml",
+                "soak: 2s\nmonitor: 2s\nworkloads:\n- {kind: Deployment, name: web, monitor: 3s}\n",
+            ),
+            file("other/.tidegate.yaml", "soak: 9s\n"),
+        ];
+        let default = json!({"soak": "7s", "onFailure": "Rollback", "maxSurge": 2, "rollback": {"maxSurge": "50%"}});
+        let annotations = [
+            ("tidegate.dev/rollout", "soak: 4s\nhealthyDeadline: 1m\n"),
+            ("tidegate.dev/rollout.soak", "5s"),
+        ];
+        let resolved = resolve(&web(&annotations, &json!({})), &files, Some(&default)).unwrap();
+        let policy = &resolved.policy;
+        assert_eq!(policy.soak, Duration::from_secs(5));
+        assert_eq!(policy.monitor, Duration::from_secs(3));
+        assert_eq!(policy.order, Some(Order::StopFirst));
+        assert_eq!(policy.on_failure, OnFailure::Rollback);
+        assert_eq!(policy.rollback.max_surge.to_string(), "50%");
+        assert_eq!(policy.healthy_deadline, Some(Duration::from_secs(60)));
+        for (field, said) in [
+            (
+                "soak",
+                "annotation tidegate.dev/rollout.soak at apps/web/deploy.yaml:7",
+            ),
+            (
+                "healthyDeadline",
+                "annotation tidegate.dev/rollout at apps/web/deploy.yaml:7",
+            ),
+            ("monitor", "apps/.tidegate.yaml:4:33"),
+            ("order", ".tidegate.yaml:3:1"),
+            ("onFailure", "spec.rollout"),
+            ("rollback.maxSurge", "spec.rollout"),
+            ("rollback.order", "default"),
+        ] {
+            assert_eq!(origin(&resolved, field), said, "{field}");
+        }
+    }
+
+    #[test]
+    fn steps_and_batch_size_replace_each_other_across_sources() {
+        let default = json!({"steps": ["1", "50%", "100%"], "batchSize": null});
+        let near = [("tidegate.dev/rollout.parallelism", "25%")];
+        let resolved = resolve(&web(&near, &json!({})), &[], Some(&default)).unwrap();
+        assert_eq!(resolved.policy.batches, Batches::Size(Amount::Percent(25)));
+        assert!(!resolved.origins.contains_key("steps"));
+        let resolved = resolve(&web(&[], &json!({})), &[], Some(&default)).unwrap();
+        let steps = ["1", "50%", "100%"]
+            .map(|step| step.parse().unwrap())
+            .to_vec();
+        assert_eq!(resolved.policy.batches, Batches::Steps(steps));
+        assert_eq!(origin(&resolved, "steps"), "spec.rollout");
+    }
+
+    #[test]
+    fn the_whole_schema_with_its_defaults_is_accepted() {
+        let text = "preset: null\nstrategy: Rolling\nsteps: null\nbatchSize: null\npacing: Barrier\norder: SurgeFirst\nmaxSurge: null\nsoak: 0s\nmonitor: 5s\ngates: []\nonFailure: Pause\nmaxFailureRatio: 0\nhealthyDeadline: null\nprogressDeadline: null\nnoRollbackAfter: null\napproval: None\nwindows: []\npreDeploy: null\npostDeploy: null\npreRollback: null\nconfigTracking: Off\ngroup: null\nwave: 0\nrollback: {steps: null, maxSurge: 25%, order: SurgeFirst}\nblueGreen: null\ncanary: null\n";
+        let resolved = resolve(
+            &web(&[("tidegate.dev/rollout", text)], &json!({})),
+            &[],
+            None,
+        )
+        .unwrap();
+        assert_eq!(
+            resolved.policy,
+            Policy {
+                order: Some(Order::SurgeFirst),
+                ..Policy::default()
+            }
+        );
+    }
+
+    #[test]
+    fn steps_may_end_with_all_replicas_and_fall_in_a_policy_for_many() {
+        let all = [("tidegate.dev/rollout.steps", "[1, 4]")];
+        assert!(resolve(&web(&all, &json!({"replicas": 4})), &[], None).is_ok());
+        let default = json!({"steps": [5, "25%", "100%"]});
+        let resolved = resolve(&web(&[], &json!({"replicas": 8})), &[], Some(&default)).unwrap();
+        assert_eq!(
+            resolved.notes,
+            [
+                "Deployment/shop/web: `25%` after `5` falls from 5 to 2 of 8 pods: steps are cumulative; that step moves nothing"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_has_no_effect_is_noted() {
+        let said = |text, spec| {
+            resolve(&web(&[("tidegate.dev/rollout", text)], &spec), &[], None).unwrap()
+        };
+        let recreate = said("batchSize: 2\n", json!({"strategy": {"type": "Recreate"}}));
+        assert!(
+            recreate.notes[0].contains("cannot be cut into batches"),
+            "{:?}",
+            recreate.notes
+        );
+        let native = said("strategy: Native\nbatchSize: 2\n", json!({}));
+        assert_eq!(native.policy.strategy, Mode::Native);
+        assert!(
+            native.notes[0].contains("leaves the pace to Kubernetes"),
+            "{:?}",
+            native.notes
+        );
+        let stop = said("order: StopFirst\nmaxSurge: 2\n", json!({}));
+        assert!(
+            stop.notes[0].contains("makes no extra pods"),
+            "{:?}",
+            stop.notes
+        );
+        assert!(scaler_note(&native.policy).is_some());
+        assert!(scaler_note(&stop.policy).is_none());
+    }
+
+    #[test]
+    fn a_default_is_checked_by_itself() {
+        assert!(check_default(&json!({"soak": "30s"})).is_ok());
+        assert!(check_default(&Value::Null).is_ok());
+        assert_eq!(
+            check_default(&json!({"sok": 1, "soak": true}))
+                .unwrap_err()
+                .len(),
+            2
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "((steps|soak|rollback|batchSize|maxSurge)?[-: {}\\[\\],\"0-9%smh.\n]{0,6}){0,12}") {
+            let annotations = [("tidegate.dev/rollout", text.as_str()), ("tidegate.dev/rollout.soak", &text)];
+            let _ = resolve(&web(&annotations, &json!({})), &[], None);
+        }
+    }
+}

@@ -61,9 +61,10 @@ impl Statement {
         let mut statement = Self::default();
         let mut faults = Vec::new();
         let mut given: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut has_batches = false;
         for (key, node) in entries {
             let mut fault = |message: String| {
-                let message = format!("{}{message}", source.prefix);
+                let message = format!("{}{}: {message}", source.prefix, key.text);
                 faults.push(Fault::new(source.path, key.position, message));
             };
             let (name, field) = match field::find(&key.text) {
@@ -74,27 +75,23 @@ impl Statement {
                 }
             };
             if let Some(other) = given.insert(name, &key.text) {
-                fault(format!(
-                    "`{}` and `{other}` are the same field: keep one",
-                    key.text
-                ));
+                fault(format!("is the same field as `{other}`: keep one"));
                 continue;
             }
-            if matches!(field, Field::Steps | Field::BatchSize)
-                && statement.batches.is_some()
-                && !node.is_null()
-            {
+            let is_batches = matches!(field, Field::Steps | Field::BatchSize) && !node.is_null();
+            if is_batches && std::mem::replace(&mut has_batches, true) {
                 fault("`steps` and `batchSize` exclude each other: keep one".to_owned());
                 continue;
             }
+            let place = Place::new(source.path, key.position);
             let said = Saying {
                 name,
                 node,
-                place: Place::new(source.path, key.position),
+                place,
                 source,
             };
             if let Err(message) = statement.take(field, &said) {
-                fault(format!("{}: {message}", key.text));
+                fault(message);
             }
         }
         if faults.is_empty() {
@@ -163,7 +160,7 @@ impl Statement {
                 _ if node.is_null() => {}
                 "maxSurge" => self.rollback_max_surge = Some(inner.read(amount).map_err(named)?),
                 "order" => self.rollback_order = Some(inner.read(order).map_err(named)?),
-                "steps" => return Err("steps: is not supported yet: leave it out".to_owned()),
+                "steps" => return Err("`steps` is not supported yet: leave it out".to_owned()),
                 other => {
                     let hint = hint(other, ["maxSurge", "order", "steps"]);
                     return Err(format!("`{other}` is no field of it{hint}"));
