@@ -23,3 +23,5 @@ pub mod clock;
 pub mod cluster;
 pub mod git;
 pub mod trigger;
+// floor 6: the loop
+pub mod sync;

@@ -4,6 +4,9 @@
 pub const MANAGER: &str = "tidegate";
 /// Field manager that keeps the live value of a field which Git stops naming.
 pub const REPLICAS_MANAGER: &str = "tidegate-replicas";
+/// Field manager of what a release puts back. It does not begin as ours do, so that after the
+/// release is undone these fields count as people's and are taken over where Git differs.
+pub const RELEASE_MANAGER: &str = "released-by-tidegate";
 /// Field manager of requests that people make through the command line.
 pub const CLI_MANAGER: &str = "tidegate-cli";
 

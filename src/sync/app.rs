@@ -89,12 +89,7 @@ impl App {
             name: sync.name.clone(),
         };
         let spec = serde_json::to_value(&sync).unwrap_or_default();
-        let mut book = Book::open(&shared.cluster, &owner, &shared.holder, spec.clone()).await?;
-        if book.ledger.spec != spec
-            && let Some(tip) = &mut book.ledger.tip
-        {
-            tip.is_judged = false;
-        }
+        let book = Book::open(&shared.cluster, &owner, &shared.holder, spec).await?;
         let mirror = Arc::new(Mirror::open(&shared.cache, remote(&sync, &shared))?);
         let app = Self {
             owner,
@@ -191,7 +186,7 @@ impl App {
     ) -> bool {
         let pause = wake.map_or(IDLE, |wake| until(clock::now(), wake)).min(IDLE);
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return true,
+            () = told(stop) => return true,
             triggers = self.queue.next(), if !self.is_fetching => self.fetch(&triggers),
             Some(found) = self.fetches.1.recv() => self.fetched(found).await,
             () = concerns(changes, &self.owner.namespace, &self.sync) => {}
@@ -239,7 +234,7 @@ impl App {
     /// One pass: requests, the tip, the aim, the ledger.
     async fn pass(&mut self) -> Result<Option<Timestamp>, BookFault> {
         let now = clock::now();
-        self.serve_requests(now);
+        self.serve_requests(now).await?;
         let wake = if self.sync.suspend || self.book.ledger.released.is_some() {
             None
         } else {
@@ -293,6 +288,12 @@ impl App {
     pub(super) fn label(&self) -> String {
         format!("{}/{}", self.owner.namespace, self.owner.name)
     }
+}
+
+/// Waits until told to stop.
+pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
+    // A sender that is gone tells to stop as well.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Waits for a change that one of this app's namespaces saw, then takes all that has gathered.

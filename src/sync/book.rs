@@ -27,6 +27,10 @@ pub enum BookFault {
     OtherInstance(String),
 }
 
+/// Words of a release that happened because the configuration no longer names a `GitSync`. It is
+/// taken back when the configuration names it again.
+pub(super) const REMOVED: &str = "removal from the configuration";
+
 /// The ledger of one `GitSync`, held by this process.
 pub(super) struct Book {
     /// The records, to be changed and then stored.
@@ -68,6 +72,17 @@ impl Book {
             ledger.epoch += 1;
         }
         ledger.holder = holder.to_owned();
+        let removed = ledger.released.as_ref().is_some_and(|mark| mark.by.starts_with(REMOVED));
+        if removed {
+            // The configuration names it again: what the removal released is taken up afresh.
+            ledger.released = None;
+            ledger.rollouts.clear();
+        }
+        if ledger.spec != spec
+            && let Some(tip) = &mut ledger.tip
+        {
+            tip.is_judged = false;
+        }
         ledger.spec = spec;
         let mut book = Self {
             ledger,

@@ -8,7 +8,7 @@ use tracing::info;
 
 use crate::clock;
 use crate::config::Rewrites;
-use crate::git::{Fetched, GitFault};
+use crate::git::{Fetched, GitFault, Reason};
 use crate::ledger::{Aim, Course, Deployed, Outcome, Problem, Tip};
 use crate::object::{Digest, ObjectId};
 use crate::plan::Set;
@@ -27,10 +27,8 @@ const BETWEEN: usize = 100;
 impl App {
     /// Git was reached: a new tip is recorded.
     pub(super) async fn reached(&mut self, fetched: &Fetched) {
-        let gone = |reason: &str| reason == "GitUnreachable" || reason == "AuthenticationFailed";
-        if self.book.ledger.problem.as_ref().is_some_and(|problem| gone(&problem.reason)) {
-            self.book.ledger.problem = None;
-        }
+        self.clear("GitUnreachable");
+        self.clear("AuthenticationFailed");
         let known = self.book.ledger.tip.as_ref().map(|tip| tip.revision.id.clone());
         if known.as_ref() == Some(&fetched.tip) {
             return;
@@ -44,8 +42,7 @@ impl App {
 
     /// Git was not reached, or not whole: what runs keeps running.
     pub(super) fn unreached(&mut self, fault: &GitFault) {
-        let reason = fault.reason().to_string();
-        self.trouble(&reason, fault.to_string());
+        self.trouble(word(fault), fault.to_string());
     }
 
     /// Notes what keeps the agent from following the tip; the same trouble keeps its time.
@@ -73,12 +70,6 @@ impl App {
             let passed = self.mirror.log(tip, &paths, Some(before), BETWEEN).await?;
             self.pass_over(&passed, tip, now);
         }
-        let Some(tree) = tree else {
-            return Err(GitFault::PathMissing {
-                commit: tip.clone(),
-                path: self.sync.source.path.clone(),
-            });
-        };
         if let Some(old) = self.book.ledger.tip.as_ref().filter(|old| !old.is_judged) {
             let old = old.revision.id.clone();
             self.end(&old, Outcome::Superseded, "a newer commit came before it began", now);
@@ -86,6 +77,8 @@ impl App {
         info!(gitsync = %self.label(), commit = %tip.short(), subject = %revision.subject, "new tip");
         let note = format!("{} {}", tip.short(), revision.subject);
         self.announce(None, "RevisionFetched", note, false);
+        // A commit without the path is judged like any other: reading it says what is missing.
+        let tree = tree.unwrap_or_default();
         self.book.ledger.tip = Some(Tip { revision, tree, seen_at: now, is_judged: false });
         Ok(())
     }
@@ -188,7 +181,7 @@ impl App {
             Ok(set) => set,
             Err(ReadFault::Faults(faults)) => return Ok(refused("Rejected", lines(&faults))),
             Err(ReadFault::Git(fault)) => {
-                return Ok(refused(&fault.reason().to_string(), fault.to_string()));
+                return Ok(refused(word(&fault), fault.to_string()));
             }
             Err(ReadFault::Cluster(refusal)) => return Err(refusal.into()),
         };
@@ -374,6 +367,28 @@ fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
     commit.append(&mut owned);
     commit.sort();
     Ok(refused(reason, lines(&commit)))
+}
+
+/// The word for a failure of Git in conditions.
+fn word(fault: &GitFault) -> &'static str {
+    match fault.reason() {
+        Reason::AuthenticationFailed
+        | Reason::CredentialsInvalid
+        | Reason::HostKey
+        | Reason::Certificate => "AuthenticationFailed",
+        Reason::PathMissing => "PathMissing",
+        Reason::UrlRefused
+        | Reason::Redirected
+        | Reason::RepositoryMissing
+        | Reason::RefMissing
+        | Reason::Empty
+        | Reason::FetchFailed
+        | Reason::TimedOut
+        | Reason::Limits
+        | Reason::Corrupt
+        | Reason::CommitMissing
+        | Reason::Disk => "GitUnreachable",
+    }
 }
 
 /// Digest of a whole set: two commits with the same are the same to the cluster.

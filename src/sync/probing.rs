@@ -20,10 +20,6 @@ const AT_ONCE: usize = 16;
 pub(super) struct Probe {
     /// The object as it would be stored, from our fields alone as far as the template goes.
     pub(super) object: Object,
-    /// Whether it exists already.
-    pub(super) exists: bool,
-    /// What people should know.
-    pub(super) notes: Vec<String>,
 }
 
 /// Why a dry run did not pass.
@@ -145,7 +141,7 @@ async fn probe(
         None => None,
     };
     let Some(before) = before else {
-        return Ok(Probe { object: found, exists, notes: Vec::new() });
+        return Ok(Probe { object: found });
     };
     let managers = Managers::of(&before);
     let mut rivals = managers.losers(&found, take);
@@ -163,7 +159,7 @@ async fn probe(
     } else {
         found
     };
-    Ok(Probe { object, exists, notes: Vec::new() })
+    Ok(Probe { object })
 }
 
 /// A template in which others set fields is dry-run once more under a name of its own, so that
@@ -171,8 +167,7 @@ async fn probe(
 async fn alone(cluster: &Cluster, wanted: &Wanted, found: Object) -> Result<Object, ProbeFault> {
     let mut bare = wanted.object.clone();
     bare.remove(&["metadata", "resourceVersion"]);
-    let suffix = &Digest::of(bare.value()).as_str()[..8];
-    let name = format!("tidegate-{suffix}");
+    let name = format!("tidegate-{}", Digest::of(bare.value()).short());
     let fresh = cluster
         .dry_run_as_new(&bare, &name)
         .await

@@ -208,7 +208,7 @@ impl App {
         now: Timestamp,
     ) -> Option<Timestamp> {
         let name = format!("{stage:?}");
-        let is_workloads = stage == Stage::Workload;
+        let is_workloads = stage == Stage::Workloads;
         let aim = self.book.ledger.aim.as_mut()?;
         let since = match &aim.stage {
             Some((known, since)) if *known == name => *since,

@@ -1,8 +1,7 @@
 //! From a commit in the mirror to the set that it wants.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cluster::{Records, Refusal};
 use crate::git::GitFault;
@@ -68,17 +67,17 @@ impl App {
         let scope = self.scope();
         let mut scopes = Scopes::new();
         loop {
-            let asked = RefCell::new(BTreeSet::new());
+            let asked = Mutex::new(BTreeSet::new());
             let kinds = |api_version: &str, kind: &str| {
                 let key = (api_version.to_owned(), kind.to_owned());
                 let known = scopes.get(&key).copied();
                 if known.is_none() {
-                    asked.borrow_mut().insert(key);
+                    asked.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
                 }
                 known.flatten()
             };
             let read = manifest::read(tree, &scope, &kinds);
-            let asked = asked.into_inner();
+            let asked = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
             if asked.is_empty() {
                 return read.map_err(ReadFault::Faults);
             }

@@ -78,6 +78,8 @@ impl App {
         if let Some(live) = self.shared.live.get(id) {
             let version = live.resource_version().unwrap_or_default();
             object.set(&["metadata", "resourceVersion"], json!(version));
+            // A resource version alone would let an apply create the object anew once it is gone.
+            object.set(&["metadata", "uid"], json!(live.uid()));
         }
         let (cluster, live) = (&self.shared.cluster, &self.shared.live);
         let stored = apply(cluster, live, object, &wanted.withdrawn).await?;

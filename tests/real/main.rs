@@ -2,6 +2,8 @@
 
 mod cluster;
 mod cluster_room;
+mod batches;
 mod control_plane;
 mod git_server;
 mod git_transport;
+mod shop;

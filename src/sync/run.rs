@@ -1,0 +1,292 @@
+//! The process: one Lease, one configuration, an app for each `GitSync`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+use crate::cluster::{Announcer, Cluster, ClusterFault, Lease, Live, Records, Refusal, Role, Terms};
+use crate::config::{self, GitSync};
+use crate::git::GitFault;
+use crate::trigger::{FileWatch, Unreadable};
+
+use super::book::REMOVED;
+use super::app::{App, Shared, Stopped, told};
+use super::release::{How, ReleaseFault, release};
+use super::{BookFault, Options};
+
+/// Pause before an app that lost its ledger, or could not take it, is started again.
+const AGAIN: Duration = Duration::from_secs(5);
+/// How long giving the Lease back may take at the end.
+const RESIGN: Duration = Duration::from_secs(5);
+
+/// Why the agent ended.
+#[derive(Debug, thiserror::Error)]
+pub enum RunFault {
+    /// The cluster cannot be reached at all.
+    #[error(transparent)]
+    Cluster(#[from] ClusterFault),
+    /// The configuration cannot be read at the start.
+    #[error("the configuration cannot be used:\n{}", .0.iter().map(|f| format!("  {f}")).collect::<Vec<_>>().join("\n"))]
+    Config(Vec<config::Fault>),
+    /// The file of the configuration cannot be read.
+    #[error("{0}")]
+    File(#[from] Unreadable),
+    /// A ledger could not be taken over.
+    #[error(transparent)]
+    Book(#[from] BookFault),
+    /// A repository is never contacted.
+    #[error(transparent)]
+    Git(#[from] GitFault),
+    /// The API server refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// A `GitSync` that left the configuration could not be released.
+    #[error(transparent)]
+    Release(#[from] ReleaseFault),
+}
+
+/// Runs the agent until `stop` turns true, or with `--once` until all is done.
+///
+/// # Errors
+/// What keeps it from starting; what goes wrong later is a condition of a `GitSync`.
+pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), RunFault> {
+    let cluster =
+        Cluster::connect(options.kubeconfig.as_deref(), options.context.as_deref()).await?;
+    let mut file = FileWatch::new(&options.config);
+    let first = read(&options, &file.next().await?).map_err(RunFault::Config)?;
+    let namespace =
+        options.namespace.clone().unwrap_or_else(|| cluster.default_namespace().to_owned());
+    let holder = holder();
+    let lease = Lease {
+        namespace: namespace.clone(),
+        name: format!("tidegate.{}", options.instance),
+        terms: Terms::default(),
+    };
+    let standing = lease.stand(&cluster, &holder);
+    let mut role = standing.role();
+    let cluster = cluster.fenced(standing.fence());
+    let mut wanted = first;
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            led = role.wait_for(is_leader) => if led.is_err() { break },
+        }
+        info!(holder, "leading");
+        let shared = shared(&options, &cluster, &namespace, &holder);
+        let mut reign = Reign { options: &options, shared, apps: BTreeMap::new() };
+        let ended = reign.rule(&mut wanted, &mut file, &mut role, &mut stop).await;
+        reign.stop_all().await;
+        match ended {
+            Ended::Told | Ended::Done => break,
+            Ended::Deposed => warn!(holder, "another agent leads; standing by"),
+        }
+    }
+    if tokio::time::timeout(RESIGN, standing.resign()).await.is_err() {
+        warn!("the lease could not be given back in time; it runs out by itself");
+    }
+    Ok(())
+}
+
+fn is_leader(role: &Role) -> bool {
+    matches!(role, Role::Leader { .. })
+}
+
+/// A name for people; the Lease adds what makes it unique.
+fn holder() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{name}.{}", std::process::id())
+}
+
+pub(super) fn shared(options: &Options, cluster: &Cluster, namespace: &str, holder: &str) -> Shared {
+    Shared {
+        cluster: cluster.clone(),
+        live: Live::new(cluster),
+        announcer: Announcer::new(cluster, holder),
+        instance: options.instance.clone(),
+        holder: holder.to_owned(),
+        agent_namespace: namespace.to_owned(),
+        allow_file: options.allow_file_urls,
+        secrets: options.secrets.clone(),
+        cache: options.cache.clone(),
+        program: options.program.clone(),
+    }
+}
+
+fn read(options: &Options, text: &str) -> Result<Vec<GitSync>, Vec<config::Fault>> {
+    config::read(text, &options.config.display().to_string())
+}
+
+/// How a reign ended.
+enum Ended {
+    Told,
+    Done,
+    Deposed,
+}
+
+/// The time for which this process leads.
+struct Reign<'a> {
+    options: &'a Options,
+    shared: Shared,
+    apps: BTreeMap<String, Running>,
+}
+
+/// An app at work.
+struct Running {
+    sync: GitSync,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<bool>,
+}
+
+impl Reign<'_> {
+    async fn rule(
+        &mut self,
+        wanted: &mut Vec<GitSync>,
+        file: &mut FileWatch,
+        role: &mut watch::Receiver<Role>,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Ended {
+        self.follow(wanted).await;
+        loop {
+            if self.options.once && self.apps.values().all(|app| app.task.is_finished()) {
+                return Ended::Done;
+            }
+            let tick = tokio::time::sleep(Duration::from_millis(if self.options.once { 50 } else { 1000 }));
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return Ended::Told,
+                _ = role.wait_for(|role| !is_leader(role)) => return Ended::Deposed,
+                text = file.next() => self.reload(text, wanted).await,
+                () = tick => {}
+            }
+        }
+    }
+
+    /// A changed file counts only if it is valid and not empty.
+    async fn reload(&mut self, text: Result<String, Unreadable>, wanted: &mut Vec<GitSync>) {
+        let file = self.options.config.display();
+        match text.map(|text| read(self.options, &text)) {
+            Ok(Ok(syncs)) => {
+                info!(%file, gitsyncs = syncs.len(), "configuration read");
+                *wanted = syncs;
+                self.follow(wanted).await;
+            }
+            Ok(Err(faults)) => {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                error!(%file, faults = faults.join("; "), "configuration refused; nothing changes");
+            }
+            Err(fault) => error!(%file, cause = %fault, "configuration unreadable; nothing changes"),
+        }
+    }
+
+    /// Starts, restarts and stops apps so that they are as the configuration says.
+    async fn follow(&mut self, wanted: &[GitSync]) {
+        let names: Vec<String> = wanted.iter().map(key).collect();
+        let gone: Vec<String> =
+            self.apps.keys().filter(|name| !names.contains(name)).cloned().collect();
+        for name in gone {
+            self.stop_one(&name).await;
+        }
+        for sync in wanted {
+            let name = key(sync);
+            if self.apps.get(&name).is_some_and(|app| app.sync == *sync) {
+                continue;
+            }
+            self.stop_one(&name).await;
+            self.start(sync.clone());
+        }
+        if let Err(fault) = self.settle_index(&names).await {
+            warn!(cause = %fault, "the index of GitSyncs could not be kept");
+        }
+    }
+
+    fn start(&mut self, sync: GitSync) {
+        let (stop, stopped) = watch::channel(false);
+        let (shared, once) = (self.shared.clone(), self.options.once);
+        let task = tokio::spawn(tend(sync.clone(), shared, stopped, once));
+        self.apps.insert(key(&sync), Running { sync, stop, task });
+    }
+
+    async fn stop_one(&mut self, name: &str) {
+        let Some(app) = self.apps.remove(name) else { return };
+        app.stop.send_replace(true);
+        if let Err(cause) = app.task.await {
+            error!(gitsync = name, %cause, "an app ended badly");
+        }
+    }
+
+    async fn stop_all(&mut self) {
+        for app in self.apps.values() {
+            app.stop.send_replace(true);
+        }
+        let names: Vec<String> = self.apps.keys().cloned().collect();
+        for name in names {
+            self.stop_one(&name).await;
+        }
+    }
+
+    /// Records which `GitSync`s are served, and releases those that no longer are.
+    async fn settle_index(&self, names: &[String]) -> Result<(), RunFault> {
+        let records = Records::new(&self.shared.cluster, &self.shared.instance);
+        let found = records.load_index(&self.shared.agent_namespace).await?;
+        let served: Vec<String> = found
+            .as_ref()
+            .and_then(|index| serde_json::from_str(&index.content).ok())
+            .unwrap_or_default();
+        let (cluster, instance) = (&self.shared.cluster, &self.shared.instance);
+        for name in served.iter().filter(|name| !names.contains(name)) {
+            let Some((namespace, name)) = name.split_once('/') else { continue };
+            let by = format!("{REMOVED} by {instance}");
+            let done = release(cluster, namespace, name, &by, How::Onward).await;
+            match done {
+                Ok(done) => info!(namespace, name, workloads = done.workloads.len(), "released"),
+                Err(ReleaseFault::NoLedger { .. }) => {}
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        let mut names = names.to_vec();
+        names.sort();
+        if names != served {
+            let content = serde_json::to_string(&names).unwrap_or_default();
+            let version = found.map(|index| index.resource_version);
+            records
+                .save_index(&self.shared.agent_namespace, &content, version.as_deref())
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+fn key(sync: &GitSync) -> String {
+    format!("{}/{}", sync.namespace, sync.name)
+}
+
+/// Keeps an app at work; says whether it ended well. One app's trouble never stops another.
+async fn tend(
+    sync: GitSync,
+    shared: Shared,
+    mut stop: watch::Receiver<bool>,
+    once: bool,
+) -> bool {
+    let shared = Arc::new(shared);
+    loop {
+        match App::open(sync.clone(), Shared::clone(&shared)).await {
+            Ok(app) => match app.work(stop.clone(), once).await {
+                Stopped::Told | Stopped::Done => return true,
+                Stopped::Lost(fault) => {
+                    warn!(gitsync = key(&sync), cause = %fault, "the ledger was lost; taken up again");
+                }
+            },
+            Err(fault) => error!(gitsync = key(&sync), cause = %fault, "cannot begin"),
+        }
+        if once {
+            return false;
+        }
+        tokio::select! {
+            () = told(&mut stop) => return true,
+            () = tokio::time::sleep(AGAIN) => {}
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! A namespace, a repository behind HTTPS, and the agent as its user runs it: the program itself.
+
+mod agent;
+mod repository;
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::accounts::Account;
+use crate::cluster::{ControlPlane, Trace};
+use crate::git_server::GitServer;
+
+pub(crate) use agent::Agent;
+pub(crate) use repository::Repository;
+
+/// The longest that anything in a scenario may take.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+
+/// One `GitSync` named `web` with all it needs.
+pub(crate) struct Shop {
+    pub(crate) plane: &'static ControlPlane,
+    pub(crate) namespace: String,
+    pub(crate) account: Account,
+    pub(crate) repository: Repository,
+    pub(crate) server: GitServer,
+    folder: TempDir,
+}
+
+impl Shop {
+    /// Opens a shop on the shared control plane; nothing is committed yet.
+    pub(crate) async fn open(prefix: &str) -> Self {
+        Self::open_on(ControlPlane::shared(), prefix).await
+    }
+
+    /// Opens a shop on a control plane.
+    pub(crate) async fn open_on(plane: &'static ControlPlane, prefix: &str) -> Self {
+        let namespace = plane.namespace(prefix).await;
+        let account = plane.agent(&[&namespace], &namespace).await;
+        let folder = tempfile::tempdir().expect("there is room");
+        let repository = Repository::new(folder.path());
+        let server = GitServer::start(&repository.root()).await;
+        server.write_credentials(&folder.path().join("secrets/deploy-key"));
+        let shop = Self { plane, namespace, account, repository, server, folder };
+        shop.configure(&json!({}));
+        shop
+    }
+
+    /// Writes the configuration; `more` is merged into `spec`.
+    pub(crate) fn configure(&self, more: &Value) {
+        let mut document = json!({
+            "apiVersion": "tidegate.dev/v1alpha1",
+            "kind": "GitSync",
+            "metadata": {"name": "web", "namespace": self.namespace},
+            "spec": {
+                "source": {
+                    "url": self.server.url("deploy.git"),
+                    "ref": {"branch": "main"},
+                    "path": "apps/web",
+                    "secretRef": {"name": "deploy-key"},
+                    "interval": "5s",
+                },
+            },
+        });
+        merge(&mut document["spec"], more);
+        self.write_config(&document.to_string());
+    }
+
+    /// Writes the configuration as it is given.
+    pub(crate) fn write_config(&self, text: &str) {
+        std::fs::write(self.config(), text).expect("there is room");
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.folder.path().join("gitsync.yaml")
+    }
+
+    /// The program with the agent's kubeconfig and nothing else of this process's surroundings.
+    pub(crate) fn program(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.env("KUBECONFIG", &self.account.kubeconfig).env_remove("RUST_LOG");
+        command
+    }
+
+    /// The agent's command line, with a mirror cache of its own name.
+    pub(crate) fn run_command(&self, cache: &str) -> Command {
+        let mut command = self.program();
+        command
+            .arg("run")
+            .arg("--config")
+            .arg(self.config())
+            .arg("--secrets")
+            .arg(self.folder.path().join("secrets"))
+            .arg("--cache")
+            .arg(self.folder.path().join(cache))
+            .arg("--namespace")
+            .arg(&self.namespace);
+        command
+    }
+
+    /// Starts the agent.
+    pub(crate) fn start(&self) -> Agent {
+        Agent::start(self.run_command("cache"), self.folder.path())
+    }
+
+    /// Runs a verb of the command line to its end.
+    pub(crate) fn tidegate(&self, arguments: &[&str]) -> Output {
+        self.program()
+            .args(arguments)
+            .arg("-n")
+            .arg(&self.namespace)
+            .output()
+            .expect("the program can be started")
+    }
+
+    /// Runs kubectl as the administrator in the shop's namespace and returns what it prints.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        let mut all = vec!["-n", &self.namespace];
+        all.extend(arguments);
+        let output = self.plane.kubectl(&all);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kubectl {arguments:?}: {text}{errors}");
+        text
+    }
+
+    /// One object as JSON; null where it is not there.
+    pub(crate) fn get(&self, what: &str) -> Value {
+        let output = self.plane.kubectl(&["-n", &self.namespace, "get", what, "-o", "json"]);
+        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+    }
+
+    /// The ledger's records; null where there is none.
+    pub(crate) fn ledger(&self) -> Value {
+        let head = self.get("configmap/tidegate-web");
+        let text = head["data"]["ledger"].as_str().unwrap_or("null");
+        let head: Value = serde_json::from_str(text).expect("a ledger is JSON");
+        head["ledger"].clone()
+    }
+
+    /// The outcome of a commit as the ledger has it.
+    pub(crate) fn outcome(&self, commit: &str) -> String {
+        let ledger = self.ledger();
+        let history = ledger["history"].as_array().cloned().unwrap_or_default();
+        let record = history.iter().find(|record| record["revision"]["id"] == commit);
+        record.and_then(|r| r["outcome"].as_str()).unwrap_or("unseen").to_owned()
+    }
+
+    /// Waits until a commit has an outcome.
+    pub(crate) async fn until_outcome(&self, commit: &str, outcome: &str) {
+        self.until(&format!("{commit} to be {outcome}"), || self.outcome(commit) == outcome).await;
+    }
+
+    /// Waits until something holds; tells the ledger where it does not in time.
+    pub(crate) async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let end = Instant::now() + SOON;
+        while !holds() {
+            let ledger = || serde_json::to_string_pretty(&self.ledger()).unwrap_or_default();
+            assert!(Instant::now() < end, "waited in vain for {what}; ledger: {}", ledger());
+            sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Records the pods of a Deployment from now on.
+    pub(crate) async fn trace(&self, deployment: &str) -> Trace {
+        Trace::start(self.plane.client().await, &self.namespace, deployment).await
+    }
+}
+
+/// Merges one JSON map into another, level by level.
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+/// A Deployment of `shop/NAME:TAG` with ten pods and this policy as its annotation.
+pub(crate) fn deployment(name: &str, tag: &str, policy: &str) -> String {
+    let annotation = if policy.is_empty() {
+        String::new()
+    } else {
+        format!("  annotations:\n    tidegate.dev/rollout: |\n      {}\n", policy.replace('\n', "\n      "))
+    };
+    format!(
+        "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+{annotation}spec:
+  replicas: 10
+  selector:
+    matchLabels: {{app: {name}}}
+  template:
+    metadata:
+      labels: {{app: {name}}}
+    spec:
+      containers:
+      - name: {name}
+        image: shop/{name}:{tag}
+"
+    )
+}
