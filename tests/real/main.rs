@@ -1,5 +1,11 @@
 //! The real lane: scenarios on a real control plane, driven through the binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests may panic and wait"
+)]
+
 mod cluster;
 mod cluster_room;
 mod control_plane;

@@ -119,13 +119,11 @@ fn transfer(repository: &Repository, request: &Request, seen: &Seen) -> Answer {
     })
 }
 
-/// A local repository that does not exist is told as libgit2 tells a missing file.
+/// libgit2 takes a path that is no local repository for a URL of an unknown kind.
 fn connect_failure(error: git2::Error, request: &Request) -> Failure {
-    let is_missing = matches!(request.address.transport, Transport::File)
-        && matches!(error.code(), ErrorCode::NotFound);
-    match is_missing {
-        true => Failure::new(Reason::RepositoryMissing, error.message()),
-        false => error.into(),
+    match request.address.transport {
+        Transport::File => Failure::new(Reason::RepositoryMissing, "it is no Git repository"),
+        Transport::Https | Transport::Ssh => error.into(),
     }
 }
 
