@@ -128,7 +128,7 @@ impl Scene {
     }
 }
 
-fn remote(url: String, credentials: Option<PathBuf>) -> Remote {
+pub(crate) fn remote(url: String, credentials: Option<PathBuf>) -> Remote {
     Remote {
         url,
         branch: "main".to_owned(),
@@ -141,7 +141,7 @@ fn remote(url: String, credentials: Option<PathBuf>) -> Remote {
 }
 
 /// Returns the class and the text of the failure of a fetch, which never tells the password.
-async fn failure(mirror: &Mirror) -> (Reason, String) {
+pub(crate) async fn failure(mirror: &Mirror) -> (Reason, String) {
     let fault: GitFault = mirror.fetch().await.unwrap_err();
     let text = fault.to_string();
     assert!(

@@ -10,4 +10,5 @@ mod cluster;
 mod cluster_room;
 mod control_plane;
 mod git_server;
+mod git_ssh;
 mod git_transport;
