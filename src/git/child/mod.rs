@@ -136,7 +136,7 @@ impl From<git2::Error> for Failure {
             (Code::Certificate, _) => Reason::HostKey,
             (_, Class::Ssh) => ssh::reason(text),
             (_, Class::Net | Class::Http | Class::Ssl) => https::reason(text),
-            (_, Class::NoMemory) => Reason::Limits,
+            (_, Class::NoMemory | Class::Thread) => Reason::Limits,
             (_, Class::Os | Class::Filesystem) => system_reason(text),
             (_, Class::Callback) => Reason::Limits,
             _ => Reason::Corrupt,
