@@ -46,12 +46,7 @@ pub(super) fn read(
             id: id.clone(),
             path: root.clone(),
         };
-        let entry = top
-            .get_path(root.as_ref())
-            .map_err(|error| match error.code() {
-                git2::ErrorCode::NotFound => missing(),
-                _ => error.into(),
-            })?;
+        let entry = objects::entry(&top, &root)?.ok_or_else(missing)?;
         let is_followed = entry.filemode() != SYMLINK && entry.kind() != Some(ObjectType::Commit);
         if !is_followed {
             return Err(missing());
@@ -233,7 +228,7 @@ mod tests {
         );
         assert!(tree.notes[1].starts_with("big.yaml: it is a Git LFS pointer"));
         assert!(tree.notes[2].starts_with("vendor: submodules"));
-        for path in ["a.yaml", "vendor", "none", "c.yaml/d"] {
+        for path in ["a.yaml", "vendor", "none", "c.yaml/d", "../c.yaml"] {
             let fault = read(&sample.repository, &id, path, &Limits::default()).unwrap_err();
             assert!(
                 matches!(fault, GitFault::PathMissing { .. }),

@@ -1,6 +1,6 @@
 //! Commits and trees of a local repository. Blocking.
 
-use git2::{ErrorCode, Oid, Repository, Sort, Tree as GitTree};
+use git2::{ErrorCode, Oid, Repository, Sort, Tree as GitTree, TreeEntry};
 use jiff::Timestamp;
 
 use super::GitFault;
@@ -93,8 +93,19 @@ fn entry_text(tree: &GitTree<'_>, path: &str) -> Result<Option<String>, GitFault
     if path.is_empty() {
         return Ok(Some(tree.id().to_string()));
     }
+    Ok(entry(tree, path)?.map(|entry| entry.id().to_string()))
+}
+
+/// Finds what stands at a tidy path; nothing ever does where a part of it is `..`.
+pub(super) fn entry(
+    tree: &GitTree<'_>,
+    path: &str,
+) -> Result<Option<TreeEntry<'static>>, GitFault> {
+    if path.split('/').any(|part| part == "..") {
+        return Ok(None);
+    }
     match tree.get_path(path.as_ref()) {
-        Ok(entry) => Ok(Some(entry.id().to_string())),
+        Ok(entry) => Ok(Some(entry)),
         Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
         Err(error) => Err(error.into()),
     }

@@ -18,26 +18,29 @@ use axum::{
 };
 use axum_server::{Handle, tls_rustls::RustlsConfig};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::{io::AsyncWriteExt, process::Command, task::JoinHandle};
 
 /// The user that is let in.
-pub const USERNAME: &str = "tidegate";
+pub(crate) const USERNAME: &str = "tidegate";
 /// The user's password, also the bearer token that is let in.
-pub const PASSWORD: &str = "canary-7f3a91c2";
+pub(crate) const PASSWORD: &str = "canary-7f3a91c2";
 const LARGEST_BODY: usize = 1 << 30;
 
 /// A certificate for loopback and the authority that signed it, in PEM.
 #[derive(Clone)]
-pub struct Identity {
-    pub ca: String,
+pub(crate) struct Identity {
+    pub(crate) ca: String,
     certificate: String,
     key: String,
 }
 
 impl Identity {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut ca = CertificateParams::new(Vec::new()).unwrap();
+        // Not the default name, which the server's certificate has: that would look self-signed.
+        ca.distinguished_name
+            .push(DnType::CommonName, "tidegate test authority");
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let ca = CertifiedIssuer::self_signed(ca, KeyPair::generate().unwrap()).unwrap();
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
@@ -55,15 +58,15 @@ impl Identity {
 }
 
 /// A router served over TLS on a loopback port.
-pub struct TlsServer {
-    pub port: u16,
+pub(crate) struct TlsServer {
+    pub(crate) port: u16,
     handle: Handle<SocketAddr>,
     task: JoinHandle<()>,
 }
 
 impl TlsServer {
     /// Serves on a port, or on any free one for 0.
-    pub async fn start(port: u16, identity: &Identity, router: Router) -> Self {
+    pub(crate) async fn start(port: u16, identity: &Identity, router: Router) -> Self {
         // A second test in this process finds it installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (certificate, key) = (identity.certificate.clone(), identity.key.clone());
@@ -83,14 +86,14 @@ impl TlsServer {
     }
 
     /// Closes the port and all connections.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.handle.shutdown();
         self.task.await.unwrap();
     }
 }
 
 /// The Git server.
-pub struct GitServer {
+pub(crate) struct GitServer {
     identity: Identity,
     port: u16,
     served: Served,
@@ -106,7 +109,7 @@ struct Served {
 impl GitServer {
     /// Serves the repositories below a directory, for reading and, since every request is
     /// authenticated, for pushing.
-    pub async fn start(root: &Path) -> Self {
+    pub(crate) async fn start(root: &Path) -> Self {
         let served = Served {
             root: root.to_owned(),
             requests: Arc::default(),
@@ -122,7 +125,7 @@ impl GitServer {
     }
 
     /// Serves again, on the same port.
-    pub async fn resume(&mut self) {
+    pub(crate) async fn resume(&mut self) {
         let router = Router::new()
             .fallback(answer)
             .with_state(self.served.clone());
@@ -132,17 +135,17 @@ impl GitServer {
     }
 
     /// Takes the server down: connections are refused until [`Self::resume`].
-    pub async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         self.running.take().unwrap().stop().await;
     }
 
     /// Returns the URL of a repository (its directory below the root).
-    pub fn url(&self, repository: &str) -> String {
+    pub(crate) fn url(&self, repository: &str) -> String {
         format!("https://127.0.0.1:{}/{repository}", self.port)
     }
 
     /// Writes `username`, `password` and `ca.crt` as a mounted Secret has them.
-    pub fn write_credentials(&self, directory: &Path) {
+    pub(crate) fn write_credentials(&self, directory: &Path) {
         std::fs::create_dir_all(directory).unwrap();
         let files = [
             ("username", USERNAME),
@@ -155,7 +158,7 @@ impl GitServer {
     }
 
     /// Returns how many requests came, refused ones included.
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.served.requests.load(Ordering::SeqCst)
     }
 }

@@ -23,12 +23,12 @@ use tidegate::{
 use super::git_server::{GitServer, Identity, PASSWORD, TlsServer};
 
 /// A bare repository below a root, and a clone in which commits are made.
-pub struct Origin {
+pub(crate) struct Origin {
     directory: TempDir,
 }
 
 impl Origin {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let origin = Self {
             directory: tempfile::tempdir().unwrap(),
         };
@@ -41,11 +41,11 @@ impl Origin {
         origin
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.directory.path().to_owned()
     }
 
-    pub fn repository(&self) -> PathBuf {
+    pub(crate) fn repository(&self) -> PathBuf {
         self.root().join("repo.git")
     }
 
@@ -65,7 +65,7 @@ impl Origin {
     }
 
     /// Commits one file and pushes.
-    pub fn commit(&self, path: &str, text: &str) -> CommitId {
+    pub(crate) fn commit(&self, path: &str, text: &str) -> CommitId {
         let file = self.work().join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, text).unwrap();
@@ -128,7 +128,7 @@ impl Scene {
     }
 }
 
-fn remote(url: String, credentials: Option<PathBuf>) -> Remote {
+pub(crate) fn remote(url: String, credentials: Option<PathBuf>) -> Remote {
     Remote {
         url,
         branch: "main".to_owned(),
@@ -141,7 +141,7 @@ fn remote(url: String, credentials: Option<PathBuf>) -> Remote {
 }
 
 /// Returns the class and the text of the failure of a fetch, which never tells the password.
-async fn failure(mirror: &Mirror) -> (Reason, String) {
+pub(crate) async fn failure(mirror: &Mirror) -> (Reason, String) {
     let fault: GitFault = mirror.fetch().await.unwrap_err();
     let text = fault.to_string();
     assert!(
@@ -389,10 +389,6 @@ async fn git_stops_at_its_limits() {
         },
         Limits {
             pack_objects: 5,
-            ..Limits::default()
-        },
-        Limits {
-            memory_bytes: 24 << 20,
             ..Limits::default()
         },
     ] {

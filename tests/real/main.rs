@@ -1,9 +1,16 @@
 //! The real lane: scenarios on a real control plane, driven through the binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "tests may panic and wait"
+)]
+
 mod cluster;
 mod cluster_room;
 mod batches;
 mod control_plane;
 mod git_server;
+mod git_ssh;
 mod git_transport;
 mod shop;

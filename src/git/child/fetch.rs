@@ -25,25 +25,27 @@ const NEW: &str = "repository.new";
 /// Does what was requested, alone in the mirror's directory.
 pub(super) fn fetch(request: &Request) -> Answer {
     let directory = &request.directory;
-    let _lock = mirror::lock(directory, "fetch.lock").map_err(disk)?;
+    let _lock = mirror::lock(directory, "fetch.lock")?;
     let path = directory.join(REPOSITORY);
     if !request.anew {
         let repository = Repository::open_bare(&path)?;
-        sweep(&path).map_err(disk)?;
+        sweep(&path)?;
         return fetch_into(&repository, request);
     }
     let new = directory.join(NEW);
-    mirror::remove(&new).map_err(disk)?;
+    mirror::remove(&new)?;
     let fetched = fetch_into(&Repository::init_bare(&new)?, request)?;
-    let _pins = mirror::lock(directory, "pins.lock").map_err(disk)?;
+    let _pins = mirror::lock(directory, "pins.lock")?;
     carry_pins(&path, &new)?;
-    mirror::remove(&path).map_err(disk)?;
-    fs::rename(&new, &path).map_err(disk)?;
+    mirror::remove(&path)?;
+    fs::rename(&new, &path)?;
     Ok(fetched)
 }
 
-fn disk(error: io::Error) -> Failure {
-    Failure::new(Reason::Disk, error.to_string())
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::new(Reason::Disk, error.to_string())
+    }
 }
 
 /// Removes what a child that was killed left behind: locks of tracking references, half packs.
@@ -119,13 +121,11 @@ fn transfer(repository: &Repository, request: &Request, seen: &Seen) -> Answer {
     })
 }
 
-/// A local repository that does not exist is told as libgit2 tells a missing file.
+/// libgit2 takes a path that is no local repository for a URL of an unknown kind.
 fn connect_failure(error: git2::Error, request: &Request) -> Failure {
-    let is_missing = matches!(request.address.transport, Transport::File)
-        && matches!(error.code(), ErrorCode::NotFound);
-    match is_missing {
-        true => Failure::new(Reason::RepositoryMissing, error.message()),
-        false => error.into(),
+    match request.address.transport {
+        Transport::File => Failure::new(Reason::RepositoryMissing, "it is no Git repository"),
+        Transport::Https | Transport::Ssh => error.into(),
     }
 }
 

@@ -78,7 +78,7 @@ pub fn run() -> io::Result<()> {
     stdin.by_ref().take(LARGEST_REQUEST).read_line(&mut line)?;
     let request: Request = serde_json::from_str(&line)?;
     let answer = set_up(&request).and_then(|()| {
-        end_with_parent(stdin);
+        end_with_parent(stdin).map_err(|error| Failure::new(Reason::Limits, error.to_string()))?;
         fetch::fetch(&request)
     });
     let mut stdout = io::stdout();
@@ -116,12 +116,13 @@ fn set_up(request: &Request) -> Result<(), Failure> {
 }
 
 /// Ends this process when its parent's end of the pipe is gone.
-fn end_with_parent(mut stdin: impl Read + Send + 'static) {
-    thread::spawn(move || {
+fn end_with_parent(mut stdin: impl Read + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().spawn(move || {
         // Nothing more is ever said: whatever ends the read ends the process.
         let _ = io::copy(&mut stdin, &mut io::sink());
         process::exit(1);
-    });
+    })?;
+    Ok(())
 }
 
 /// Classifies what libgit2 and libcurl say. What libcurl says reaches us as text only:
@@ -135,7 +136,7 @@ impl From<git2::Error> for Failure {
             (Code::Certificate, _) => Reason::HostKey,
             (_, Class::Ssh) => ssh::reason(text),
             (_, Class::Net | Class::Http | Class::Ssl) => https::reason(text),
-            (_, Class::NoMemory) => Reason::Limits,
+            (_, Class::NoMemory | Class::Thread) => Reason::Limits,
             (_, Class::Os | Class::Filesystem) => system_reason(text),
             (_, Class::Callback) => Reason::Limits,
             _ => Reason::Corrupt,
