@@ -5,11 +5,22 @@ fn main() {
     match args.next().as_deref() {
         Some("git-fetch") => tidegate::git::child::run().expect("fetch"),
         Some("run") => {
-            tracing_subscriber::fmt().with_env_filter("info,tidegate=debug").with_writer(std::io::stderr).init();
+            tracing_subscriber::fmt()
+                .with_env_filter("info,tidegate=debug")
+                .with_writer(std::io::stderr)
+                .init();
             let mut options = tidegate::sync::Options {
-                config: "".into(), once: false, dry_run: false, allow_file_urls: false, secrets: None,
-                instance: "tidegate".into(), cache: "/tmp/tg-cache".into(), namespace: None,
-                program: std::env::current_exe().unwrap(), kubeconfig: None, context: None,
+                config: "".into(),
+                once: false,
+                dry_run: false,
+                allow_file_urls: false,
+                secrets: None,
+                instance: "tidegate".into(),
+                cache: "/tmp/tg-cache".into(),
+                namespace: None,
+                program: std::env::current_exe().unwrap(),
+                kubeconfig: None,
+                context: None,
             };
             while let Some(a) = args.next() {
                 match a.as_str() {
@@ -24,10 +35,14 @@ fn main() {
                     other => panic!("{other}"),
                 }
             }
+            tidegate::git::prepare().unwrap();
             let _ = rustls::crypto::ring::default_provider().install_default();
             let (_tx, rx) = tokio::sync::watch::channel(false);
             let rt = tokio::runtime::Runtime::new().unwrap();
-            if let Err(e) = rt.block_on(tidegate::sync::run(options, rx)) { eprintln!("{e}"); std::process::exit(2) }
+            if let Err(e) = rt.block_on(tidegate::sync::run(options, rx)) {
+                eprintln!("{e}");
+                std::process::exit(2)
+            }
         }
         _ => {}
     }

@@ -112,7 +112,10 @@ mod tests {
                 commit: "b".repeat(40).parse().unwrap(),
                 manifest: digest.clone(),
                 template: digest.clone(),
-                overlay: Overlay::Frozen { surge: percent(10), unavailable: percent(0) },
+                overlay: Overlay::Frozen {
+                    surge: percent(10),
+                    unavailable: percent(0),
+                },
                 base: 1,
                 restart: None,
             },
@@ -142,7 +145,9 @@ mod tests {
 
     /// What the API server makes of a merge patch.
     fn merged(live: &Value, patch: &Value) -> Value {
-        let Value::Object(patch) = patch else { return patch.clone() };
+        let Value::Object(patch) = patch else {
+            return patch.clone();
+        };
         let mut result = live.as_object().cloned().unwrap_or_default();
         for (key, value) in patch {
             if value.is_null() {
@@ -219,7 +224,11 @@ mod tests {
         let live = frozen();
         let mut other = checkpoint(own_strategy());
         other.uid = "u2".to_owned();
-        assert_eq!(release(&other, &live, true), None, "another object of that name");
+        assert_eq!(
+            release(&other, &live, true),
+            None,
+            "another object of that name"
+        );
         let mut over = checkpoint(own_strategy());
         over.phase = Phase::Succeeded;
         over.engagement = None;
@@ -229,7 +238,11 @@ mod tests {
         intended.set(&["spec", "progressDeadlineSeconds"], json!(600));
         intended.set(&["spec", "strategy"], own_strategy());
         let kept = checkpoint(own_strategy());
-        assert_eq!(release(&kept, &intended, false), None, "the write never came");
+        assert_eq!(
+            release(&kept, &intended, false),
+            None,
+            "the write never came"
+        );
     }
 
     #[test]

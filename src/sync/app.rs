@@ -110,7 +110,10 @@ impl App {
             shared,
         };
         app.follow_basics();
-        app.queue.push(Trigger { kind: Kind::Config, at: clock::now() });
+        app.queue.push(Trigger {
+            kind: Kind::Config,
+            at: clock::now(),
+        });
         Ok(app)
     }
 
@@ -129,10 +132,16 @@ impl App {
     }
 
     fn follow_workloads(&self, namespace: &str) {
-        for (api_version, kind) in [("apps/v1", "Deployment"), ("apps/v1", "ReplicaSet"), ("v1", "Pod")]
-        {
+        for (api_version, kind) in [
+            ("apps/v1", "Deployment"),
+            ("apps/v1", "ReplicaSet"),
+            ("v1", "Pod"),
+        ] {
             let namespace = Some(namespace.to_owned());
-            self.shared.live.follow(Watch { namespace, ..Watch::of(api_version, kind) });
+            self.shared.live.follow(Watch {
+                namespace,
+                ..Watch::of(api_version, kind)
+            });
         }
     }
 
@@ -149,8 +158,11 @@ impl App {
         let stopped = loop {
             let wake = match self.pass().await {
                 Ok(wake) => wake,
-                Err(fault @ (BookFault::TakenOver(_) | BookFault::Unusable { .. }
-                    | BookFault::OtherInstance(_))) => break Stopped::Lost(fault),
+                Err(
+                    fault @ (BookFault::TakenOver(_)
+                    | BookFault::Unusable { .. }
+                    | BookFault::OtherInstance(_)),
+                ) => break Stopped::Lost(fault),
                 Err(BookFault::Refused(refusal)) => {
                     warn!(gitsync = %self.label(), cause = %refusal, "a call was refused");
                     self.refusals += 1;
@@ -174,7 +186,11 @@ impl App {
     fn follow_repository(&self) -> Option<tokio::task::JoinHandle<()>> {
         let path = self.sync.source.url.to_file_path().ok()?;
         let branch = self.sync.source.branch.clone();
-        Some(tokio::spawn(crate::trigger::follow_repository(self.queue.clone(), path, branch)))
+        Some(tokio::spawn(crate::trigger::follow_repository(
+            self.queue.clone(),
+            path,
+            branch,
+        )))
     }
 
     /// Waits for whatever comes first; says whether to stop.
@@ -184,7 +200,9 @@ impl App {
         changes: &mut broadcast::Receiver<Changed>,
         wake: Option<Timestamp>,
     ) -> bool {
-        let pause = wake.map_or(IDLE, |wake| until(clock::now(), wake)).min(IDLE);
+        let pause = wake
+            .map_or(IDLE, |wake| until(clock::now(), wake))
+            .min(IDLE);
         tokio::select! {
             () = told(stop) => return true,
             triggers = self.queue.next(), if !self.is_fetching => self.fetch(&triggers),
@@ -243,7 +261,12 @@ impl App {
         };
         self.book.save().await?;
         self.refusals = 0;
-        let pause_ends = self.book.ledger.pause.as_ref().and_then(|pause| pause.until);
+        let pause_ends = self
+            .book
+            .ledger
+            .pause
+            .as_ref()
+            .and_then(|pause| pause.until);
         Ok([wake, pause_ends].into_iter().flatten().min())
     }
 
@@ -259,7 +282,9 @@ impl App {
     /// When to try again after a refusal: soon, then ever later, up to a minute.
     pub(super) fn retry_at(&self, asked: Option<Duration>) -> Timestamp {
         let doubled = Duration::from_millis(250) * 2u32.saturating_pow(self.refusals.min(8));
-        let pause = doubled.min(Duration::from_mins(1)).max(asked.unwrap_or_default());
+        let pause = doubled
+            .min(Duration::from_mins(1))
+            .max(asked.unwrap_or_default());
         after(clock::now(), pause)
     }
 
@@ -267,7 +292,9 @@ impl App {
     pub(super) fn announce(&self, about: Option<&ObjectId>, reason: &str, note: String, bad: bool) {
         let head = Records::head(&self.owner.namespace, &self.owner.name);
         let id = about.unwrap_or(&head);
-        let Some(object) = self.shared.live.get(id) else { return };
+        let Some(object) = self.shared.live.get(id) else {
+            return;
+        };
         self.shared.announcer.announce(Announcement {
             api_version: object.api_version().to_owned(),
             id: id.clone(),
@@ -305,7 +332,11 @@ async fn concerns(changes: &mut broadcast::Receiver<Changed>, own: &str, sync: &
                 let ours = namespace.is_none_or(|namespace| {
                     namespace == own
                         || namespace == sync.target_namespace
-                        || sync.allow.namespaces.iter().any(|allowed| allowed == namespace)
+                        || sync
+                            .allow
+                            .namespaces
+                            .iter()
+                            .any(|allowed| allowed == namespace)
                 });
                 if ours {
                     break;
@@ -336,7 +367,11 @@ fn remote(sync: &GitSync, shared: &Shared) -> Remote {
     Remote {
         url: sync.source.url.to_string(),
         branch: sync.source.branch.clone(),
-        credentials: shared.secrets.as_ref().zip(secret).map(|(directory, name)| directory.join(name)),
+        credentials: shared
+            .secrets
+            .as_ref()
+            .zip(secret)
+            .map(|(directory, name)| directory.join(name)),
         timeout: sync.source.timeout,
         allow_file: shared.allow_file,
         limits: Limits::default(),

@@ -23,7 +23,9 @@ pub enum BookFault {
     #[error("the ledger was taken over by `{0}`")]
     TakenOver(String),
     /// It belongs to another installation.
-    #[error("the ledger belongs to the installation `{0}`; start with --instance {0}, or remove it")]
+    #[error(
+        "the ledger belongs to the installation `{0}`; start with --instance {0}, or remove it"
+    )]
     OtherInstance(String),
 }
 
@@ -58,9 +60,16 @@ impl Book {
             fault,
         };
         let (mut ledger, version, saved) = match found {
-            None => (Ledger::new(&owner.instance, holder, spec.clone()), None, Stored::default()),
+            None => (
+                Ledger::new(&owner.instance, holder, spec.clone()),
+                None,
+                Stored::default(),
+            ),
             Some(found) => {
-                let saved = Stored { head: found.head, shards: found.shards };
+                let saved = Stored {
+                    head: found.head,
+                    shards: found.shards,
+                };
                 let ledger = ledger::decode(&saved).map_err(unusable)?;
                 (ledger, Some(found.resource_version), saved)
             }
@@ -72,7 +81,10 @@ impl Book {
             ledger.epoch += 1;
         }
         ledger.holder = holder.to_owned();
-        let removed = ledger.released.as_ref().is_some_and(|mark| mark.by.starts_with(REMOVED));
+        let removed = ledger
+            .released
+            .as_ref()
+            .is_some_and(|mark| mark.by.starts_with(REMOVED));
         if removed {
             // The configuration names it again: what the removal released is taken up afresh.
             ledger.released = None;
@@ -106,9 +118,16 @@ impl Book {
             return Ok(());
         }
         for _ in 0..5 {
-            let record = NewRecord { head: &next.head, shards: &next.shards };
+            let record = NewRecord {
+                head: &next.head,
+                shards: &next.shards,
+            };
             let expected = self.version.as_deref();
-            match self.records.save(&self.namespace, &self.name, record, expected).await {
+            match self
+                .records
+                .save(&self.namespace, &self.name, record, expected)
+                .await
+            {
                 Ok(version) => {
                     self.version = Some(version);
                     self.saved = next;
@@ -119,7 +138,10 @@ impl Book {
             }
         }
         let call = format!("store of the ledger of {}/{}", self.namespace, self.name);
-        Err(BookFault::Refused(Refusal { call, cause: Cause::Conflict }))
+        Err(BookFault::Refused(Refusal {
+            call,
+            cause: Cause::Conflict,
+        }))
     }
 
     /// Reads the head again after a lost race or an unanswered write.
@@ -130,10 +152,17 @@ impl Book {
         };
         let same = found.head == self.saved.head || found.head == next.head;
         if !same {
-            let stored = Stored { head: found.head, shards: found.shards };
+            let stored = Stored {
+                head: found.head,
+                shards: found.shards,
+            };
             let holder = ledger::decode(&stored).map_or_else(
                 |_| "an unknown writer".to_owned(),
-                |other| other.released.map_or(other.holder, |mark| format!("a release by {}", mark.by)),
+                |other| {
+                    other
+                        .released
+                        .map_or(other.holder, |mark| format!("a release by {}", mark.by))
+                },
             );
             return Err(BookFault::TakenOver(holder));
         }

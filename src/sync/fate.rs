@@ -26,15 +26,21 @@ impl App {
     /// rewritten. A rollback goes on all the same.
     pub(super) fn is_stopped(&self) -> bool {
         let ledger = &self.book.ledger;
-        let rewritten =
-            ledger.problem.as_ref().is_some_and(|problem| problem.reason == "HistoryRewritten");
+        let rewritten = ledger
+            .problem
+            .as_ref()
+            .is_some_and(|problem| problem.reason == "HistoryRewritten");
         ledger.pause.is_some() || rewritten || self.has_failed()
     }
 
     /// Says whether the aim failed and is held.
     pub(super) fn has_failed(&self) -> bool {
         let ledger = &self.book.ledger;
-        let Some(aim) = ledger.aim.as_ref().filter(|aim| aim.course == Course::Forward) else {
+        let Some(aim) = ledger
+            .aim
+            .as_ref()
+            .filter(|aim| aim.course == Course::Forward)
+        else {
             return false;
         };
         let record = ledger.deployed(&aim.revision.id);
@@ -42,8 +48,18 @@ impl App {
     }
 
     /// Decides what a failed workload leads to; says whether the aim changed.
-    pub(super) async fn decide(&mut self, set: &Arc<Set>, now: Timestamp) -> Result<bool, BookFault> {
-        let Some(aim) = self.book.ledger.aim.clone().filter(|aim| aim.course == Course::Forward) else {
+    pub(super) async fn decide(
+        &mut self,
+        set: &Arc<Set>,
+        now: Timestamp,
+    ) -> Result<bool, BookFault> {
+        let Some(aim) = self
+            .book
+            .ledger
+            .aim
+            .clone()
+            .filter(|aim| aim.course == Course::Forward)
+        else {
             return Ok(false);
         };
         let failed: Vec<(ObjectId, Checkpoint)> = self
@@ -68,14 +84,28 @@ impl App {
             .filter_map(|(id, kept)| Some(format!("{id}: {}", kept.failure.as_ref()?.cause)))
             .collect::<Vec<_>>()
             .join("; ");
-        let action = failed.iter().map(|(id, kept)| on_failure(id, kept, set)).max();
-        self.go_or_stay(&aim, set, &failed, (action.unwrap_or(OnFailure::Pause), why), now).await
+        let action = failed
+            .iter()
+            .map(|(id, kept)| on_failure(id, kept, set))
+            .max();
+        self.go_or_stay(
+            &aim,
+            set,
+            &failed,
+            (action.unwrap_or(OnFailure::Pause), why),
+            now,
+        )
+        .await
     }
 
     /// What had failed runs again: the commit is on its way.
     fn recover(&mut self, commit: &CommitId) {
-        let stage_failed =
-            self.book.ledger.problem.as_ref().is_some_and(|problem| problem.reason == "StageFailed");
+        let stage_failed = self
+            .book
+            .ledger
+            .problem
+            .as_ref()
+            .is_some_and(|problem| problem.reason == "StageFailed");
         if stage_failed {
             return;
         }
@@ -96,18 +126,29 @@ impl App {
         (action, why): (OnFailure, String),
         now: Timestamp,
     ) -> Result<bool, BookFault> {
-        let good = self.book.ledger.last_good.clone().filter(|good| good.id != aim.revision.id);
+        let good = self
+            .book
+            .ledger
+            .last_good
+            .clone()
+            .filter(|good| good.id != aim.revision.id);
         let pairs = self.pairs(set, failed);
         if !pairs.is_empty() {
-            self.quarantine(&aim.revision.id, set, pairs, &why, now).await;
+            self.quarantine(&aim.revision.id, set, pairs, &why, now)
+                .await;
         }
         self.count_batches(&aim.revision.id);
         match (action, good) {
             (OnFailure::Rollback, Some(good)) => {
-                self.turn_back(aim, &good, Outcome::RolledBack, &why, now).await
+                self.turn_back(aim, &good, Outcome::RolledBack, &why, now)
+                    .await
             }
             (OnFailure::Rollback, None) => {
-                self.stay(aim, &format!("{why}; no revision has succeeded yet to go back to"), now);
+                self.stay(
+                    aim,
+                    &format!("{why}; no revision has succeeded yet to go back to"),
+                    now,
+                );
                 Ok(false)
             }
             (OnFailure::Pause, _) => {
@@ -123,7 +164,10 @@ impl App {
         if let Some(record) = self.book.ledger.deployed_mut(&aim.revision.id) {
             record.message = why.to_owned();
         }
-        self.trouble("RolloutFailed", format!("{}: {why}", aim.revision.id.short()));
+        self.trouble(
+            "RolloutFailed",
+            format!("{}: {why}", aim.revision.id.short()),
+        );
     }
 
     /// The last good revision is what is wanted from now on.
@@ -135,22 +179,35 @@ impl App {
         why: &str,
         now: Timestamp,
     ) -> Result<bool, BookFault> {
-        let tree = self.mirror.tree_id(&good.id, std::slice::from_ref(&self.sync.source.path)).await;
+        let tree = self
+            .mirror
+            .tree_id(&good.id, std::slice::from_ref(&self.sync.source.path))
+            .await;
         if let Err(fault) = self.set(&good.id).await {
-            let message = format!("{why}; the last good revision {} cannot be read: {fault}", good.id.short());
+            let message = format!(
+                "{why}; the last good revision {} cannot be read: {fault}",
+                good.id.short()
+            );
             self.stay(aim, &message, now);
             return Ok(false);
         }
         let record = self.open_record(&aim.revision, now);
         record.message = why.to_owned();
         record.rollback_to = Some(good.id.clone());
-        let note = format!("{} goes back to {}: {why}", aim.revision.id.short(), good.id.short());
+        let note = format!(
+            "{} goes back to {}: {why}",
+            aim.revision.id.short(),
+            good.id.short()
+        );
         self.announce(None, "RollingBack", note.clone(), true);
         self.book.ledger.aim = Some(Aim {
             revision: good.clone(),
             // Never equal to a tree of the branch: the next tip is always judged.
             tree: format!("back to {}", tree.ok().flatten().unwrap_or_default()),
-            course: Course::Back { from: aim.revision.id.clone(), outcome },
+            course: Course::Back {
+                from: aim.revision.id.clone(),
+                outcome,
+            },
             held: BTreeMap::new(),
             started: now,
             stage: None,
@@ -177,12 +234,14 @@ impl App {
         let Ok(set) = self.set(commit).await else {
             return Ok(format!("{} cannot be read any more", commit.short()));
         };
-        let moved: Vec<(ObjectId, Checkpoint)> = self.book.ledger.rollouts.clone().into_iter().collect();
+        let moved: Vec<(ObjectId, Checkpoint)> =
+            self.book.ledger.rollouts.clone().into_iter().collect();
         let pairs = self.pairs(&set, &moved);
         let why = format!("aborted by {by}");
         self.quarantine(commit, &set, pairs, &why, now).await;
         self.count_batches(commit);
-        self.turn_back(&aim, &good, Outcome::Aborted, &why, now).await?;
+        self.turn_back(&aim, &good, Outcome::Aborted, &why, now)
+            .await?;
         Ok(format!("{} is aborted", commit.short()))
     }
 
@@ -191,15 +250,25 @@ impl App {
     fn pairs(&self, set: &Set, rollouts: &[(ObjectId, Checkpoint)]) -> Vec<Pair> {
         let mut pairs = Vec::new();
         for (id, kept) in rollouts {
-            let capacity =
-                kept.failure.as_ref().is_some_and(|failure| failure.cause.class == Class::Capacity);
-            let Some(wanted) = set.get(id).filter(|_| !capacity) else { continue };
-            let Some(probe) = self.probes.get(&(id.clone(), wanted.hash.clone())) else { continue };
+            let capacity = kept
+                .failure
+                .as_ref()
+                .is_some_and(|failure| failure.cause.class == Class::Capacity);
+            let Some(wanted) = set.get(id).filter(|_| !capacity) else {
+                continue;
+            };
+            let Some(probe) = self.probes.get(&(id.clone(), wanted.hash.clone())) else {
+                continue;
+            };
             let failed = self.candidate(set, id, probe);
             let good = kept.engagement.as_ref().and_then(|engagement| {
                 let mut object = wanted.object.clone();
                 object.set(&["spec", "template"], engagement.template.clone());
-                Some(Candidate::of(id.clone(), &Object::new(object.value().clone())?, failed.uses.clone()))
+                Some(Candidate::of(
+                    id.clone(),
+                    &Object::new(object.value().clone())?,
+                    failed.uses.clone(),
+                ))
             });
             pairs.push(Pair::new(failed, good.as_ref()));
         }
@@ -220,22 +289,38 @@ impl App {
             None => None,
         };
         let changed = changed(before.as_deref(), set);
-        let culprit = Culprit { commit: commit.clone(), why: why.to_owned(), at: now, pairs, changed };
+        let culprit = Culprit {
+            commit: commit.clone(),
+            why: why.to_owned(),
+            at: now,
+            pairs,
+            changed,
+        };
         self.book.ledger.quarantine.add(culprit);
         self.book.ledger.quarantine.shorten(CULPRITS);
-        self.announce(None, "QuarantinedRevision", format!("{}: {why}", commit.short()), true);
+        self.announce(
+            None,
+            "QuarantinedRevision",
+            format!("{}: {why}", commit.short()),
+            true,
+        );
     }
 
     /// A stage did not become healthy in time.
     pub(super) fn fail_stage(&mut self, message: &str, now: Timestamp) {
-        let Some(aim) = self.book.ledger.aim.clone() else { return };
+        let Some(aim) = self.book.ledger.aim.clone() else {
+            return;
+        };
         if aim.course == Course::Forward && !self.has_failed() {
             self.open_record(&aim.revision, now).outcome = Outcome::Failed;
             if let Some(record) = self.book.ledger.deployed_mut(&aim.revision.id) {
                 record.message = message.to_owned();
             }
         }
-        self.trouble("StageFailed", format!("{}: {message}", aim.revision.id.short()));
+        self.trouble(
+            "StageFailed",
+            format!("{}: {message}", aim.revision.id.short()),
+        );
     }
 
     /// Everything is as the aim says: what is not wanted any more goes, then the commit is done.
@@ -256,7 +341,11 @@ impl App {
         match &aim.course {
             Course::Forward => self.succeed(&aim, set, now),
             Course::Back { from, outcome } => {
-                let why = self.book.ledger.deployed(from).map(|record| record.message.clone());
+                let why = self
+                    .book
+                    .ledger
+                    .deployed(from)
+                    .map(|record| record.message.clone());
                 self.end(from, *outcome, &why.unwrap_or_default(), now);
                 let note = format!("the cluster is back on {}", aim.revision.id.short());
                 self.announce(None, "RolledBack", note, false);
@@ -275,10 +364,16 @@ impl App {
     fn succeed(&mut self, aim: &Aim, set: &Set, now: Timestamp) {
         self.count_batches(&aim.revision.id);
         let limit = self.sync.history_limit as usize;
-        for id in set.keys().filter(|id| id.is_deployment() && !aim.held.contains_key(*id)) {
+        for id in set
+            .keys()
+            .filter(|id| id.is_deployment() && !aim.held.contains_key(*id))
+        {
             if let Some(entry) = self.book.ledger.inventory.get_mut(id)
                 && let Some(template) = entry.template.clone()
-                && entry.goods.first().is_none_or(|good| good.template != template)
+                && entry
+                    .goods
+                    .first()
+                    .is_none_or(|good| good.template != template)
             {
                 entry.succeeded(&template, &aim.revision.id, limit);
             }
@@ -293,7 +388,10 @@ impl App {
             self.announce(None, "RolloutCompleted", note, false);
         } else {
             let held: Vec<String> = aim.held.keys().map(ToString::to_string).collect();
-            let why = format!("quarantine holds {}; `tidegate retry` lifts it", held.join(", "));
+            let why = format!(
+                "quarantine holds {}; `tidegate retry` lifts it",
+                held.join(", ")
+            );
             self.end(&aim.revision.id, Outcome::Held, &why, now);
             self.announce(None, "QuarantinedRevision", why, true);
         }
@@ -312,12 +410,19 @@ impl App {
 
     /// Adds up the batches of all workloads of a commit.
     fn count_batches(&mut self, commit: &CommitId) {
-        let rollouts = self.book.ledger.rollouts.values().filter(|kept| kept.write.commit == *commit);
+        let rollouts = self
+            .book
+            .ledger
+            .rollouts
+            .values()
+            .filter(|kept| kept.write.commit == *commit);
         let counts = rollouts.map(|kept| {
             let done = if kept.phase == Phase::Succeeded {
                 kept.batches
             } else {
-                u32::try_from(kept.evidence.len()).unwrap_or(u32::MAX).min(kept.batches)
+                u32::try_from(kept.evidence.len())
+                    .unwrap_or(u32::MAX)
+                    .min(kept.batches)
             };
             (done, kept.batches)
         });
@@ -331,7 +436,10 @@ impl App {
     fn forget(&mut self) {
         let ledger = &self.book.ledger;
         let keep = |commit: &CommitId| {
-            ledger.last_good.as_ref().is_some_and(|good| good.id == *commit)
+            ledger
+                .last_good
+                .as_ref()
+                .is_some_and(|good| good.id == *commit)
                 || ledger.aim.as_ref().is_some_and(|aim| {
                     aim.revision.id == *commit
                         || aim.held.values().any(|held| held.as_ref() == Some(commit))
@@ -341,7 +449,9 @@ impl App {
         let sets = &self.sets;
         self.probes.retain(|(id, hash), _| {
             ledger.rollouts.contains_key(id)
-                && sets.values().any(|set| set.get(id).is_some_and(|wanted| wanted.hash == *hash))
+                && sets
+                    .values()
+                    .any(|set| set.get(id).is_some_and(|wanted| wanted.hash == *hash))
         });
     }
 
@@ -356,7 +466,10 @@ impl App {
             .collect();
         commits.extend(ledger.last_good.iter().map(|good| good.id.clone()));
         commits.extend(ledger.aim.iter().map(|aim| aim.revision.id.clone()));
-        let held = ledger.aim.iter().flat_map(|aim| aim.held.values().flatten());
+        let held = ledger
+            .aim
+            .iter()
+            .flat_map(|aim| aim.held.values().flatten());
         commits.extend(held.cloned());
         commits.sort();
         commits.dedup();
@@ -368,7 +481,10 @@ impl App {
 
 /// What a workload's failure asks for: its policy, but never a rollback for want of room.
 fn on_failure(id: &ObjectId, kept: &Checkpoint, set: &Set) -> OnFailure {
-    let capacity = kept.failure.as_ref().is_some_and(|failure| failure.cause.class == Class::Capacity);
+    let capacity = kept
+        .failure
+        .as_ref()
+        .is_some_and(|failure| failure.cause.class == Class::Capacity);
     let policy = set.get(id).and_then(|wanted| wanted.policy.as_ref());
     match policy {
         Some(resolved) if !capacity => resolved.policy.on_failure,
@@ -378,13 +494,20 @@ fn on_failure(id: &ObjectId, kept: &Checkpoint, set: &Set) -> OnFailure {
 
 /// The objects that differ between two sets, with their hash in the second.
 fn changed(before: Option<&Set>, after: &Set) -> BTreeMap<ObjectId, Option<Digest>> {
-    let old = |id: &ObjectId| before.and_then(|set| set.get(id)).map(|wanted| &wanted.hash);
+    let old = |id: &ObjectId| {
+        before
+            .and_then(|set| set.get(id))
+            .map(|wanted| &wanted.hash)
+    };
     let mut changed: BTreeMap<ObjectId, Option<Digest>> = after
         .iter()
         .filter(|(id, wanted)| old(id) != Some(&wanted.hash))
         .map(|(id, wanted)| (id.clone(), Some(wanted.hash.clone())))
         .collect();
-    let removed = before.into_iter().flat_map(Set::keys).filter(|id| !after.contains_key(*id));
+    let removed = before
+        .into_iter()
+        .flat_map(Set::keys)
+        .filter(|id| !after.contains_key(*id));
     changed.extend(removed.map(|id| (id.clone(), None)));
     changed
 }

@@ -29,7 +29,12 @@ impl App {
     pub(super) async fn reached(&mut self, fetched: &Fetched) {
         self.clear("GitUnreachable");
         self.clear("AuthenticationFailed");
-        let known = self.book.ledger.tip.as_ref().map(|tip| tip.revision.id.clone());
+        let known = self
+            .book
+            .ledger
+            .tip
+            .as_ref()
+            .map(|tip| tip.revision.id.clone());
         if known.as_ref() == Some(&fetched.tip) {
             return;
         }
@@ -53,7 +58,11 @@ impl App {
         }
         self.announce(None, reason, message.clone(), true);
         let since = clock::now();
-        self.book.ledger.problem = Some(Problem { reason: reason.to_owned(), message, since });
+        self.book.ledger.problem = Some(Problem {
+            reason: reason.to_owned(),
+            message,
+            since,
+        });
     }
 
     /// Records a tip and what lies between it and the last one.
@@ -72,27 +81,44 @@ impl App {
         }
         if let Some(old) = self.book.ledger.tip.as_ref().filter(|old| !old.is_judged) {
             let old = old.revision.id.clone();
-            self.end(&old, Outcome::Superseded, "a newer commit came before it began", now);
+            self.end(
+                &old,
+                Outcome::Superseded,
+                "a newer commit came before it began",
+                now,
+            );
         }
         info!(gitsync = %self.label(), commit = %tip.short(), subject = %revision.subject, "new tip");
         let note = format!("{} {}", tip.short(), revision.subject);
         self.announce(None, "RevisionFetched", note, false);
         // A commit without the path is judged like any other: reading it says what is missing.
         let tree = tree.unwrap_or_default();
-        self.book.ledger.tip = Some(Tip { revision, tree, seen_at: now, is_judged: false });
+        self.book.ledger.tip = Some(Tip {
+            revision,
+            tree,
+            seen_at: now,
+            is_judged: false,
+        });
         Ok(())
     }
 
     fn paths(&self) -> Vec<String> {
         let source = &self.sync.source;
-        std::iter::once(source.path.clone()).chain(source.extra_paths.iter().cloned()).collect()
+        std::iter::once(source.path.clone())
+            .chain(source.extra_paths.iter().cloned())
+            .collect()
     }
 
     /// Commits that nobody will ever bring about: a newer one came with them.
     fn pass_over(&mut self, passed: &[Revision], tip: &CommitId, now: Timestamp) {
         for revision in passed.iter().rev().filter(|revision| revision.id != *tip) {
             self.open_record(revision, now);
-            self.end(&revision.id, Outcome::Superseded, "a newer commit came with it", now);
+            self.end(
+                &revision.id,
+                Outcome::Superseded,
+                "a newer commit came with it",
+                now,
+            );
         }
     }
 
@@ -109,7 +135,12 @@ impl App {
             self.open_record(&tip.revision, now).outcome = Outcome::Pending;
             return Ok(());
         }
-        let same_tree = self.book.ledger.aim.as_ref().is_some_and(|aim| aim.tree == tip.tree);
+        let same_tree = self
+            .book
+            .ledger
+            .aim
+            .as_ref()
+            .is_some_and(|aim| aim.tree == tip.tree);
         if same_tree && self.book.ledger.deployed(&tip.revision.id).is_none() {
             self.leave_untouched(&tip);
             return Ok(());
@@ -125,7 +156,9 @@ impl App {
 
     /// Says whether history allows to follow: a rewritten branch needs an approval.
     async fn may_follow(&mut self, tip: &Tip) -> bool {
-        let Some(aim) = &self.book.ledger.aim else { return true };
+        let Some(aim) = &self.book.ledger.aim else {
+            return true;
+        };
         if self.sync.source.rewrites == Rewrites::Adopt {
             return true;
         }
@@ -158,7 +191,13 @@ impl App {
 
     /// Forgets a trouble of this kind.
     pub(super) fn clear(&mut self, reason: &str) {
-        if self.book.ledger.problem.as_ref().is_some_and(|problem| problem.reason == reason) {
+        if self
+            .book
+            .ledger
+            .problem
+            .as_ref()
+            .is_some_and(|problem| problem.reason == reason)
+        {
             self.book.ledger.problem = None;
         }
     }
@@ -196,7 +235,10 @@ impl App {
         }
         self.follow(&set);
         if let Err(faults) = self.shared.live.settle().await {
-            self.trouble("ApplyFailed", format!("the cluster cannot be watched: {}", faults.join("; ")));
+            self.trouble(
+                "ApplyFailed",
+                format!("the cluster cannot be watched: {}", faults.join("; ")),
+            );
             return Ok(Examined::Unknown);
         }
         self.clear("ApplyFailed");
@@ -211,16 +253,24 @@ impl App {
     /// this one leaves identical.
     fn held(&mut self, set: &Set) -> BTreeMap<ObjectId, Option<CommitId>> {
         let mut held = BTreeMap::new();
-        let workloads: Vec<ObjectId> =
-            set.keys().filter(|id| id.is_deployment()).cloned().collect();
+        let workloads: Vec<ObjectId> = set
+            .keys()
+            .filter(|id| id.is_deployment())
+            .cloned()
+            .collect();
         for id in workloads {
             let key = (id.clone(), set[&id].hash.clone());
-            let Some(probe) = self.probes.get(&key) else { continue };
+            let Some(probe) = self.probes.get(&key) else {
+                continue;
+            };
             let candidate = self.candidate(set, &id, probe);
-            let Some(culprit) = self.book.ledger.quarantine.holds(&candidate) else { continue };
-            let identical = culprit.changed.iter().filter(|(id, hash)| {
-                set.get(*id).map(|wanted| &wanted.hash) == hash.as_ref()
-            });
+            let Some(culprit) = self.book.ledger.quarantine.holds(&candidate) else {
+                continue;
+            };
+            let identical = culprit
+                .changed
+                .iter()
+                .filter(|(id, hash)| set.get(*id).map(|wanted| &wanted.hash) == hash.as_ref());
             let mut objects: Vec<ObjectId> = identical.map(|(id, _)| id.clone()).collect();
             objects.push(id);
             for object in objects {
@@ -240,7 +290,13 @@ impl App {
         now: Timestamp,
     ) {
         self.supersede(&tip.revision.id, now);
-        for reason in ["Rejected", "PathMissing", "RolloutFailed", "StageFailed", "FieldConflict"] {
+        for reason in [
+            "Rejected",
+            "PathMissing",
+            "RolloutFailed",
+            "StageFailed",
+            "FieldConflict",
+        ] {
             self.clear(reason);
         }
         let rendered = rendered(set);
@@ -274,7 +330,9 @@ impl App {
 
     /// What was under way ends as superseded, unless it has an outcome already.
     fn supersede(&mut self, by: &CommitId, now: Timestamp) {
-        let Some(aim) = self.book.ledger.aim.clone() else { return };
+        let Some(aim) = self.book.ledger.aim.clone() else {
+            return;
+        };
         let why = format!("{} took over", by.short());
         match aim.course {
             Course::Forward if !aim.is_done && aim.revision.id != *by => {
@@ -318,19 +376,24 @@ impl App {
     /// Returns the record of a commit, a new one where there is none.
     pub(super) fn open_record(&mut self, revision: &Revision, now: Timestamp) -> &mut Deployed {
         let history = &mut self.book.ledger.history;
-        let known = history.iter().position(|record| record.revision.id == revision.id);
+        let known = history
+            .iter()
+            .position(|record| record.revision.id == revision.id);
         let index = known.unwrap_or_else(|| {
-            history.insert(0, Deployed {
-                revision: revision.clone(),
-                outcome: Outcome::Pending,
-                started: now,
-                ended: None,
-                batches: (0, 0),
-                images: Vec::new(),
-                rollback_to: None,
-                rendered: None,
-                message: String::new(),
-            });
+            history.insert(
+                0,
+                Deployed {
+                    revision: revision.clone(),
+                    outcome: Outcome::Pending,
+                    started: now,
+                    ended: None,
+                    batches: (0, 0),
+                    images: Vec::new(),
+                    rollback_to: None,
+                    rendered: None,
+                    message: String::new(),
+                },
+            );
             let limit = (self.sync.history_limit as usize).max(1);
             history.truncate(limit);
             0
@@ -342,7 +405,10 @@ impl App {
 /// What the examination of a commit came to.
 pub(super) enum Examined {
     /// It may be brought about.
-    Accepted { set: Arc<Set>, held: BTreeMap<ObjectId, Option<CommitId>> },
+    Accepted {
+        set: Arc<Set>,
+        held: BTreeMap<ObjectId, Option<CommitId>>,
+    },
     /// It may not.
     Refused { reason: String, message: String },
     /// The cluster could not say yet.
@@ -350,7 +416,10 @@ pub(super) enum Examined {
 }
 
 fn refused(reason: &str, message: String) -> Examined {
-    Examined::Refused { reason: reason.to_owned(), message }
+    Examined::Refused {
+        reason: reason.to_owned(),
+        message,
+    }
 }
 
 /// All faults of a commit; where the cluster could not say, its refusal.
@@ -363,7 +432,11 @@ fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
             ProbeFault::Cluster(refusal) => return Err(refusal.into()),
         }
     }
-    let reason = if commit.is_empty() { "FieldConflict" } else { "Rejected" };
+    let reason = if commit.is_empty() {
+        "FieldConflict"
+    } else {
+        "Rejected"
+    };
     commit.append(&mut owned);
     commit.sort();
     Ok(refused(reason, lines(&commit)))
@@ -393,6 +466,8 @@ fn word(fault: &GitFault) -> &'static str {
 
 /// Digest of a whole set: two commits with the same are the same to the cluster.
 fn rendered(set: &Set) -> Digest {
-    let hashes = set.iter().map(|(id, wanted)| (id.key(), wanted.hash.to_string().into()));
+    let hashes = set
+        .iter()
+        .map(|(id, wanted)| (id.key(), wanted.hash.to_string().into()));
     Digest::of(&serde_json::Value::Object(hashes.collect()))
 }

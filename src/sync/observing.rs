@@ -14,7 +14,10 @@ use crate::rollout::{self, Counts, Seen, Set};
 /// Reads one Deployment with its ReplicaSets and pods.
 pub(super) fn observe(live: &Live, id: &ObjectId, now: Timestamp) -> Seen {
     let found = live.get(id).filter(|object| !object.is_terminating());
-    Seen { now, live: found.map(|object| read(live, &object)) }
+    Seen {
+        now,
+        live: found.map(|object| read(live, &object)),
+    }
 }
 
 fn read(live: &Live, object: &Object) -> rollout::Live {
@@ -22,7 +25,10 @@ fn read(live: &Live, object: &Object) -> rollout::Live {
     let managers = Managers::of(object);
     let uid = object.uid().unwrap_or_default().to_owned();
     let full = view.template_digest();
-    let sets = live.owned_by(&uid).into_iter().filter(|owned| owned.kind() == "ReplicaSet");
+    let sets = live
+        .owned_by(&uid)
+        .into_iter()
+        .filter(|owned| owned.kind() == "ReplicaSet");
     rollout::Live {
         generation: object.generation(),
         observed_generation: view.observed_generation(),
@@ -44,7 +50,10 @@ fn read(live: &Live, object: &Object) -> rollout::Live {
 
 fn counts(object: &Object) -> Counts {
     let count = |pointer| {
-        let number = object.at(pointer).and_then(Value::as_u64).unwrap_or_default();
+        let number = object
+            .at(pointer)
+            .and_then(Value::as_u64)
+            .unwrap_or_default();
         u32::try_from(number).unwrap_or(u32::MAX)
     };
     Counts {
@@ -62,7 +71,11 @@ fn read_set(live: &Live, set: &Arc<Object>, current: &crate::object::Digest) -> 
         template: view.restart_blind_digest(),
         is_current: view.template_digest() == *current,
         replicas: view.replicas(),
-        pods: pods.iter().filter(is_pod).map(|pod| Pod::read(pod)).collect(),
+        pods: pods
+            .iter()
+            .filter(is_pod)
+            .map(|pod| Pod::read(pod))
+            .collect(),
         refused: refused(set),
     }
 }
@@ -74,5 +87,8 @@ fn refused(set: &Object) -> Option<(Timestamp, String)> {
         .iter()
         .find(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True")?;
     let since = failure["lastTransitionTime"].as_str()?.parse().ok()?;
-    Some((since, failure["message"].as_str().unwrap_or_default().to_owned()))
+    Some((
+        since,
+        failure["message"].as_str().unwrap_or_default().to_owned(),
+    ))
 }

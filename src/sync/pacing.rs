@@ -41,7 +41,11 @@ impl App {
         ids: &[ObjectId],
         set: &Arc<Set>,
     ) -> Result<Progress, BookFault> {
-        let stance = if self.is_stopped() { Stance::Hold } else { Stance::Go };
+        let stance = if self.is_stopped() {
+            Stance::Hold
+        } else {
+            Stance::Go
+        };
         let mut wakes = Vec::new();
         let mut is_done = true;
         let mut rolling = ids.iter().filter(|id| self.is_rolling(id)).count();
@@ -63,11 +67,19 @@ impl App {
                 }
             }
         }
-        Ok(if is_done { Progress::Done } else { Progress::Waiting(wakes.into_iter().min()) })
+        Ok(if is_done {
+            Progress::Done
+        } else {
+            Progress::Waiting(wakes.into_iter().min())
+        })
     }
 
     fn is_rolling(&self, id: &ObjectId) -> bool {
-        self.book.ledger.rollouts.get(id).is_some_and(|kept| !kept.is_over())
+        self.book
+            .ledger
+            .rollouts
+            .get(id)
+            .is_some_and(|kept| !kept.is_over())
     }
 
     /// Says whether a workload at rest is to be touched.
@@ -110,7 +122,10 @@ impl App {
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
             self.tell(id, &decision.notes);
             if let Some(checkpoint) = &decision.checkpoint {
-                self.book.ledger.rollouts.insert(id.clone(), checkpoint.clone());
+                self.book
+                    .ledger
+                    .rollouts
+                    .insert(id.clone(), checkpoint.clone());
             }
             if let Some(driven) = self.perform(id, set, &decision).await? {
                 return Ok(driven);
@@ -162,7 +177,11 @@ impl App {
         set: &Arc<Set>,
         decision: &Decision,
     ) -> Result<Option<Driven>, BookFault> {
-        if decision.checkpoint.as_ref().is_some_and(|kept| !kept.is_over()) {
+        if decision
+            .checkpoint
+            .as_ref()
+            .is_some_and(|kept| !kept.is_over())
+        {
             return Ok(Some(Driven::Waiting(decision.wake)));
         }
         if decision.checkpoint.is_none() && decision.reason != Reason::InSync {
@@ -186,7 +205,10 @@ impl App {
             Err(BookFault::Refused(refusal)) => refusal,
             Err(fault) => return Err(fault),
         };
-        if matches!(refusal.cause, Cause::Conflict | Cause::OutcomeUnknown { .. } | Cause::NotFound) {
+        if matches!(
+            refusal.cause,
+            Cause::Conflict | Cause::OutcomeUnknown { .. } | Cause::NotFound
+        ) {
             self.look_again(id).await?;
             return Ok(None);
         }
@@ -236,9 +258,16 @@ impl App {
         let last = active
             .map(|kept| &kept.write.template)
             .or_else(|| entry.and_then(|entry| entry.template.as_ref()));
-        let is_back = matches!(ledger.aim.as_ref().map(|aim| &aim.course), Some(Course::Back { .. }));
+        let is_back = matches!(
+            ledger.aim.as_ref().map(|aim| &aim.course),
+            Some(Course::Back { .. })
+        );
         let succeeded = entry.is_some_and(|entry| entry.has_succeeded(&template));
-        let retries = ledger.retries.get(wanted.commit()).copied().unwrap_or_default();
+        let retries = ledger
+            .retries
+            .get(wanted.commit())
+            .copied()
+            .unwrap_or_default();
         let judged_by = vec![uses(set, id).to_string().into(), retries.into()];
         Ok(Some(Goal {
             commit: wanted.commit().clone(),
@@ -249,7 +278,11 @@ impl App {
             progress_deadline_seconds: view.progress_deadline_seconds(),
             strategy: view.strategy(),
             is_paused: view.is_paused(),
-            policy: wanted.policy.as_ref().map(|resolved| resolved.policy.clone()).unwrap_or_default(),
+            policy: wanted
+                .policy
+                .as_ref()
+                .map(|resolved| resolved.policy.clone())
+                .unwrap_or_default(),
             judged_by: Digest::of(&Value::Array(judged_by)),
             is_return: (is_back || succeeded) && last.is_some_and(|last| *last != template),
             template,

@@ -43,7 +43,13 @@ impl App {
         if let Some(known) = self.probes.get(&key) {
             return Ok(Arc::clone(known));
         }
-        let probe = probe(&self.shared.cluster, &self.shared.live, &self.sync.take_from, wanted).await?;
+        let probe = probe(
+            &self.shared.cluster,
+            &self.shared.live,
+            &self.sync.take_from,
+            wanted,
+        )
+        .await?;
         let probe = Arc::new(probe);
         self.probes.insert(key, Arc::clone(&probe));
         Ok(probe)
@@ -76,7 +82,11 @@ impl App {
                 Err(fault) => refused.push(fault),
             }
         }
-        if refused.is_empty() { Ok(Vec::new()) } else { Err(refused) }
+        if refused.is_empty() {
+            Ok(Vec::new())
+        } else {
+            Err(refused)
+        }
     }
 
     /// Says whether an object has to be dry-run before the commit is accepted. What needs another
@@ -125,14 +135,22 @@ async fn probe(
     take: &[String],
     wanted: &Wanted,
 ) -> Result<Probe, ProbeFault> {
-    let found = cluster.dry_run(&wanted.object).await.map_err(|refusal| judge(wanted, refusal))?;
-    let exists = found.resource_version().is_some_and(|version| !version.is_empty());
+    let found = cluster
+        .dry_run(&wanted.object)
+        .await
+        .map_err(|refusal| judge(wanted, refusal))?;
+    let exists = found
+        .resource_version()
+        .is_some_and(|version| !version.is_empty());
     let id = found.id();
     let known = live.get(&id).map(|known| Object::clone(&known));
     let before = match known {
         Some(known) => Some(known),
         None if exists => {
-            let got = cluster.get(found.api_version(), &id).await.map_err(ProbeFault::Cluster)?;
+            let got = cluster
+                .get(found.api_version(), &id)
+                .await
+                .map_err(ProbeFault::Cluster)?;
             if let Some(got) = &got {
                 live.saw(got.clone());
             }
@@ -152,7 +170,10 @@ async fn probe(
              them in spec.takeFrom",
             rivals.join(", ")
         );
-        return Err(ProbeFault::Owned(Fault { place: wanted.place.clone(), message }));
+        return Err(ProbeFault::Owned(Fault {
+            place: wanted.place.clone(),
+            message,
+        }));
     }
     let object = if managers.template_editor().is_some() {
         alone(cluster, wanted, found).await?
@@ -180,19 +201,34 @@ async fn alone(cluster: &Cluster, wanted: &Wanted, found: Object) -> Result<Obje
 /// Sorts a refusal: what the commit is at fault for, and what the cluster is.
 fn judge(wanted: &Wanted, refusal: Refusal) -> ProbeFault {
     let fault = |message: String| {
-        ProbeFault::Commit(Fault { place: wanted.place.clone(), message })
+        ProbeFault::Commit(Fault {
+            place: wanted.place.clone(),
+            message,
+        })
     };
     match &refusal.cause {
-        Cause::Invalid { immutable: true, .. } => fault(format!(
+        Cause::Invalid {
+            immutable: true, ..
+        } => fault(format!(
             "{refusal}; the field cannot be changed on the live object: give the object another \
              name, or delete it by hand first"
         )),
-        Cause::Invalid { .. } | Cause::Denied { .. } | Cause::KindUnknown { .. }
-        | Cause::Forbidden { .. } | Cause::NamespaceMissing | Cause::NamespaceEnding
-        | Cause::AlreadyExists | Cause::NotFound => fault(refusal.to_string()),
+        Cause::Invalid { .. }
+        | Cause::Denied { .. }
+        | Cause::KindUnknown { .. }
+        | Cause::Forbidden { .. }
+        | Cause::NamespaceMissing
+        | Cause::NamespaceEnding
+        | Cause::AlreadyExists
+        | Cause::NotFound => fault(refusal.to_string()),
         Cause::Fault { code, .. } if *code < 500 => fault(refusal.to_string()),
-        Cause::Conflict | Cause::Unauthenticated | Cause::Expired | Cause::TooMany { .. }
-        | Cause::Unreachable { .. } | Cause::OutcomeUnknown { .. } | Cause::NotLeader
+        Cause::Conflict
+        | Cause::Unauthenticated
+        | Cause::Expired
+        | Cause::TooMany { .. }
+        | Cause::Unreachable { .. }
+        | Cause::OutcomeUnknown { .. }
+        | Cause::NotLeader
         | Cause::Fault { .. } => ProbeFault::Cluster(refusal),
     }
 }

@@ -53,16 +53,20 @@ impl App {
 
     pub(super) fn prune_plan(&self, set: &Set) -> Prune {
         let config = &self.sync.prune;
-        let budget = Budget { max_objects: config.max_objects, max_percent: config.max_percent };
-        let protected =
-            |id: &ObjectId| config.protected_kinds.iter().any(|kind| kind.matches(id));
+        let budget = Budget {
+            max_objects: config.max_objects,
+            max_percent: config.max_percent,
+        };
+        let protected = |id: &ObjectId| config.protected_kinds.iter().any(|kind| kind.matches(id));
         prune(&self.book.ledger.inventory, set, budget, &protected)
     }
 
     /// Holds the deletes that a person has to approve. What a commit created that is gone back on
     /// needs no approval.
     fn is_over_budget(&mut self, plan: &Prune) -> bool {
-        let Some(aim) = self.book.ledger.aim.clone() else { return true };
+        let Some(aim) = self.book.ledger.aim.clone() else {
+            return true;
+        };
         if let Course::Back { from, .. } = &aim.course {
             let culprits = self.book.ledger.quarantine.culprits();
             let culprit = culprits.iter().find(|culprit| culprit.commit == *from);
@@ -71,7 +75,9 @@ impl App {
                 return false;
             }
         }
-        let Some(why) = &plan.over_budget else { return false };
+        let Some(why) = &plan.over_budget else {
+            return false;
+        };
         let approval = format!("{}/prune/{}", aim.revision.id, plan.digest);
         if self.book.ledger.approvals.contains(&approval) {
             return false;
@@ -92,7 +98,9 @@ impl App {
 
     /// An object that was only intended: it is ours if it came to be, else it is forgotten.
     async fn settle_intention(&mut self, id: &ObjectId) -> Result<(), BookFault> {
-        let Some(entry) = self.book.ledger.inventory.get(id).cloned() else { return Ok(()) };
+        let Some(entry) = self.book.ledger.inventory.get(id).cloned() else {
+            return Ok(());
+        };
         let found = self.shared.cluster.get(&entry.api_version, id).await?;
         let ours = found.filter(|object| {
             object.annotation(mark::OWNER) == Some(self.owner.annotation(id).as_str())
@@ -113,7 +121,9 @@ impl App {
 
     /// Deletes one object; says whether it is gone for certain.
     async fn delete(&mut self, id: &ObjectId) -> Result<bool, BookFault> {
-        let Some(entry) = self.book.ledger.inventory.get(id).cloned() else { return Ok(true) };
+        let Some(entry) = self.book.ledger.inventory.get(id).cloned() else {
+            return Ok(true);
+        };
         let found = self.shared.cluster.get(&entry.api_version, id).await?;
         let Some(object) = found.filter(|object| object.uid() == entry.uid.as_deref()) else {
             self.leave(id, "is gone");
@@ -132,7 +142,11 @@ impl App {
         }
         let uid = entry.uid.unwrap_or_default();
         let version = object.resource_version();
-        let done = self.shared.cluster.delete(&entry.api_version, id, &uid, version).await?;
+        let done = self
+            .shared
+            .cluster
+            .delete(&entry.api_version, id, &uid, version)
+            .await?;
         self.announce(None, "ObjectPruned", format!("{id} is deleted"), false);
         match done {
             Deletion::Gone | Deletion::AnotherUid => {

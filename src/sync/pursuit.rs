@@ -26,9 +26,13 @@ pub(super) enum Progress {
 impl App {
     /// Brings the cluster one step closer to the aim, or keeps it there.
     pub(super) async fn pursue(&mut self, now: Timestamp) -> Result<Option<Timestamp>, BookFault> {
-        let Some(set) = self.readable_aim().await? else { return Ok(None) };
+        let Some(set) = self.readable_aim().await? else {
+            return Ok(None);
+        };
         let set = if self.decide(&set, now).await? {
-            let Some(set) = self.readable_aim().await? else { return Ok(None) };
+            let Some(set) = self.readable_aim().await? else {
+                return Ok(None);
+            };
             set
         } else {
             set
@@ -115,7 +119,11 @@ impl App {
                     false
                 }
                 Standing::Missing | Standing::Drifted | Standing::Changed | Standing::Unowned => {
-                    if is_drift { self.may_correct(id, now) } else { !self.is_stopped() }
+                    if is_drift {
+                        self.may_correct(id, now)
+                    } else {
+                        !self.is_stopped()
+                    }
                 }
             };
             if is_due {
@@ -132,7 +140,9 @@ impl App {
     pub(super) fn may_correct(&mut self, id: &ObjectId, now: Timestamp) -> bool {
         const FIGHT: usize = 3;
         let live = self.shared.live.get(id);
-        let editor = live.as_ref().and_then(|live| crate::plan::Managers::of(live).editor());
+        let editor = live
+            .as_ref()
+            .and_then(|live| crate::plan::Managers::of(live).editor());
         let who = editor.unwrap_or_else(|| "someone".to_owned());
         let text = if live.is_some() {
             format!("{id} was changed by {who}")
@@ -154,13 +164,19 @@ impl App {
         let window = std::time::Duration::from_mins(10);
         fights.retain(|at| after(*at, window) > now);
         if fights.len() >= FIGHT {
-            let message = format!("{text}, for the fourth time in ten minutes; it is left as it is");
+            let message =
+                format!("{text}, for the fourth time in ten minutes; it is left as it is");
             self.book.ledger.drifted.insert(id.clone(), message.clone());
             self.trouble("DriftFight", message);
             return false;
         }
         fights.push(now);
-        self.announce(Some(id), "DriftCorrected", format!("{text}; it is taken back"), false);
+        self.announce(
+            Some(id),
+            "DriftCorrected",
+            format!("{text}; it is taken back"),
+            false,
+        );
         true
     }
 
@@ -196,7 +212,8 @@ impl App {
             return Some(mark.clone());
         }
         let mark = Mark::of(&live);
-        self.marks.insert(id.clone(), (version.to_owned(), mark.clone()));
+        self.marks
+            .insert(id.clone(), (version.to_owned(), mark.clone()));
         Some(mark)
     }
 
@@ -235,8 +252,8 @@ impl App {
 
 /// The objects of a stage: those that are rolled, or the others.
 fn of_stage(set: &Set, stage: Stage, rolled: bool) -> Vec<ObjectId> {
-    let in_stage = set.iter().filter(|(id, wanted)| {
-        wanted.stage == stage && id.is_deployment() == rolled
-    });
+    let in_stage = set
+        .iter()
+        .filter(|(id, wanted)| wanted.stage == stage && id.is_deployment() == rolled);
     in_stage.map(|(id, _)| id.clone()).collect()
 }

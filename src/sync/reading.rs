@@ -29,12 +29,19 @@ pub(super) enum ReadFault {
 /// Writes a kind as the manifests' scope does: `Kind` or `Kind.group`.
 fn kind_of(kind: &crate::config::KindName) -> String {
     let group = kind.group.as_deref().filter(|group| !group.is_empty());
-    group.map_or_else(|| kind.kind.clone(), |group| format!("{}.{group}", kind.kind))
+    group.map_or_else(
+        || kind.kind.clone(),
+        |group| format!("{}.{group}", kind.kind),
+    )
 }
 
 /// Writes faults one a line.
 pub(super) fn lines(faults: &[Fault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    faults
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 type Scopes = BTreeMap<(String, String), Option<KindScope>>;
@@ -55,7 +62,11 @@ impl App {
 
     fn dress(&self, desired: &Desired, revision: &Revision) -> Result<Set, ReadFault> {
         let withdrawals = |id: &ObjectId| -> Vec<String> {
-            let fields = self.sync.ignore_fields.iter().filter(|field| field.matches(id));
+            let fields = self
+                .sync
+                .ignore_fields
+                .iter()
+                .filter(|field| field.matches(id));
             fields.map(|field| field.pointer.clone()).collect()
         };
         let default = self.sync.rollout.as_ref();
@@ -72,7 +83,10 @@ impl App {
                 let key = (api_version.to_owned(), kind.to_owned());
                 let known = scopes.get(&key).copied();
                 if known.is_none() {
-                    asked.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+                    asked
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(key);
                 }
                 known.flatten()
             };
@@ -84,7 +98,11 @@ impl App {
             for (api_version, kind) in asked {
                 let found = self.shared.cluster.kind(&api_version, &kind).await?;
                 let scope = found.map(|kind| {
-                    if kind.namespaced { KindScope::Namespaced } else { KindScope::Cluster }
+                    if kind.namespaced {
+                        KindScope::Namespaced
+                    } else {
+                        KindScope::Cluster
+                    }
                 });
                 scopes.insert((api_version, kind), scope);
             }
@@ -112,7 +130,12 @@ impl App {
             name: name.clone(),
         };
         let head = Records::head(&self.owner.namespace, &self.owner.name);
-        [own("coordination.k8s.io", "Lease"), own("", "ConfigMap"), head].into()
+        [
+            own("coordination.k8s.io", "Lease"),
+            own("", "ConfigMap"),
+            head,
+        ]
+        .into()
     }
 
     /// Returns the set that the aim comes to: its own objects, save those that are held.
@@ -120,7 +143,9 @@ impl App {
         if let Some(composed) = &self.composed {
             return Ok(Some(Arc::clone(composed)));
         }
-        let Some(aim) = self.book.ledger.aim.clone() else { return Ok(None) };
+        let Some(aim) = self.book.ledger.aim.clone() else {
+            return Ok(None);
+        };
         let mut composed = self.set(&aim.revision.id).await?;
         if !aim.held.is_empty() {
             let mut mixed = Set::clone(&composed);
@@ -142,7 +167,9 @@ impl App {
     /// Keeps an eye on every kind of the set and of the inventory.
     pub(super) fn follow(&self, set: &Set) {
         let label = (crate::object::mark::GITSYNC.to_owned(), self.owner.label());
-        let wanted = set.iter().map(|(id, wanted)| (wanted.object.api_version(), id));
+        let wanted = set
+            .iter()
+            .map(|(id, wanted)| (wanted.object.api_version(), id));
         let recorded = self.book.ledger.inventory.iter();
         let recorded = recorded.map(|(id, entry)| (entry.api_version.as_str(), id));
         for (api_version, id) in wanted.chain(recorded) {

@@ -78,7 +78,10 @@ pub async fn release(
     how: How,
 ) -> Result<Released, ReleaseFault> {
     let (ledger, is_news) = mark(cluster, (namespace, name), by, how).await?;
-    let mut released = Released { is_news, workloads: Vec::new() };
+    let mut released = Released {
+        is_news,
+        workloads: Vec::new(),
+    };
     if how == How::Undo {
         return Ok(released);
     }
@@ -95,7 +98,11 @@ pub async fn release(
             Err(refusal) => refusals.push(refusal),
         }
     }
-    if refusals.is_empty() { Ok(released) } else { Err(ReleaseFault::Workloads(refusals)) }
+    if refusals.is_empty() {
+        Ok(released)
+    } else {
+        Err(ReleaseFault::Workloads(refusals))
+    }
 }
 
 /// Marks the ledger by compare-and-swap and returns it as it was stored.
@@ -123,10 +130,16 @@ async fn mark(
             return Ok((ledger, false));
         }
         let now = clock::now();
-        ledger.released = wanted.then(|| ledger::Released { by: by.to_owned(), at: now });
+        ledger.released = wanted.then(|| ledger::Released {
+            by: by.to_owned(),
+            at: now,
+        });
         ledger.epoch += 1;
         let text = ledger::encode(&ledger);
-        let record = NewRecord { head: &text.head, shards: &text.shards };
+        let record = NewRecord {
+            head: &text.head,
+            shards: &text.shards,
+        };
         let records = Records::new(cluster, &ledger.instance);
         match records.save(namespace, name, record, Some(&version)).await {
             Ok(_) => return Ok((ledger, true)),
@@ -145,7 +158,9 @@ async fn give_back(
 ) -> Result<Option<bool>, Refusal> {
     let mut tries = 0;
     loop {
-        let Some(live) = cluster.get("apps/v1", id).await? else { return Ok(None) };
+        let Some(live) = cluster.get("apps/v1", id).await? else {
+            return Ok(None);
+        };
         let done = match rollout::release(kept, &live, back) {
             Some(patch) => patched(cluster, id, &patch).await.map(|()| {
                 let with_template = patch.pointer("/spec/template").is_some();
@@ -168,10 +183,17 @@ async fn ward_off(cluster: &Cluster, id: &ObjectId, live: &Object) -> Result<(),
     let version = live.resource_version();
     let set = json!({"metadata": {"resourceVersion": version, "labels": {RELEASING: "now"}}});
     patched(cluster, id, &set).await?;
-    patched(cluster, id, &json!({"metadata": {"labels": {RELEASING: null}}})).await
+    patched(
+        cluster,
+        id,
+        &json!({"metadata": {"labels": {RELEASING: null}}}),
+    )
+    .await
 }
 
 async fn patched(cluster: &Cluster, id: &ObjectId, patch: &Value) -> Result<(), Refusal> {
-    let written = cluster.merge("apps/v1", id, patch, mark::RELEASE_MANAGER).await;
+    let written = cluster
+        .merge("apps/v1", id, patch, mark::RELEASE_MANAGER)
+        .await;
     written.map(|_| ())
 }

@@ -30,7 +30,9 @@ impl App {
     /// Serves every request that was not served yet.
     pub(super) async fn serve_requests(&mut self, now: Timestamp) -> Result<(), BookFault> {
         let head = Records::head(&self.owner.namespace, &self.owner.name);
-        let Some(head) = self.shared.live.get(&head) else { return Ok(()) };
+        let Some(head) = self.shared.live.get(&head) else {
+            return Ok(());
+        };
         let asked: BTreeMap<&str, String> = request::ALL
             .iter()
             .filter_map(|key| Some((*key, head.annotation(key)?.to_owned())))
@@ -42,7 +44,10 @@ impl App {
                 continue;
             }
             if key == request::SYNC {
-                self.queue.push(Trigger { kind: Kind::Request(value), at: now });
+                self.queue.push(Trigger {
+                    kind: Kind::Request(value),
+                    at: now,
+                });
                 continue;
             }
             let answer = self.serve(key, &value, now).await?;
@@ -64,7 +69,10 @@ impl App {
         match asked {
             Some(value) if self.book.ledger.served.get(request::PAUSE) != Some(value) => {
                 let asked: Result<Asked, _> = serde_json::from_str(value);
-                self.book.ledger.served.insert(request::PAUSE.to_owned(), value.clone());
+                self.book
+                    .ledger
+                    .served
+                    .insert(request::PAUSE.to_owned(), value.clone());
                 match asked {
                     Ok(asked) => self.pause(asked, now),
                     Err(cause) => {
@@ -100,7 +108,12 @@ impl App {
     /// What had failed is judged afresh, as after a retry.
     fn resume(&mut self) {
         self.announce(None, "Resumed", "the pause is over".to_owned(), false);
-        let aim = self.book.ledger.aim.as_ref().map(|aim| aim.revision.id.clone());
+        let aim = self
+            .book
+            .ledger
+            .aim
+            .as_ref()
+            .map(|aim| aim.revision.id.clone());
         if self.has_failed()
             && let Some(commit) = aim
         {
@@ -132,14 +145,23 @@ impl App {
         let lifted = self.book.ledger.quarantine.lift(commit);
         *self.book.ledger.retries.entry(commit.clone()).or_default() += 1;
         let tip = self.book.ledger.tip.clone();
-        let is_aim = self.book.ledger.aim.as_ref().is_some_and(|aim| aim.revision.id == *commit);
+        let is_aim = self
+            .book
+            .ledger
+            .aim
+            .as_ref()
+            .is_some_and(|aim| aim.revision.id == *commit);
         if let Some(tip) = tip.filter(|_| !is_aim || lifted) {
-            let held = self.book.ledger.deployed(&tip.revision.id).is_some_and(|record| {
-                matches!(
-                    record.outcome,
-                    Outcome::Held | Outcome::Rejected | Outcome::RolledBack | Outcome::Aborted
-                )
-            });
+            let held = self
+                .book
+                .ledger
+                .deployed(&tip.revision.id)
+                .is_some_and(|record| {
+                    matches!(
+                        record.outcome,
+                        Outcome::Held | Outcome::Rejected | Outcome::RolledBack | Outcome::Aborted
+                    )
+                });
             if held {
                 self.reopen(&tip.revision.id);
             }

@@ -8,13 +8,15 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use crate::cluster::{Announcer, Cluster, ClusterFault, Lease, Live, Records, Refusal, Role, Terms};
+use crate::cluster::{
+    Announcer, Cluster, ClusterFault, Lease, Live, Records, Refusal, Role, Terms,
+};
 use crate::config::{self, GitSync};
 use crate::git::GitFault;
 use crate::trigger::{FileWatch, Unreadable};
 
-use super::book::REMOVED;
 use super::app::{App, Shared, Stopped, told};
+use super::book::REMOVED;
 use super::release::{How, ReleaseFault, release};
 use super::{BookFault, Options};
 
@@ -58,8 +60,10 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
         Cluster::connect(options.kubeconfig.as_deref(), options.context.as_deref()).await?;
     let mut file = FileWatch::new(&options.config);
     let first = read(&options, &file.next().await?).map_err(RunFault::Config)?;
-    let namespace =
-        options.namespace.clone().unwrap_or_else(|| cluster.default_namespace().to_owned());
+    let namespace = options
+        .namespace
+        .clone()
+        .unwrap_or_else(|| cluster.default_namespace().to_owned());
     let holder = holder();
     let lease = Lease {
         namespace: namespace.clone(),
@@ -77,15 +81,24 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
         }
         info!(holder, "leading");
         let shared = shared(&options, &cluster, &namespace, &holder);
-        let mut reign = Reign { options: &options, shared, apps: BTreeMap::new() };
-        let ended = reign.rule(&mut wanted, &mut file, &mut role, &mut stop).await;
+        let mut reign = Reign {
+            options: &options,
+            shared,
+            apps: BTreeMap::new(),
+        };
+        let ended = reign
+            .rule(&mut wanted, &mut file, &mut role, &mut stop)
+            .await;
         reign.stop_all().await;
         match ended {
             Ended::Told | Ended::Done => break,
             Ended::Deposed => warn!(holder, "another agent leads; standing by"),
         }
     }
-    if tokio::time::timeout(RESIGN, standing.resign()).await.is_err() {
+    if tokio::time::timeout(RESIGN, standing.resign())
+        .await
+        .is_err()
+    {
         warn!("the lease could not be given back in time; it runs out by itself");
     }
     Ok(())
@@ -97,11 +110,19 @@ fn is_leader(role: &Role) -> bool {
 
 /// A name for people; the Lease adds what makes it unique.
 fn holder() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
     format!("{name}.{}", std::process::id())
 }
 
-pub(super) fn shared(options: &Options, cluster: &Cluster, namespace: &str, holder: &str) -> Shared {
+pub(super) fn shared(
+    options: &Options,
+    cluster: &Cluster,
+    namespace: &str,
+    holder: &str,
+) -> Shared {
     Shared {
         cluster: cluster.clone(),
         live: Live::new(cluster),
@@ -154,7 +175,11 @@ impl Reign<'_> {
             if self.options.once && self.apps.values().all(|app| app.task.is_finished()) {
                 return Ended::Done;
             }
-            let tick = tokio::time::sleep(Duration::from_millis(if self.options.once { 50 } else { 1000 }));
+            let tick = tokio::time::sleep(Duration::from_millis(if self.options.once {
+                50
+            } else {
+                1000
+            }));
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return Ended::Told,
                 _ = role.wait_for(|role| !is_leader(role)) => return Ended::Deposed,
@@ -177,15 +202,21 @@ impl Reign<'_> {
                 let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
                 error!(%file, faults = faults.join("; "), "configuration refused; nothing changes");
             }
-            Err(fault) => error!(%file, cause = %fault, "configuration unreadable; nothing changes"),
+            Err(fault) => {
+                error!(%file, cause = %fault, "configuration unreadable; nothing changes")
+            }
         }
     }
 
     /// Starts, restarts and stops apps so that they are as the configuration says.
     async fn follow(&mut self, wanted: &[GitSync]) {
         let names: Vec<String> = wanted.iter().map(key).collect();
-        let gone: Vec<String> =
-            self.apps.keys().filter(|name| !names.contains(name)).cloned().collect();
+        let gone: Vec<String> = self
+            .apps
+            .keys()
+            .filter(|name| !names.contains(name))
+            .cloned()
+            .collect();
         for name in gone {
             self.stop_one(&name).await;
         }
@@ -210,7 +241,9 @@ impl Reign<'_> {
     }
 
     async fn stop_one(&mut self, name: &str) {
-        let Some(app) = self.apps.remove(name) else { return };
+        let Some(app) = self.apps.remove(name) else {
+            return;
+        };
         app.stop.send_replace(true);
         if let Err(cause) = app.task.await {
             error!(gitsync = name, %cause, "an app ended badly");
@@ -237,11 +270,18 @@ impl Reign<'_> {
             .unwrap_or_default();
         let (cluster, instance) = (&self.shared.cluster, &self.shared.instance);
         for name in served.iter().filter(|name| !names.contains(name)) {
-            let Some((namespace, name)) = name.split_once('/') else { continue };
+            let Some((namespace, name)) = name.split_once('/') else {
+                continue;
+            };
             let by = format!("{REMOVED} by {instance}");
             let done = release(cluster, namespace, name, &by, How::Onward).await;
             match done {
-                Ok(done) => info!(namespace, name, workloads = done.workloads.len(), "released"),
+                Ok(done) => info!(
+                    namespace,
+                    name,
+                    workloads = done.workloads.len(),
+                    "released"
+                ),
                 Err(ReleaseFault::NoLedger { .. }) => {}
                 Err(fault) => return Err(fault.into()),
             }
@@ -264,12 +304,7 @@ fn key(sync: &GitSync) -> String {
 }
 
 /// Keeps an app at work; says whether it ended well. One app's trouble never stops another.
-async fn tend(
-    sync: GitSync,
-    shared: Shared,
-    mut stop: watch::Receiver<bool>,
-    once: bool,
-) -> bool {
+async fn tend(sync: GitSync, shared: Shared, mut stop: watch::Receiver<bool>, once: bool) -> bool {
     let shared = Arc::new(shared);
     loop {
         match App::open(sync.clone(), Shared::clone(&shared)).await {

@@ -19,7 +19,11 @@ const AT_ONCE: usize = 16;
 
 impl App {
     /// Writes plain objects of one stage, independent ones in parallel.
-    pub(super) async fn apply_all(&mut self, ids: &[ObjectId], set: &Arc<Set>) -> Result<(), BookFault> {
+    pub(super) async fn apply_all(
+        &mut self,
+        ids: &[ObjectId],
+        set: &Arc<Set>,
+    ) -> Result<(), BookFault> {
         for id in ids {
             self.intend(id, &set[id], None);
         }
@@ -70,7 +74,12 @@ impl App {
         overlay: Overlay,
     ) -> Result<(), BookFault> {
         let wanted = &set[id];
-        let template = self.book.ledger.rollouts.get(id).filter(|kept| !kept.is_over());
+        let template = self
+            .book
+            .ledger
+            .rollouts
+            .get(id)
+            .filter(|kept| !kept.is_over());
         let template = template.map(|kept| kept.write.template.clone());
         self.intend(id, wanted, template.as_ref());
         self.book.save().await?;
@@ -100,9 +109,12 @@ impl App {
             && live.as_ref().is_some_and(|live| {
                 live.annotation(mark::OWNER) != Some(&self.owner.annotation(id))
             });
-        let entry = self.book.ledger.inventory.entry(id.clone()).or_insert_with(|| {
-            Entry::intended(wanted.object.api_version(), wanted.commit(), path)
-        });
+        let entry = self
+            .book
+            .ledger
+            .inventory
+            .entry(id.clone())
+            .or_insert_with(|| Entry::intended(wanted.object.api_version(), wanted.commit(), path));
         entry.is_adopted |= is_adopted;
         if entry.hash.as_ref() != Some(&wanted.hash) {
             if entry.hash.is_some() {
@@ -119,7 +131,9 @@ impl App {
     /// Records what was written.
     fn wrote(&mut self, id: &ObjectId, wanted: &Wanted, stored: &Object) {
         self.shared.live.saw(stored.clone());
-        let Some(entry) = self.book.ledger.inventory.get_mut(id) else { return };
+        let Some(entry) = self.book.ledger.inventory.get_mut(id) else {
+            return;
+        };
         entry.api_version = stored.api_version().to_owned();
         entry.uid = stored.uid().map(ToOwned::to_owned);
         entry.state = State::Applied;
@@ -135,14 +149,21 @@ impl App {
 
     /// Moves what people own in a workload to tidegate, bound to the version that was looked at.
     pub(super) async fn absorb(&mut self, id: &ObjectId, set: &Arc<Set>) -> Result<(), BookFault> {
-        let Some(live) = self.shared.live.get(id) else { return Ok(()) };
-        let keep_replicas = set[id].withdrawn.iter().any(|pointer| pointer == "/spec/replicas");
+        let Some(live) = self.shared.live.get(id) else {
+            return Ok(());
+        };
+        let keep_replicas = set[id]
+            .withdrawn
+            .iter()
+            .any(|pointer| pointer == "/spec/replicas");
         let fields = Managers::of(&live).absorbed(keep_replicas, &self.sync.take_from);
         let Some(fields) = fields else { return Ok(()) };
         let version = live.resource_version().unwrap_or_default();
         let patch = json!({"metadata": {"resourceVersion": version, "managedFields": fields}});
         let cluster = &self.shared.cluster;
-        let stored = cluster.merge(live.api_version(), id, &patch, mark::MANAGER).await?;
+        let stored = cluster
+            .merge(live.api_version(), id, &patch, mark::MANAGER)
+            .await?;
         self.shared.live.saw(stored);
         Ok(())
     }
@@ -168,7 +189,8 @@ impl App {
 /// The policy as the ledger keeps it: built-in origins are left out, since they say nothing.
 fn told(resolved: &Resolved) -> Resolved {
     let mut told = resolved.clone();
-    told.origins.retain(|_, origin| *origin != Provenance::Default);
+    told.origins
+        .retain(|_, origin| *origin != Provenance::Default);
     told
 }
 
@@ -197,10 +219,16 @@ async fn apply(
 fn parting(live: &Object, withdrawn: &[String]) -> Option<Object> {
     let managers = Managers::of(live);
     let ours = withdrawn.iter().filter_map(|pointer| {
-        let keys: Vec<String> = pointer.split('/').skip(1).map(|key| format!("f:{key}")).collect();
+        let keys: Vec<String> = pointer
+            .split('/')
+            .skip(1)
+            .map(|key| format!("f:{key}"))
+            .collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let value = live.at(pointer)?;
-        managers.own_has(&keys).then(|| (pointer.clone(), value.clone()))
+        managers
+            .own_has(&keys)
+            .then(|| (pointer.clone(), value.clone()))
     });
     let ours: Vec<(String, Value)> = ours.collect();
     if ours.is_empty() {

@@ -6,9 +6,9 @@
     reason = "tests may panic and wait"
 )]
 
+mod batches;
 mod cluster;
 mod cluster_room;
-mod batches;
 mod control_plane;
 mod git_server;
 mod git_ssh;

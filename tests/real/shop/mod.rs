@@ -45,7 +45,14 @@ impl Shop {
         let repository = Repository::new(folder.path());
         let server = GitServer::start(&repository.root()).await;
         server.write_credentials(&folder.path().join("secrets/deploy-key"));
-        let shop = Self { plane, namespace, account, repository, server, folder };
+        let shop = Self {
+            plane,
+            namespace,
+            account,
+            repository,
+            server,
+            folder,
+        };
         shop.configure(&json!({}));
         shop
     }
@@ -82,7 +89,9 @@ impl Shop {
     /// The program with the agent's kubeconfig and nothing else of this process's surroundings.
     pub(crate) fn program(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-        command.env("KUBECONFIG", &self.account.kubeconfig).env_remove("RUST_LOG");
+        command
+            .env("KUBECONFIG", &self.account.kubeconfig)
+            .env_remove("RUST_LOG");
         command
     }
 
@@ -124,13 +133,18 @@ impl Shop {
         let output = self.plane.kubectl(&all);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "kubectl {arguments:?}: {text}{errors}");
+        assert!(
+            output.status.success(),
+            "kubectl {arguments:?}: {text}{errors}"
+        );
         text
     }
 
     /// One object as JSON; null where it is not there.
     pub(crate) fn get(&self, what: &str) -> Value {
-        let output = self.plane.kubectl(&["-n", &self.namespace, "get", what, "-o", "json"]);
+        let output = self
+            .plane
+            .kubectl(&["-n", &self.namespace, "get", what, "-o", "json"]);
         serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
     }
 
@@ -146,13 +160,21 @@ impl Shop {
     pub(crate) fn outcome(&self, commit: &str) -> String {
         let ledger = self.ledger();
         let history = ledger["history"].as_array().cloned().unwrap_or_default();
-        let record = history.iter().find(|record| record["revision"]["id"] == commit);
-        record.and_then(|r| r["outcome"].as_str()).unwrap_or("unseen").to_owned()
+        let record = history
+            .iter()
+            .find(|record| record["revision"]["id"] == commit);
+        record
+            .and_then(|r| r["outcome"].as_str())
+            .unwrap_or("unseen")
+            .to_owned()
     }
 
     /// Waits until a commit has an outcome.
     pub(crate) async fn until_outcome(&self, commit: &str, outcome: &str) {
-        self.until(&format!("{commit} to be {outcome}"), || self.outcome(commit) == outcome).await;
+        self.until(&format!("{commit} to be {outcome}"), || {
+            self.outcome(commit) == outcome
+        })
+        .await;
     }
 
     /// Waits until something holds; tells the ledger where it does not in time.
@@ -160,7 +182,11 @@ impl Shop {
         let end = Instant::now() + SOON;
         while !holds() {
             let ledger = || serde_json::to_string_pretty(&self.ledger()).unwrap_or_default();
-            assert!(Instant::now() < end, "waited in vain for {what}; ledger: {}", ledger());
+            assert!(
+                Instant::now() < end,
+                "waited in vain for {what}; ledger: {}",
+                ledger()
+            );
             sleep(Duration::from_millis(100)).await;
         }
     }
@@ -188,7 +214,10 @@ pub(crate) fn deployment(name: &str, tag: &str, policy: &str) -> String {
     let annotation = if policy.is_empty() {
         String::new()
     } else {
-        format!("  annotations:\n    tidegate.dev/rollout: |\n      {}\n", policy.replace('\n', "\n      "))
+        format!(
+            "  annotations:\n    tidegate.dev/rollout: |\n      {}\n",
+            policy.replace('\n', "\n      ")
+        )
     };
     format!(
         "apiVersion: apps/v1

@@ -11,7 +11,10 @@ pub(crate) struct Repository {
 impl Repository {
     /// Makes `deploy.git` with an empty branch `main`.
     pub(crate) fn new(folder: &Path) -> Self {
-        let repository = Self { root: folder.join("git"), work: folder.join("work") };
+        let repository = Self {
+            root: folder.join("git"),
+            work: folder.join("work"),
+        };
         std::fs::create_dir_all(&repository.root).expect("there is room");
         std::fs::create_dir_all(&repository.work).expect("there is room");
         let bare = repository.bare();
@@ -73,8 +76,14 @@ impl Repository {
             .current_dir(&self.work)
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("HOME", &self.work)
-            .envs([("GIT_AUTHOR_NAME", "Ada"), ("GIT_AUTHOR_EMAIL", "ada@example.com")])
-            .envs([("GIT_COMMITTER_NAME", "Ada"), ("GIT_COMMITTER_EMAIL", "ada@example.com")])
+            .envs([
+                ("GIT_AUTHOR_NAME", "Ada"),
+                ("GIT_AUTHOR_EMAIL", "ada@example.com"),
+            ])
+            .envs([
+                ("GIT_COMMITTER_NAME", "Ada"),
+                ("GIT_COMMITTER_EMAIL", "ada@example.com"),
+            ])
             .args(arguments)
             .output()
             .expect("git is installed");
