@@ -102,6 +102,11 @@ impl Mirror {
         })
     }
 
+    /// Returns the directory of the mirror.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Returns the URL, which holds no secret.
     #[must_use]
     pub fn url(&self) -> &str {
@@ -257,7 +262,7 @@ impl Mirror {
 }
 
 /// Runs blocking work; its panics go on here.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match task::spawn_blocking(work).await {
         Ok(value) => value,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

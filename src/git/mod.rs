@@ -17,8 +17,10 @@ mod mirror;
 mod objects;
 mod parent;
 mod remote;
+mod snapshot;
 
 pub use fault::{GitFault, Reason};
 pub use globals::prepare;
 pub use mirror::{Fetched, Mirror, News};
 pub use remote::{Limits, Remote};
+pub use snapshot::checkout;

@@ -2,12 +2,14 @@
 //!
 //! Never: a write; a wait.
 
+mod diff;
 mod inventory;
 mod managers;
 mod prune;
 mod standing;
 mod wanted;
 
+pub use diff::{FieldChange, diff};
 pub use inventory::{Entry, Good, Inventory, State};
 pub use managers::Managers;
 pub use prune::{Budget, Prune, prune};

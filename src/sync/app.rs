@@ -30,7 +30,8 @@ const IDLE: Duration = Duration::from_mins(10);
 pub(super) struct Shared {
     pub(super) cluster: Cluster,
     pub(super) live: Live,
-    pub(super) announcer: Announcer,
+    /// `None` where nothing may be written: a preview.
+    pub(super) announcer: Option<Announcer>,
     pub(super) instance: String,
     pub(super) holder: String,
     pub(super) agent_namespace: String,
@@ -83,16 +84,22 @@ pub(super) enum Stopped {
 impl App {
     /// Takes the ledger over and gets ready; nothing is written yet but the ledger.
     pub(super) async fn open(sync: GitSync, shared: Shared) -> Result<Self, super::run::RunFault> {
-        let owner = Owner {
-            instance: shared.instance.clone(),
-            namespace: sync.namespace.clone(),
-            name: sync.name.clone(),
-        };
+        let owner = owner(&sync, &shared);
         let spec = serde_json::to_value(&sync).unwrap_or_default();
         let book = Book::open(&shared.cluster, &owner, &shared.holder, spec).await?;
         let mirror = Arc::new(Mirror::open(&shared.cache, remote(&sync, &shared))?);
+        let app = Self::new(sync, shared, book, mirror);
+        app.queue.push(Trigger {
+            kind: Kind::Config,
+            at: clock::now(),
+        });
+        Ok(app)
+    }
+
+    /// Puts an app together and opens its eyes.
+    pub(super) fn new(sync: GitSync, shared: Shared, book: Book, mirror: Arc<Mirror>) -> Self {
         let app = Self {
-            owner,
+            owner: owner(&sync, &shared),
             book,
             mirror,
             queue: Queue::new(Duration::from_millis(200)),
@@ -110,11 +117,7 @@ impl App {
             shared,
         };
         app.follow_basics();
-        app.queue.push(Trigger {
-            kind: Kind::Config,
-            at: clock::now(),
-        });
-        Ok(app)
+        app
     }
 
     fn follow_basics(&self) {
@@ -295,7 +298,10 @@ impl App {
         let Some(object) = self.shared.live.get(id) else {
             return;
         };
-        self.shared.announcer.announce(Announcement {
+        let Some(announcer) = &self.shared.announcer else {
+            return;
+        };
+        announcer.announce(Announcement {
             api_version: object.api_version().to_owned(),
             id: id.clone(),
             uid: object.uid().unwrap_or_default().to_owned(),
@@ -362,7 +368,16 @@ pub(super) fn after(start: Timestamp, wait: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-fn remote(sync: &GitSync, shared: &Shared) -> Remote {
+/// The `GitSync` as objects name it.
+pub(super) fn owner(sync: &GitSync, shared: &Shared) -> Owner {
+    Owner {
+        instance: shared.instance.clone(),
+        namespace: sync.namespace.clone(),
+        name: sync.name.clone(),
+    }
+}
+
+pub(super) fn remote(sync: &GitSync, shared: &Shared) -> Remote {
     let secret = sync.source.secret.as_deref();
     Remote {
         url: sync.source.url.to_string(),

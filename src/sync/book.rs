@@ -42,6 +42,8 @@ pub(super) struct Book {
     name: String,
     version: Option<String>,
     saved: Stored,
+    /// Nothing is ever stored: a preview.
+    is_closed: bool,
 }
 
 impl Book {
@@ -103,9 +105,39 @@ impl Book {
             name: owner.name.clone(),
             version,
             saved,
+            is_closed: false,
         };
         book.save().await?;
         Ok(book)
+    }
+
+    /// Reads the ledger, or begins one, and never stores it.
+    pub(super) async fn peek(
+        cluster: &Cluster,
+        owner: &crate::plan::Owner,
+        spec: serde_json::Value,
+    ) -> Result<Self, BookFault> {
+        let records = Records::new(cluster, &owner.instance);
+        let found = records.load(&owner.namespace, &owner.name).await?;
+        let stored = found.map(|found| Stored {
+            head: found.head,
+            shards: found.shards,
+        });
+        let ledger = stored.as_ref().map(ledger::decode).transpose();
+        let ledger = ledger.map_err(|fault| BookFault::Unusable {
+            namespace: owner.namespace.clone(),
+            name: owner.name.clone(),
+            fault,
+        })?;
+        Ok(Self {
+            ledger: ledger.unwrap_or_else(|| Ledger::new(&owner.instance, "preview", spec)),
+            records,
+            namespace: owner.namespace.clone(),
+            name: owner.name.clone(),
+            version: None,
+            saved: Stored::default(),
+            is_closed: true,
+        })
     }
 
     /// Stores what changed; without a change nothing is called.
@@ -113,6 +145,9 @@ impl Book {
     /// Where only people's annotations moved the head, it is stored on top of them; where another
     /// epoch or a release did, this process has lost the ledger.
     pub(super) async fn save(&mut self) -> Result<(), BookFault> {
+        if self.is_closed {
+            return Ok(());
+        }
         let next = ledger::encode(&self.ledger);
         if next == self.saved && self.version.is_some() {
             return Ok(());

@@ -13,6 +13,7 @@ mod judging;
 mod observing;
 mod options;
 mod pacing;
+mod preview;
 mod probing;
 mod pruning;
 mod pursuit;
@@ -24,5 +25,6 @@ mod writing;
 
 pub use book::BookFault;
 pub use options::Options;
+pub use preview::{Change, From, Preview, preview};
 pub use release::{How, ReleaseFault, Released, release};
 pub use run::{RunFault, run};

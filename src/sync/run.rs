@@ -126,7 +126,7 @@ pub(super) fn shared(
     Shared {
         cluster: cluster.clone(),
         live: Live::new(cluster),
-        announcer: Announcer::new(cluster, holder),
+        announcer: Some(Announcer::new(cluster, holder)),
         instance: options.instance.clone(),
         holder: holder.to_owned(),
         agent_namespace: namespace.to_owned(),

@@ -1,0 +1,269 @@
+//! What the next sync would do: everything up to the plan, and no write at all.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::clock;
+use crate::cluster::{Cluster, Live};
+use crate::config::GitSync;
+use crate::git::Mirror;
+use crate::ledger::Tip;
+use crate::object::{Deployment, Object, ObjectId};
+use crate::plan::{FieldChange, Managers, Set, Standing, diff};
+use crate::policy::Order;
+use crate::revision::{CommitId, Revision};
+use crate::rollout::Schedule;
+
+use super::app::{App, Shared, owner, remote};
+use super::book::Book;
+use super::judging::Examined;
+use super::run::RunFault;
+
+/// Where the files come from.
+#[derive(Clone, Debug)]
+pub enum From {
+    /// The branch, fetched as the agent does.
+    Branch,
+    /// A directory, as if it had just been committed.
+    Directory(PathBuf),
+}
+
+/// What the next sync of a `GitSync` would do.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    /// `namespace/name`.
+    pub gitsync: String,
+    /// The commit that was looked at.
+    pub revision: Revision,
+    /// The commit that the cluster follows now.
+    pub running: Option<Revision>,
+    /// Why it would be refused, one fault a line; `None` where it would not.
+    pub refused: Option<String>,
+    /// What would change, in order.
+    pub changes: Vec<Change>,
+    /// Objects that stay as they are.
+    pub unchanged: usize,
+    /// What people should know.
+    pub notes: Vec<String>,
+}
+
+/// One change.
+#[derive(Clone, Debug, Serialize)]
+pub struct Change {
+    /// `create`, `adopt`, `update`, `roll`, `go back`, `correct`, `hold`, `prune`, `keep`.
+    pub verb: &'static str,
+    /// The object.
+    pub object: ObjectId,
+    /// More, for people; may be empty.
+    pub detail: String,
+    /// The fields that would change, against the live object.
+    pub fields: Vec<FieldChange>,
+}
+
+/// Looks at what the next sync would do. Needs the rights to read and to dry-run.
+///
+/// # Errors
+/// Where Git, the ledger or the cluster cannot be read.
+pub async fn preview(
+    cluster: &Cluster,
+    sync: GitSync,
+    options: &super::Options,
+    from: From,
+) -> Result<Preview, RunFault> {
+    let shared = Shared {
+        cluster: cluster.clone(),
+        live: Live::new(cluster),
+        announcer: None,
+        instance: options.instance.clone(),
+        holder: "preview".to_owned(),
+        agent_namespace: options.namespace.clone().unwrap_or_default(),
+        allow_file: options.allow_file_urls,
+        secrets: options.secrets.clone(),
+        cache: options.cache.clone(),
+        program: options.program.clone(),
+    };
+    let spec = serde_json::to_value(&sync).unwrap_or_default();
+    let book = Book::peek(cluster, &owner(&sync, &shared), spec).await?;
+    let (mirror, commit) = match from {
+        From::Branch => {
+            let mirror = Mirror::open(&shared.cache, remote(&sync, &shared))?;
+            let fetched = mirror.fetch().await?;
+            (mirror, fetched.tip)
+        }
+        From::Directory(directory) => Mirror::snapshot(&directory, &shared.cache).await?,
+    };
+    App::new(sync, shared, book, Arc::new(mirror))
+        .look(&commit)
+        .await
+}
+
+impl App {
+    async fn look(mut self, commit: &CommitId) -> Result<Preview, RunFault> {
+        let revision = self.mirror.revision(commit).await?;
+        let tip = Tip {
+            revision: revision.clone(),
+            tree: String::new(),
+            seen_at: clock::now(),
+            is_judged: false,
+        };
+        let mut preview = Preview {
+            gitsync: self.label(),
+            revision,
+            running: self
+                .book
+                .ledger
+                .aim
+                .as_ref()
+                .map(|aim| aim.revision.clone()),
+            refused: None,
+            changes: Vec::new(),
+            unchanged: 0,
+            notes: Vec::new(),
+        };
+        match self.examine(&tip).await? {
+            Examined::Refused { message, .. } => preview.refused = Some(message),
+            Examined::Unknown => {
+                let why = self
+                    .book
+                    .ledger
+                    .problem
+                    .as_ref()
+                    .map(|problem| problem.message.clone());
+                preview.refused = why.or_else(|| Some("the cluster cannot be read".to_owned()));
+            }
+            Examined::Accepted { set, held } => {
+                let mut ids: Vec<ObjectId> = set.keys().cloned().collect();
+                ids.sort_by_key(|id| (set[id].stage, id.clone()));
+                for id in ids {
+                    match self.change(&id, &set, held.contains_key(&id)) {
+                        Some(change) => preview.changes.push(change),
+                        None => preview.unchanged += 1,
+                    }
+                }
+                self.list_prunes(&set, &mut preview);
+            }
+        }
+        Ok(preview)
+    }
+
+    /// What would happen to one object; `None`: nothing.
+    fn change(&mut self, id: &ObjectId, set: &Set, is_held: bool) -> Option<Change> {
+        let wanted = &set[id];
+        let live = self.shared.live.get(id);
+        let probe = self.probes.get(&(id.clone(), wanted.hash.clone())).cloned();
+        let after = probe.as_ref().map_or(&wanted.object, |probe| &probe.object);
+        let fields = live
+            .as_ref()
+            .map(|live| diff(live, after))
+            .unwrap_or_default();
+        let verb = match self.standing(id, set) {
+            Standing::InSync | Standing::Terminating => return None,
+            Standing::Missing => "create",
+            Standing::Unowned => "adopt",
+            Standing::Drifted => "correct",
+            Standing::Shared => "refuse",
+            Standing::Changed => "update",
+        };
+        let detail = match (verb, &live) {
+            ("correct", Some(live)) => {
+                let editor = Managers::of(live).editor();
+                editor
+                    .map(|editor| format!("changed in the cluster by {editor}"))
+                    .unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        let change = Change {
+            verb,
+            object: id.clone(),
+            detail,
+            fields,
+        };
+        if is_held {
+            let detail = "quarantine holds it; `tidegate retry` lifts it".to_owned();
+            return Some(Change {
+                verb: "hold",
+                detail,
+                ..change
+            });
+        }
+        Some(match live {
+            Some(live) if id.is_deployment() => self.rolled(change, set, &live, after),
+            Some(_) | None => change,
+        })
+    }
+
+    /// Tells how a workload would be rolled, where its template differs.
+    fn rolled(&self, change: Change, set: &Set, live: &Object, after: &Object) -> Change {
+        let (old, new) = (Deployment(live), Deployment(after));
+        let template = new.restart_blind_digest();
+        if old.restart_blind_digest() == template {
+            return change;
+        }
+        let id = &change.object;
+        let entry = self.book.ledger.inventory.get(id);
+        let policy = set[id]
+            .policy
+            .as_ref()
+            .map(|resolved| resolved.policy.clone());
+        let policy = policy.unwrap_or_default();
+        let replicas = Deployment(&set[id].object)
+            .written_replicas()
+            .unwrap_or(old.replicas());
+        if entry.is_some_and(|entry| entry.has_succeeded(&template)) {
+            let detail = format!("{replicas} pods go back at once, within the surge");
+            return Change {
+                verb: "go back",
+                detail,
+                ..change
+            };
+        }
+        let schedule = Schedule::of(&policy, new.strategy(), replicas);
+        let sizes: Vec<String> = (1..=schedule.batches())
+            .map(|batch| schedule.size(batch).to_string())
+            .collect();
+        let order = match schedule.order {
+            Order::SurgeFirst => "surge-first",
+            Order::StopFirst => "stop-first",
+        };
+        let detail = format!(
+            "{replicas} pods, {} batches: {} ({order}, soak {} s, on failure {:?})",
+            sizes.len(),
+            sizes.join(" · "),
+            policy.soak.as_secs_f64(),
+            policy.on_failure,
+        );
+        Change {
+            verb: "roll",
+            detail,
+            ..change
+        }
+    }
+
+    fn list_prunes(&self, set: &Set, preview: &mut Preview) {
+        let plan = self.prune_plan(set);
+        let change = |verb, object: &ObjectId, detail: &str| Change {
+            verb,
+            object: object.clone(),
+            detail: detail.to_owned(),
+            fields: Vec::new(),
+        };
+        for (object, why) in &plan.kept {
+            preview.changes.push(change("keep", object, why));
+        }
+        if self.sync.prune.enabled {
+            for object in &plan.deletes {
+                preview
+                    .changes
+                    .push(change("prune", object, "last, once the rest is healthy"));
+            }
+            preview.notes.extend(
+                plan.over_budget
+                    .map(|why| format!("a person has to approve: {why}")),
+            );
+        }
+    }
+}
