@@ -62,6 +62,8 @@ pub(super) struct App {
     failures: watch::Sender<u32>,
     fetches: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
     is_fetching: bool,
+    /// Whether a fetch has ended since the start, well or badly.
+    pub(super) has_fetched: bool,
     /// Requests to sync that the fetch under way answers.
     requested: Option<String>,
     /// How often in a row the cluster did not do as asked.
@@ -111,6 +113,7 @@ impl App {
             failures: watch::Sender::new(0),
             fetches: mpsc::channel(1),
             is_fetching: false,
+            has_fetched: false,
             requested: None,
             refusals: 0,
             sync,
@@ -235,6 +238,7 @@ impl App {
 
     async fn fetched(&mut self, found: Found) {
         self.is_fetching = false;
+        self.has_fetched = true;
         if let Some(token) = self.requested.take() {
             let key = crate::object::mark::request::SYNC.to_owned();
             self.book.ledger.served.insert(key, token);

@@ -26,6 +26,13 @@ impl App {
     /// rewritten. A rollback goes on all the same.
     pub(super) fn is_stopped(&self) -> bool {
         let ledger = &self.book.ledger;
+        let goes_back = ledger
+            .aim
+            .as_ref()
+            .is_some_and(|aim| aim.course != Course::Forward && !aim.is_done);
+        if goes_back {
+            return false;
+        }
         let rewritten = ledger
             .problem
             .as_ref()

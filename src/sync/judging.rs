@@ -75,9 +75,24 @@ impl App {
         let revision = self.mirror.revision(tip).await?;
         let paths = self.paths();
         let tree = self.mirror.tree_id(tip, &paths).await?;
-        if let Some(before) = before {
+        if let Some(before) = before
+            && self
+                .mirror
+                .is_descendant(before, tip)
+                .await
+                .unwrap_or(false)
+        {
             let passed = self.mirror.log(tip, &paths, Some(before), BETWEEN).await?;
             self.pass_over(&passed, tip, now);
+            let all = self
+                .mirror
+                .log(tip, &[String::new()], Some(before), BETWEEN)
+                .await?;
+            let others = all
+                .into_iter()
+                .map(|revision| revision.id)
+                .filter(|id| id != tip && !passed.iter().any(|revision| revision.id == *id));
+            self.leave_untouched(others.collect());
         }
         if let Some(old) = self.book.ledger.tip.as_ref().filter(|old| !old.is_judged) {
             let old = old.revision.id.clone();
@@ -142,7 +157,10 @@ impl App {
             .as_ref()
             .is_some_and(|aim| aim.tree == tip.tree);
         if same_tree && self.book.ledger.deployed(&tip.revision.id).is_none() {
-            self.leave_untouched(&tip);
+            self.leave_untouched(vec![tip.revision.id.clone()]);
+            self.judged();
+            self.clear("Rejected");
+            self.clear("PathMissing");
             return Ok(());
         }
         self.open_record(&tip.revision, now);
@@ -202,16 +220,18 @@ impl App {
         }
     }
 
-    /// The commit does not change what is followed.
-    fn leave_untouched(&mut self, tip: &Tip) {
-        let ledger = &mut self.book.ledger;
-        ledger.untouched.insert(0, tip.revision.id.clone());
-        ledger.untouched.truncate(UNTOUCHED);
-        if let Some(known) = &mut ledger.tip {
-            known.is_judged = true;
+    /// These commits, newest first, do not change what is followed.
+    fn leave_untouched(&mut self, commits: Vec<CommitId>) {
+        let untouched = &mut self.book.ledger.untouched;
+        untouched.splice(0..0, commits);
+        untouched.truncate(UNTOUCHED);
+    }
+
+    /// The tip needs no further judgement.
+    fn judged(&mut self) {
+        if let Some(tip) = &mut self.book.ledger.tip {
+            tip.is_judged = true;
         }
-        self.clear("Rejected");
-        self.clear("PathMissing");
     }
 
     /// Reads, checks and dry-runs the whole commit.
@@ -289,6 +309,16 @@ impl App {
         held: BTreeMap<ObjectId, Option<CommitId>>,
         now: Timestamp,
     ) {
+        let gone_back = self
+            .book
+            .ledger
+            .deployed(&tip.revision.id)
+            .is_some_and(|record| matches!(record.outcome, Outcome::RolledBack | Outcome::Aborted));
+        if gone_back && !held.is_empty() {
+            // Judged again (another configuration, a restart) and held all the same.
+            self.judged();
+            return;
+        }
         self.supersede(&tip.revision.id, now);
         for reason in [
             "Rejected",
@@ -307,6 +337,8 @@ impl App {
         let images = self.images(set);
         let record = self.open_record(&tip.revision, now);
         record.outcome = Outcome::InProgress;
+        record.ended = None;
+        record.message.clear();
         record.rendered = Some(rendered);
         record.rollback_to = rollback_to.filter(|id| *id != tip.revision.id);
         record.images = images;
@@ -322,9 +354,7 @@ impl App {
             stage: None,
             is_done: false,
         });
-        if let Some(known) = &mut ledger.tip {
-            known.is_judged = true;
-        }
+        self.judged();
         self.composed = None;
     }
 
@@ -351,9 +381,7 @@ impl App {
         let text = format!("{}: {message}", tip.revision.id.short());
         self.end(&tip.revision.id, Outcome::Rejected, &message, now);
         self.trouble(&reason, text);
-        if let Some(known) = &mut self.book.ledger.tip {
-            known.is_judged = true;
-        }
+        self.judged();
     }
 
     /// Images of the workloads that a set would change.

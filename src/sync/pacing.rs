@@ -11,7 +11,7 @@ use crate::cluster::{Cause, Refusal};
 use crate::ledger::Course;
 use crate::object::{Deployment, Digest, ObjectId};
 use crate::plan::{Set, Standing, uses};
-use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Stance, step};
+use crate::rollout::{Action, Decision, Goal, Note, Overlay, Phase, Reason, Stance, step};
 
 use super::BookFault;
 use super::app::{App, after};
@@ -41,15 +41,16 @@ impl App {
         ids: &[ObjectId],
         set: &Arc<Set>,
     ) -> Result<Progress, BookFault> {
-        let stance = if self.is_stopped() {
-            Stance::Hold
-        } else {
-            Stance::Go
-        };
         let mut wakes = Vec::new();
         let mut is_done = true;
         let mut rolling = ids.iter().filter(|id| self.is_rolling(id)).count();
         for id in ids {
+            // One failure stops all further advances of the commit, in this very pass.
+            let stance = if self.is_stopped() || self.has_fresh_failure(set) {
+                Stance::Hold
+            } else {
+                Stance::Go
+            };
             let active = self.is_rolling(id);
             if !active && !self.may_begin(id, set, stance, &mut is_done) {
                 continue;
@@ -60,6 +61,8 @@ impl App {
             }
             match self.drive(id, set, stance).await? {
                 Driven::Finished => {}
+                // What quarantine holds stays as it is: nothing waits for it.
+                Driven::Waiting(_) if self.is_held_back(id) => {}
                 Driven::Waiting(wake) => {
                     is_done = false;
                     rolling += usize::from(!active && self.is_rolling(id));
@@ -72,6 +75,33 @@ impl App {
         } else {
             Progress::Waiting(wakes.into_iter().min())
         })
+    }
+
+    /// Says whether a workload of the aim failed and its fate is not decided yet.
+    fn has_fresh_failure(&self, set: &Set) -> bool {
+        let ledger = &self.book.ledger;
+        let forward = ledger
+            .aim
+            .as_ref()
+            .filter(|aim| aim.course == Course::Forward);
+        forward.is_some_and(|aim| {
+            ledger.rollouts.iter().any(|(id, kept)| {
+                kept.phase == Phase::Failed && set.contains_key(id) && !aim.held.contains_key(id)
+            })
+        })
+    }
+
+    /// Says whether quarantine holds a workload in the middle of a failed rollout.
+    fn is_held_back(&self, id: &ObjectId) -> bool {
+        let ledger = &self.book.ledger;
+        ledger
+            .aim
+            .as_ref()
+            .is_some_and(|aim| aim.held.contains_key(id))
+            && ledger
+                .rollouts
+                .get(id)
+                .is_some_and(|kept| kept.phase == Phase::Failed)
     }
 
     fn is_rolling(&self, id: &ObjectId) -> bool {

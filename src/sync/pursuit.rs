@@ -38,15 +38,19 @@ impl App {
             set
         };
         let stages: BTreeSet<Stage> = set.values().map(|wanted| wanted.stage).collect();
+        let mut wakes = Vec::new();
         for stage in stages {
             let progress = self.pursue_stage(stage, &set, now).await?;
             if let Progress::Waiting(wake) = progress {
-                let wake = self.time_stage(stage, wake, now);
-                return Ok(wake);
+                if !self.is_stopped() {
+                    return Ok(self.time_stage(stage, wake, now));
+                }
+                // While nothing may begin, every stage is still kept as it is.
+                wakes.extend(wake);
             }
         }
         if self.is_stopped() {
-            return Ok(None);
+            return Ok(wakes.into_iter().min());
         }
         self.complete(&set, now).await
     }
@@ -62,6 +66,8 @@ impl App {
                 Ok(set)
             }
             Err(ReadFault::Cluster(refusal)) => Err(refusal.into()),
+            // Before the first fetch a fresh mirror holds nothing: that is no trouble.
+            Err(ReadFault::Git(_)) if !self.has_fetched => Ok(None),
             Err(ReadFault::Git(fault)) => {
                 self.unreached(&fault);
                 Ok(None)
