@@ -8,18 +8,14 @@ use serde_json::json;
 
 use crate::health::Class;
 use crate::ledger::{Aim, Course, Outcome};
-use crate::object::{Digest, Object, ObjectId};
+use crate::object::ObjectId;
 use crate::plan::Set;
 use crate::policy::OnFailure;
 use crate::revision::{CommitId, Revision};
-use crate::rollback::{Candidate, Culprit, Pair};
 use crate::rollout::{Checkpoint, Phase};
 
 use super::BookFault;
 use super::app::App;
-
-/// Culprits that are remembered.
-const CULPRITS: usize = 50;
 
 impl App {
     /// Says whether nothing new may begin: a person paused, the commit failed, history was
@@ -252,67 +248,6 @@ impl App {
         Ok(format!("{} is aborted", commit.short()))
     }
 
-    /// The pairs of workload and template that speak against a commit; capacity speaks against
-    /// none.
-    fn pairs(&self, set: &Set, rollouts: &[(ObjectId, Checkpoint)]) -> Vec<Pair> {
-        let mut pairs = Vec::new();
-        for (id, kept) in rollouts {
-            let capacity = kept
-                .failure
-                .as_ref()
-                .is_some_and(|failure| failure.cause.class == Class::Capacity);
-            let Some(wanted) = set.get(id).filter(|_| !capacity) else {
-                continue;
-            };
-            let Some(probe) = self.probes.get(&(id.clone(), wanted.hash.clone())) else {
-                continue;
-            };
-            let failed = self.candidate(set, id, probe);
-            let good = kept.engagement.as_ref().and_then(|engagement| {
-                let mut object = wanted.object.clone();
-                object.set(&["spec", "template"], engagement.template.clone());
-                Some(Candidate::of(
-                    id.clone(),
-                    &Object::new(object.value().clone())?,
-                    failed.uses.clone(),
-                ))
-            });
-            pairs.push(Pair::new(failed, good.as_ref()));
-        }
-        pairs
-    }
-
-    async fn quarantine(
-        &mut self,
-        commit: &CommitId,
-        set: &Arc<Set>,
-        pairs: Vec<Pair>,
-        why: &str,
-        now: Timestamp,
-    ) {
-        let good = self.book.ledger.last_good.clone();
-        let before = match good {
-            Some(good) => self.set(&good.id).await.ok(),
-            None => None,
-        };
-        let changed = changed(before.as_deref(), set);
-        let culprit = Culprit {
-            commit: commit.clone(),
-            why: why.to_owned(),
-            at: now,
-            pairs,
-            changed,
-        };
-        self.book.ledger.quarantine.add(culprit);
-        self.book.ledger.quarantine.shorten(CULPRITS);
-        self.announce(
-            None,
-            "QuarantinedRevision",
-            format!("{}: {why}", commit.short()),
-            true,
-        );
-    }
-
     /// A stage did not become healthy in time.
     pub(super) fn fail_stage(&mut self, message: &str, now: Timestamp) {
         let Some(aim) = self.book.ledger.aim.clone() else {
@@ -329,161 +264,6 @@ impl App {
             format!("{}: {message}", aim.revision.id.short()),
         );
     }
-
-    /// Everything is as the aim says: what is not wanted any more goes, then the commit is done.
-    pub(super) async fn complete(
-        &mut self,
-        set: &Arc<Set>,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, BookFault> {
-        if let Some(wake) = self.prune(set).await? {
-            return Ok(Some(wake));
-        }
-        let Some(aim) = self.book.ledger.aim.clone().filter(|aim| !aim.is_done) else {
-            return Ok(None);
-        };
-        if self.book.ledger.held_prune.is_some() {
-            return Ok(None);
-        }
-        match &aim.course {
-            Course::Forward => self.succeed(&aim, set, now),
-            Course::Back { from, outcome } => {
-                let why = self
-                    .book
-                    .ledger
-                    .deployed(from)
-                    .map(|record| record.message.clone());
-                self.end(from, *outcome, &why.unwrap_or_default(), now);
-                let note = format!("the cluster is back on {}", aim.revision.id.short());
-                self.announce(None, "RolledBack", note, false);
-            }
-        }
-        if let Some(aim) = &mut self.book.ledger.aim {
-            aim.is_done = true;
-            aim.stage = None;
-        }
-        self.forget();
-        self.book.save().await?;
-        self.pin().await;
-        Ok(None)
-    }
-
-    fn succeed(&mut self, aim: &Aim, set: &Set, now: Timestamp) {
-        self.count_batches(&aim.revision.id);
-        let limit = self.sync.history_limit as usize;
-        for id in set
-            .keys()
-            .filter(|id| id.is_deployment() && !aim.held.contains_key(*id))
-        {
-            if let Some(entry) = self.book.ledger.inventory.get_mut(id)
-                && let Some(template) = entry.template.clone()
-                && entry
-                    .goods
-                    .first()
-                    .is_none_or(|good| good.template != template)
-            {
-                entry.succeeded(&template, &aim.revision.id, limit);
-            }
-        }
-        for reason in ["RolloutFailed", "StageFailed", "ApplyFailed"] {
-            self.clear(reason);
-        }
-        if aim.held.is_empty() {
-            self.book.ledger.last_good = Some(aim.revision.clone());
-            self.end(&aim.revision.id, Outcome::Succeeded, "", now);
-            let note = format!("{} is rolled out", aim.revision.change_cause());
-            self.announce(None, "RolloutCompleted", note, false);
-        } else {
-            let held: Vec<String> = aim.held.keys().map(ToString::to_string).collect();
-            let why = format!(
-                "quarantine holds {}; `tidegate retry` lifts it",
-                held.join(", ")
-            );
-            self.end(&aim.revision.id, Outcome::Held, &why, now);
-            self.announce(None, "QuarantinedRevision", why, true);
-        }
-    }
-
-    /// Ends the record of a commit, unless it has ended.
-    pub(super) fn end(&mut self, commit: &CommitId, outcome: Outcome, why: &str, now: Timestamp) {
-        if let Some(record) = self.book.ledger.deployed_mut(commit)
-            && record.ended.is_none()
-        {
-            record.outcome = outcome;
-            record.ended = Some(now);
-            why.clone_into(&mut record.message);
-        }
-    }
-
-    /// Adds up the batches of all workloads of a commit.
-    fn count_batches(&mut self, commit: &CommitId) {
-        let rollouts = self
-            .book
-            .ledger
-            .rollouts
-            .values()
-            .filter(|kept| kept.write.commit == *commit);
-        let counts = rollouts.map(|kept| {
-            let done = if kept.phase == Phase::Succeeded {
-                kept.batches
-            } else {
-                u32::try_from(kept.evidence.len())
-                    .unwrap_or(u32::MAX)
-                    .min(kept.batches)
-            };
-            (done, kept.batches)
-        });
-        let sum = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        if let Some(record) = self.book.ledger.deployed_mut(commit) {
-            record.batches = sum;
-        }
-    }
-
-    /// Drops from memory what no record needs any more.
-    fn forget(&mut self) {
-        let ledger = &self.book.ledger;
-        let keep = |commit: &CommitId| {
-            ledger
-                .last_good
-                .as_ref()
-                .is_some_and(|good| good.id == *commit)
-                || ledger.aim.as_ref().is_some_and(|aim| {
-                    aim.revision.id == *commit
-                        || aim.held.values().any(|held| held.as_ref() == Some(commit))
-                })
-        };
-        self.sets.retain(|commit, _| keep(commit));
-        let sets = &self.sets;
-        self.probes.retain(|(id, hash), _| {
-            ledger.rollouts.contains_key(id)
-                && sets
-                    .values()
-                    .any(|set| set.get(id).is_some_and(|wanted| wanted.hash == *hash))
-        });
-    }
-
-    /// Pins the commits that may be gone back to, so that this works while Git is away.
-    async fn pin(&mut self) {
-        let ledger = &self.book.ledger;
-        let mut commits: Vec<CommitId> = ledger
-            .history
-            .iter()
-            .filter(|record| record.outcome == Outcome::Succeeded)
-            .map(|record| record.revision.id.clone())
-            .collect();
-        commits.extend(ledger.last_good.iter().map(|good| good.id.clone()));
-        commits.extend(ledger.aim.iter().map(|aim| aim.revision.id.clone()));
-        let held = ledger
-            .aim
-            .iter()
-            .flat_map(|aim| aim.held.values().flatten());
-        commits.extend(held.cloned());
-        commits.sort();
-        commits.dedup();
-        if let Err(fault) = self.mirror.pin(&self.label(), &commits).await {
-            tracing::warn!(gitsync = %self.label(), cause = %fault, "commits could not be pinned");
-        }
-    }
 }
 
 /// What a workload's failure asks for: its policy, but never a rollback for want of room.
@@ -497,26 +277,6 @@ fn on_failure(id: &ObjectId, kept: &Checkpoint, set: &Set) -> OnFailure {
         Some(resolved) if !capacity => resolved.policy.on_failure,
         Some(_) | None => OnFailure::Pause,
     }
-}
-
-/// The objects that differ between two sets, with their hash in the second.
-fn changed(before: Option<&Set>, after: &Set) -> BTreeMap<ObjectId, Option<Digest>> {
-    let old = |id: &ObjectId| {
-        before
-            .and_then(|set| set.get(id))
-            .map(|wanted| &wanted.hash)
-    };
-    let mut changed: BTreeMap<ObjectId, Option<Digest>> = after
-        .iter()
-        .filter(|(id, wanted)| old(id) != Some(&wanted.hash))
-        .map(|(id, wanted)| (id.clone(), Some(wanted.hash.clone())))
-        .collect();
-    let removed = before
-        .into_iter()
-        .flat_map(Set::keys)
-        .filter(|id| !after.contains_key(*id));
-    changed.extend(removed.map(|id| (id.clone(), None)));
-    changed
 }
 
 /// Reads who asked for something from a request's JSON value, or takes it as it is.

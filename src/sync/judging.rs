@@ -4,139 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tracing::info;
 
-use crate::clock;
 use crate::config::Rewrites;
-use crate::git::{Fetched, GitFault, Reason};
-use crate::ledger::{Aim, Course, Deployed, Outcome, Problem, Tip};
+use crate::ledger::{Aim, Course, Outcome, Tip};
 use crate::object::{Digest, ObjectId};
 use crate::plan::Set;
-use crate::revision::{CommitId, Revision};
+use crate::revision::CommitId;
 
 use super::BookFault;
 use super::app::App;
 use super::probing::ProbeFault;
 use super::reading::{ReadFault, lines};
 
-/// Commits that do not touch the path whose fate is still told.
-const UNTOUCHED: usize = 200;
-/// Commits between two tips that get an outcome of their own.
-const BETWEEN: usize = 100;
-
 impl App {
-    /// Git was reached: a new tip is recorded.
-    pub(super) async fn reached(&mut self, fetched: &Fetched) {
-        self.clear("GitUnreachable");
-        self.clear("AuthenticationFailed");
-        let known = self
-            .book
-            .ledger
-            .tip
-            .as_ref()
-            .map(|tip| tip.revision.id.clone());
-        if known.as_ref() == Some(&fetched.tip) {
-            return;
-        }
-        let now = clock::now();
-        self.book.ledger.fetched_at = Some(now);
-        if let Err(fault) = self.see(&fetched.tip, known.as_ref(), now).await {
-            self.unreached(&fault);
-        }
-    }
-
-    /// Git was not reached, or not whole: what runs keeps running.
-    pub(super) fn unreached(&mut self, fault: &GitFault) {
-        self.trouble(word(fault), fault.to_string());
-    }
-
-    /// Notes what keeps the agent from following the tip; the same trouble keeps its time.
-    pub(super) fn trouble(&mut self, reason: &str, message: String) {
-        let known = self.book.ledger.problem.as_ref();
-        if known.is_some_and(|known| known.reason == reason && known.message == message) {
-            return;
-        }
-        self.announce(None, reason, message.clone(), true);
-        let since = clock::now();
-        self.book.ledger.problem = Some(Problem {
-            reason: reason.to_owned(),
-            message,
-            since,
-        });
-    }
-
-    /// Records a tip and what lies between it and the last one.
-    async fn see(
-        &mut self,
-        tip: &CommitId,
-        before: Option<&CommitId>,
-        now: Timestamp,
-    ) -> Result<(), GitFault> {
-        let revision = self.mirror.revision(tip).await?;
-        let paths = self.paths();
-        let tree = self.mirror.tree_id(tip, &paths).await?;
-        if let Some(before) = before
-            && self
-                .mirror
-                .is_descendant(before, tip)
-                .await
-                .unwrap_or(false)
-        {
-            let passed = self.mirror.log(tip, &paths, Some(before), BETWEEN).await?;
-            self.pass_over(&passed, tip, now);
-            let all = self
-                .mirror
-                .log(tip, &[String::new()], Some(before), BETWEEN)
-                .await?;
-            let others = all
-                .into_iter()
-                .map(|revision| revision.id)
-                .filter(|id| id != tip && !passed.iter().any(|revision| revision.id == *id));
-            self.leave_untouched(others.collect());
-        }
-        if let Some(old) = self.book.ledger.tip.as_ref().filter(|old| !old.is_judged) {
-            let old = old.revision.id.clone();
-            self.end(
-                &old,
-                Outcome::Superseded,
-                "a newer commit came before it began",
-                now,
-            );
-        }
-        info!(gitsync = %self.label(), commit = %tip.short(), subject = %revision.subject, "new tip");
-        let note = format!("{} {}", tip.short(), revision.subject);
-        self.announce(None, "RevisionFetched", note, false);
-        // A commit without the path is judged like any other: reading it says what is missing.
-        let tree = tree.unwrap_or_default();
-        self.book.ledger.tip = Some(Tip {
-            revision,
-            tree,
-            seen_at: now,
-            is_judged: false,
-        });
-        Ok(())
-    }
-
-    fn paths(&self) -> Vec<String> {
-        let source = &self.sync.source;
-        std::iter::once(source.path.clone())
-            .chain(source.extra_paths.iter().cloned())
-            .collect()
-    }
-
-    /// Commits that nobody will ever bring about: a newer one came with them.
-    fn pass_over(&mut self, passed: &[Revision], tip: &CommitId, now: Timestamp) {
-        for revision in passed.iter().rev().filter(|revision| revision.id != *tip) {
-            self.open_record(revision, now);
-            self.end(
-                &revision.id,
-                Outcome::Superseded,
-                "a newer commit came with it",
-                now,
-            );
-        }
-    }
-
     /// Judges the tip if that was not done yet.
     pub(super) async fn judge_tip(&mut self, now: Timestamp) -> Result<(), BookFault> {
         let Some(tip) = self.book.ledger.tip.clone().filter(|tip| !tip.is_judged) else {
@@ -207,26 +87,6 @@ impl App {
         false
     }
 
-    /// Forgets a trouble of this kind.
-    pub(super) fn clear(&mut self, reason: &str) {
-        if self
-            .book
-            .ledger
-            .problem
-            .as_ref()
-            .is_some_and(|problem| problem.reason == reason)
-        {
-            self.book.ledger.problem = None;
-        }
-    }
-
-    /// These commits, newest first, do not change what is followed.
-    fn leave_untouched(&mut self, commits: Vec<CommitId>) {
-        let untouched = &mut self.book.ledger.untouched;
-        untouched.splice(0..0, commits);
-        untouched.truncate(UNTOUCHED);
-    }
-
     /// The tip needs no further judgement.
     fn judged(&mut self) {
         if let Some(tip) = &mut self.book.ledger.tip {
@@ -240,7 +100,7 @@ impl App {
             Ok(set) => set,
             Err(ReadFault::Faults(faults)) => return Ok(refused("Rejected", lines(&faults))),
             Err(ReadFault::Git(fault)) => {
-                return Ok(refused(word(&fault), fault.to_string()));
+                return Ok(refused(super::tip::word(&fault), fault.to_string()));
             }
             Err(ReadFault::Cluster(refusal)) => return Err(refusal.into()),
         };
@@ -267,38 +127,6 @@ impl App {
         }
         let held = self.held(&set);
         Ok(Examined::Accepted { set, held })
-    }
-
-    /// The objects of a set that quarantine keeps as they were: what the failed commit changed and
-    /// this one leaves identical.
-    fn held(&mut self, set: &Set) -> BTreeMap<ObjectId, Option<CommitId>> {
-        let mut held = BTreeMap::new();
-        let workloads: Vec<ObjectId> = set
-            .keys()
-            .filter(|id| id.is_deployment())
-            .cloned()
-            .collect();
-        for id in workloads {
-            let key = (id.clone(), set[&id].hash.clone());
-            let Some(probe) = self.probes.get(&key) else {
-                continue;
-            };
-            let candidate = self.candidate(set, &id, probe);
-            let Some(culprit) = self.book.ledger.quarantine.holds(&candidate) else {
-                continue;
-            };
-            let identical = culprit
-                .changed
-                .iter()
-                .filter(|(id, hash)| set.get(*id).map(|wanted| &wanted.hash) == hash.as_ref());
-            let mut objects: Vec<ObjectId> = identical.map(|(id, _)| id.clone()).collect();
-            objects.push(id);
-            for object in objects {
-                let entry = self.book.ledger.inventory.get(&object);
-                held.insert(object, entry.map(|entry| entry.written.clone()));
-            }
-        }
-        held
     }
 
     /// The tip becomes the aim.
@@ -400,34 +228,6 @@ impl App {
         images.truncate(20);
         images
     }
-
-    /// Returns the record of a commit, a new one where there is none.
-    pub(super) fn open_record(&mut self, revision: &Revision, now: Timestamp) -> &mut Deployed {
-        let history = &mut self.book.ledger.history;
-        let known = history
-            .iter()
-            .position(|record| record.revision.id == revision.id);
-        let index = known.unwrap_or_else(|| {
-            history.insert(
-                0,
-                Deployed {
-                    revision: revision.clone(),
-                    outcome: Outcome::Pending,
-                    started: now,
-                    ended: None,
-                    batches: (0, 0),
-                    images: Vec::new(),
-                    rollback_to: None,
-                    rendered: None,
-                    message: String::new(),
-                },
-            );
-            let limit = (self.sync.history_limit as usize).max(1);
-            history.truncate(limit);
-            0
-        });
-        &mut history[index]
-    }
 }
 
 /// What the examination of a commit came to.
@@ -468,28 +268,6 @@ fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
     commit.append(&mut owned);
     commit.sort();
     Ok(refused(reason, lines(&commit)))
-}
-
-/// The word for a failure of Git in conditions.
-fn word(fault: &GitFault) -> &'static str {
-    match fault.reason() {
-        Reason::AuthenticationFailed
-        | Reason::CredentialsInvalid
-        | Reason::HostKey
-        | Reason::Certificate => "AuthenticationFailed",
-        Reason::PathMissing => "PathMissing",
-        Reason::UrlRefused
-        | Reason::Redirected
-        | Reason::RepositoryMissing
-        | Reason::RefMissing
-        | Reason::Empty
-        | Reason::FetchFailed
-        | Reason::TimedOut
-        | Reason::Limits
-        | Reason::Corrupt
-        | Reason::CommitMissing
-        | Reason::Disk => "GitUnreachable",
-    }
 }
 
 /// Digest of a whole set: two commits with the same are the same to the cluster.

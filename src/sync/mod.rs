@@ -8,7 +8,9 @@
 
 mod app;
 mod book;
+mod completion;
 mod fate;
+mod holding;
 mod judging;
 mod observing;
 mod options;
@@ -21,6 +23,7 @@ mod reading;
 mod release;
 mod requests;
 mod run;
+mod tip;
 mod writing;
 
 pub use book::BookFault;

@@ -1,0 +1,170 @@
+//! The end of a commit: its record, what is kept of it, what is forgotten.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::ledger::{Aim, Course, Outcome};
+use crate::plan::Set;
+use crate::revision::CommitId;
+use crate::rollout::Phase;
+
+use super::BookFault;
+use super::app::App;
+
+impl App {
+    /// Everything is as the aim says: what is not wanted any more goes, then the commit is done.
+    pub(super) async fn complete(
+        &mut self,
+        set: &Arc<Set>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, BookFault> {
+        if let Some(wake) = self.prune(set).await? {
+            return Ok(Some(wake));
+        }
+        let Some(aim) = self.book.ledger.aim.clone().filter(|aim| !aim.is_done) else {
+            return Ok(None);
+        };
+        if self.book.ledger.held_prune.is_some() {
+            return Ok(None);
+        }
+        match &aim.course {
+            Course::Forward => self.succeed(&aim, set, now),
+            Course::Back { from, outcome } => {
+                let why = self
+                    .book
+                    .ledger
+                    .deployed(from)
+                    .map(|record| record.message.clone());
+                self.end(from, *outcome, &why.unwrap_or_default(), now);
+                let note = format!("the cluster is back on {}", aim.revision.id.short());
+                self.announce(None, "RolledBack", note, false);
+            }
+        }
+        if let Some(aim) = &mut self.book.ledger.aim {
+            aim.is_done = true;
+            aim.stage = None;
+        }
+        self.forget();
+        self.book.save().await?;
+        self.pin().await;
+        Ok(None)
+    }
+
+    fn succeed(&mut self, aim: &Aim, set: &Set, now: Timestamp) {
+        self.count_batches(&aim.revision.id);
+        let limit = self.sync.history_limit as usize;
+        for id in set
+            .keys()
+            .filter(|id| id.is_deployment() && !aim.held.contains_key(*id))
+        {
+            if let Some(entry) = self.book.ledger.inventory.get_mut(id)
+                && let Some(template) = entry.template.clone()
+                && entry
+                    .goods
+                    .first()
+                    .is_none_or(|good| good.template != template)
+            {
+                entry.succeeded(&template, &aim.revision.id, limit);
+            }
+        }
+        for reason in ["RolloutFailed", "StageFailed", "ApplyFailed"] {
+            self.clear(reason);
+        }
+        if aim.held.is_empty() {
+            self.book.ledger.last_good = Some(aim.revision.clone());
+            self.end(&aim.revision.id, Outcome::Succeeded, "", now);
+            let note = format!("{} is rolled out", aim.revision.change_cause());
+            self.announce(None, "RolloutCompleted", note, false);
+        } else {
+            let held: Vec<String> = aim.held.keys().map(ToString::to_string).collect();
+            let why = format!(
+                "quarantine holds {}; `tidegate retry` lifts it",
+                held.join(", ")
+            );
+            self.end(&aim.revision.id, Outcome::Held, &why, now);
+            self.announce(None, "QuarantinedRevision", why, true);
+        }
+    }
+
+    /// Ends the record of a commit, unless it has ended.
+    pub(super) fn end(&mut self, commit: &CommitId, outcome: Outcome, why: &str, now: Timestamp) {
+        if let Some(record) = self.book.ledger.deployed_mut(commit)
+            && record.ended.is_none()
+        {
+            record.outcome = outcome;
+            record.ended = Some(now);
+            why.clone_into(&mut record.message);
+        }
+    }
+
+    /// Adds up the batches of all workloads of a commit.
+    pub(super) fn count_batches(&mut self, commit: &CommitId) {
+        let rollouts = self
+            .book
+            .ledger
+            .rollouts
+            .values()
+            .filter(|kept| kept.write.commit == *commit);
+        let counts = rollouts.map(|kept| {
+            let done = if kept.phase == Phase::Succeeded {
+                kept.batches
+            } else {
+                u32::try_from(kept.evidence.len())
+                    .unwrap_or(u32::MAX)
+                    .min(kept.batches)
+            };
+            (done, kept.batches)
+        });
+        let sum = counts.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        if let Some(record) = self.book.ledger.deployed_mut(commit) {
+            record.batches = sum;
+        }
+    }
+
+    /// Drops from memory what no record needs any more.
+    fn forget(&mut self) {
+        let ledger = &self.book.ledger;
+        let keep = |commit: &CommitId| {
+            ledger
+                .last_good
+                .as_ref()
+                .is_some_and(|good| good.id == *commit)
+                || ledger.aim.as_ref().is_some_and(|aim| {
+                    aim.revision.id == *commit
+                        || aim.held.values().any(|held| held.as_ref() == Some(commit))
+                })
+        };
+        self.sets.retain(|commit, _| keep(commit));
+        let sets = &self.sets;
+        self.probes.retain(|(id, hash), _| {
+            ledger.rollouts.contains_key(id)
+                && sets
+                    .values()
+                    .any(|set| set.get(id).is_some_and(|wanted| wanted.hash == *hash))
+        });
+    }
+
+    /// Pins the commits that may be gone back to, so that this works while Git is away.
+    async fn pin(&mut self) {
+        let ledger = &self.book.ledger;
+        let mut commits: Vec<CommitId> = ledger
+            .history
+            .iter()
+            .filter(|record| record.outcome == Outcome::Succeeded)
+            .map(|record| record.revision.id.clone())
+            .collect();
+        commits.extend(ledger.last_good.iter().map(|good| good.id.clone()));
+        commits.extend(ledger.aim.iter().map(|aim| aim.revision.id.clone()));
+        let held = ledger
+            .aim
+            .iter()
+            .flat_map(|aim| aim.held.values().flatten());
+        commits.extend(held.cloned());
+        commits.sort();
+        commits.dedup();
+        if let Err(fault) = self.mirror.pin(&self.label(), &commits).await {
+            tracing::warn!(gitsync = %self.label(), cause = %fault, "commits could not be pinned");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! What a fetch brings: a new tip, commits passed over, or trouble.
+
+use jiff::Timestamp;
+use tracing::info;
+
+use crate::clock;
+use crate::git::{Fetched, GitFault, Reason};
+use crate::ledger::{Deployed, Outcome, Problem, Tip};
+use crate::revision::{CommitId, Revision};
+
+use super::app::App;
+
+/// Commits that do not touch the path whose fate is still told.
+const UNTOUCHED: usize = 200;
+/// Commits between two tips that get an outcome of their own.
+const BETWEEN: usize = 100;
+
+impl App {
+    /// Git was reached: a new tip is recorded.
+    pub(super) async fn reached(&mut self, fetched: &Fetched) {
+        self.clear("GitUnreachable");
+        self.clear("AuthenticationFailed");
+        let known = self
+            .book
+            .ledger
+            .tip
+            .as_ref()
+            .map(|tip| tip.revision.id.clone());
+        if known.as_ref() == Some(&fetched.tip) {
+            return;
+        }
+        let now = clock::now();
+        self.book.ledger.fetched_at = Some(now);
+        if let Err(fault) = self.see(&fetched.tip, known.as_ref(), now).await {
+            self.unreached(&fault);
+        }
+    }
+
+    /// Git was not reached, or not whole: what runs keeps running.
+    pub(super) fn unreached(&mut self, fault: &GitFault) {
+        self.trouble(word(fault), fault.to_string());
+    }
+
+    /// Notes what keeps the agent from following the tip; the same trouble keeps its time.
+    pub(super) fn trouble(&mut self, reason: &str, message: String) {
+        let known = self.book.ledger.problem.as_ref();
+        if known.is_some_and(|known| known.reason == reason && known.message == message) {
+            return;
+        }
+        self.announce(None, reason, message.clone(), true);
+        let since = clock::now();
+        self.book.ledger.problem = Some(Problem {
+            reason: reason.to_owned(),
+            message,
+            since,
+        });
+    }
+
+    /// Records a tip and what lies between it and the last one.
+    async fn see(
+        &mut self,
+        tip: &CommitId,
+        before: Option<&CommitId>,
+        now: Timestamp,
+    ) -> Result<(), GitFault> {
+        let revision = self.mirror.revision(tip).await?;
+        let paths = self.paths();
+        let tree = self.mirror.tree_id(tip, &paths).await?;
+        if let Some(before) = before
+            && self
+                .mirror
+                .is_descendant(before, tip)
+                .await
+                .unwrap_or(false)
+        {
+            let passed = self.mirror.log(tip, &paths, Some(before), BETWEEN).await?;
+            self.pass_over(&passed, tip, now);
+            let all = self
+                .mirror
+                .log(tip, &[String::new()], Some(before), BETWEEN)
+                .await?;
+            let others = all
+                .into_iter()
+                .map(|revision| revision.id)
+                .filter(|id| id != tip && !passed.iter().any(|revision| revision.id == *id));
+            self.leave_untouched(others.collect());
+        }
+        if let Some(old) = self.book.ledger.tip.as_ref().filter(|old| !old.is_judged) {
+            let old = old.revision.id.clone();
+            self.end(
+                &old,
+                Outcome::Superseded,
+                "a newer commit came before it began",
+                now,
+            );
+        }
+        info!(gitsync = %self.label(), commit = %tip.short(), subject = %revision.subject, "new tip");
+        let note = format!("{} {}", tip.short(), revision.subject);
+        self.announce(None, "RevisionFetched", note, false);
+        // A commit without the path is judged like any other: reading it says what is missing.
+        let tree = tree.unwrap_or_default();
+        self.book.ledger.tip = Some(Tip {
+            revision,
+            tree,
+            seen_at: now,
+            is_judged: false,
+        });
+        Ok(())
+    }
+
+    fn paths(&self) -> Vec<String> {
+        let source = &self.sync.source;
+        std::iter::once(source.path.clone())
+            .chain(source.extra_paths.iter().cloned())
+            .collect()
+    }
+
+    /// Commits that nobody will ever bring about: a newer one came with them.
+    fn pass_over(&mut self, passed: &[Revision], tip: &CommitId, now: Timestamp) {
+        for revision in passed.iter().rev().filter(|revision| revision.id != *tip) {
+            self.open_record(revision, now);
+            self.end(
+                &revision.id,
+                Outcome::Superseded,
+                "a newer commit came with it",
+                now,
+            );
+        }
+    }
+
+    /// Forgets a trouble of this kind.
+    pub(super) fn clear(&mut self, reason: &str) {
+        if self
+            .book
+            .ledger
+            .problem
+            .as_ref()
+            .is_some_and(|problem| problem.reason == reason)
+        {
+            self.book.ledger.problem = None;
+        }
+    }
+
+    /// These commits, newest first, do not change what is followed.
+    pub(super) fn leave_untouched(&mut self, commits: Vec<CommitId>) {
+        let untouched = &mut self.book.ledger.untouched;
+        untouched.splice(0..0, commits);
+        untouched.truncate(UNTOUCHED);
+    }
+
+    /// Returns the record of a commit, a new one where there is none.
+    pub(super) fn open_record(&mut self, revision: &Revision, now: Timestamp) -> &mut Deployed {
+        let history = &mut self.book.ledger.history;
+        let known = history
+            .iter()
+            .position(|record| record.revision.id == revision.id);
+        let index = known.unwrap_or_else(|| {
+            history.insert(
+                0,
+                Deployed {
+                    revision: revision.clone(),
+                    outcome: Outcome::Pending,
+                    started: now,
+                    ended: None,
+                    batches: (0, 0),
+                    images: Vec::new(),
+                    rollback_to: None,
+                    rendered: None,
+                    message: String::new(),
+                },
+            );
+            let limit = (self.sync.history_limit as usize).max(1);
+            history.truncate(limit);
+            0
+        });
+        &mut history[index]
+    }
+}
+
+/// The word for a failure of Git in conditions.
+pub(super) fn word(fault: &GitFault) -> &'static str {
+    match fault.reason() {
+        Reason::AuthenticationFailed
+        | Reason::CredentialsInvalid
+        | Reason::HostKey
+        | Reason::Certificate => "AuthenticationFailed",
+        Reason::PathMissing => "PathMissing",
+        Reason::UrlRefused
+        | Reason::Redirected
+        | Reason::RepositoryMissing
+        | Reason::RefMissing
+        | Reason::Empty
+        | Reason::FetchFailed
+        | Reason::TimedOut
+        | Reason::Limits
+        | Reason::Corrupt
+        | Reason::CommitMissing
+        | Reason::Disk => "GitUnreachable",
+    }
+}
