@@ -173,10 +173,10 @@ impl Wanted {
         let mut object = self.object.clone();
         object.annotate(mark::COMMIT, entry.commit.as_str());
         object.annotate(mark::SOURCE_PATH, &entry.path);
-        if let Some(cause) = &entry.change_cause {
-            if object.annotation(mark::CHANGE_CAUSE).is_none() {
-                object.annotate(mark::CHANGE_CAUSE, cause);
-            }
+        if let Some(cause) = &entry.change_cause
+            && object.annotation(mark::CHANGE_CAUSE).is_none()
+        {
+            object.annotate(mark::CHANGE_CAUSE, cause);
         }
         overlay.lay(&mut object);
         object

@@ -295,14 +295,24 @@ impl App {
         after(clock::now(), pause)
     }
 
-    /// Makes an Event on a workload, or on the head of the ledger.
-    pub(super) fn announce(&self, about: Option<&ObjectId>, reason: &str, note: String, bad: bool) {
+    /// Tells what happened: in the log, and by an Event on a workload or on the head of the ledger.
+    pub(super) fn announce(
+        &self,
+        about: Option<&ObjectId>,
+        reason: &str,
+        note: impl Into<String>,
+        bad: bool,
+    ) {
+        let note = note.into();
         let head = Records::head(&self.owner.namespace, &self.owner.name);
         let id = about.unwrap_or(&head);
-        let Some(object) = self.shared.live.get(id) else {
-            return;
-        };
-        let Some(announcer) = &self.shared.announcer else {
+        if bad {
+            warn!(gitsync = %self.label(), object = %id, reason, note, "announced");
+        } else {
+            info!(gitsync = %self.label(), object = %id, reason, note, "announced");
+        }
+        let (Some(object), Some(announcer)) = (self.shared.live.get(id), &self.shared.announcer)
+        else {
             return;
         };
         announcer.announce(Announcement {
@@ -312,13 +322,8 @@ impl App {
             tone: if bad { Tone::Warning } else { Tone::Normal },
             reason: reason.to_owned(),
             action: "Sync".to_owned(),
-            note: note.clone(),
+            note,
         });
-        if bad {
-            warn!(gitsync = %self.label(), object = %id, reason, note, "announced");
-        } else {
-            info!(gitsync = %self.label(), object = %id, reason, note, "announced");
-        }
     }
 
     /// `namespace/name` of the `GitSync`.

@@ -51,11 +51,7 @@ impl App {
     }
 
     /// Decides what a failed workload leads to; says whether the aim changed.
-    pub(super) async fn decide(
-        &mut self,
-        set: &Arc<Set>,
-        now: Timestamp,
-    ) -> Result<bool, BookFault> {
+    pub(super) async fn decide(&mut self, set: &Arc<Set>) -> Result<bool, BookFault> {
         let Some(aim) = self
             .book
             .ledger
@@ -96,7 +92,6 @@ impl App {
             set,
             &failed,
             (action.unwrap_or(OnFailure::Pause), why),
-            now,
         )
         .await
     }
@@ -127,8 +122,8 @@ impl App {
         set: &Arc<Set>,
         failed: &[(ObjectId, Checkpoint)],
         (action, why): (OnFailure, String),
-        now: Timestamp,
     ) -> Result<bool, BookFault> {
+        let now = crate::clock::now();
         let good = self
             .book
             .ledger
@@ -137,14 +132,12 @@ impl App {
             .filter(|good| good.id != aim.revision.id);
         let pairs = self.pairs(set, failed);
         if !pairs.is_empty() {
-            self.quarantine(&aim.revision.id, set, pairs, &why, now)
-                .await;
+            self.quarantine(&aim.revision.id, set, pairs, &why).await;
         }
         self.count_batches(&aim.revision.id);
         match (action, good) {
             (OnFailure::Rollback, Some(good)) => {
-                self.turn_back(aim, &good, Outcome::RolledBack, &why, now)
-                    .await
+                self.turn_back(aim, &good, Outcome::RolledBack, &why).await
             }
             (OnFailure::Rollback, None) => {
                 self.stay(
@@ -180,8 +173,8 @@ impl App {
         good: &Revision,
         outcome: Outcome,
         why: &str,
-        now: Timestamp,
     ) -> Result<bool, BookFault> {
+        let now = crate::clock::now();
         let tree = self
             .mirror
             .tree_id(&good.id, std::slice::from_ref(&self.sync.source.path))
@@ -233,7 +226,6 @@ impl App {
         let Some(good) = self.book.ledger.last_good.clone() else {
             return Ok("no revision has succeeded yet to go back to".to_owned());
         };
-        let now = crate::clock::now();
         let Ok(set) = self.set(commit).await else {
             return Ok(format!("{} cannot be read any more", commit.short()));
         };
@@ -241,10 +233,9 @@ impl App {
             self.book.ledger.rollouts.clone().into_iter().collect();
         let pairs = self.pairs(&set, &moved);
         let why = format!("aborted by {by}");
-        self.quarantine(commit, &set, pairs, &why, now).await;
+        self.quarantine(commit, &set, pairs, &why).await;
         self.count_batches(commit);
-        self.turn_back(&aim, &good, Outcome::Aborted, &why, now)
-            .await?;
+        self.turn_back(&aim, &good, Outcome::Aborted, &why).await?;
         Ok(format!("{} is aborted", commit.short()))
     }
 

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use crate::health::Class;
 use crate::object::{Digest, Object, ObjectId};
 use crate::plan::Set;
@@ -54,7 +52,6 @@ impl App {
         set: &Arc<Set>,
         pairs: Vec<Pair>,
         why: &str,
-        now: Timestamp,
     ) {
         let good = self.book.ledger.last_good.clone();
         let before = match good {
@@ -65,7 +62,7 @@ impl App {
         let culprit = Culprit {
             commit: commit.clone(),
             why: why.to_owned(),
-            at: now,
+            at: crate::clock::now(),
             pairs,
             changed,
         };

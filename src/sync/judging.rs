@@ -46,7 +46,7 @@ impl App {
         self.open_record(&tip.revision, now);
         match self.examine(&tip).await? {
             Examined::Accepted { set, held } => self.accept(&tip, &set, held, now),
-            Examined::Refused { reason, message } => self.reject(&tip, reason, message, now),
+            Examined::Refused { reason, message } => self.reject(&tip, &reason, &message, now),
             Examined::Unknown => {}
         }
         Ok(())
@@ -205,10 +205,10 @@ impl App {
         }
     }
 
-    fn reject(&mut self, tip: &Tip, reason: String, message: String, now: Timestamp) {
+    fn reject(&mut self, tip: &Tip, reason: &str, message: &str, now: Timestamp) {
         let text = format!("{}: {message}", tip.revision.id.short());
-        self.end(&tip.revision.id, Outcome::Rejected, &message, now);
-        self.trouble(&reason, text);
+        self.end(&tip.revision.id, Outcome::Rejected, message, now);
+        self.trouble(reason, text);
         self.judged();
     }
 

@@ -29,7 +29,7 @@ impl App {
         let Some(set) = self.readable_aim().await? else {
             return Ok(None);
         };
-        let set = if self.decide(&set, now).await? {
+        let set = if self.decide(&set).await? {
             let Some(set) = self.readable_aim().await? else {
                 return Ok(None);
             };

@@ -203,7 +203,7 @@ impl Reign<'_> {
                 error!(%file, faults = faults.join("; "), "configuration refused; nothing changes");
             }
             Err(fault) => {
-                error!(%file, cause = %fault, "configuration unreadable; nothing changes")
+                error!(%file, cause = %fault, "configuration unreadable; nothing changes");
             }
         }
     }
