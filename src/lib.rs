@@ -18,6 +18,7 @@ pub mod plan;
 // floor 4: records
 pub mod config;
 pub mod ledger;
+pub mod status;
 // floor 5: edges
 pub mod clock;
 pub mod cluster;
@@ -25,3 +26,5 @@ pub mod git;
 pub mod trigger;
 // floor 6: the loop
 pub mod sync;
+// floor 8: faces
+pub mod cli;

@@ -25,7 +25,7 @@ const ROOMS: &[Room] = &[
     Room(3, "plan", &["object", "revision", "manifest", "policy", "health", "rollout", "rollback"]),
     Room(4, "config", &["object", "revision", "policy"]),
     Room(4, "ledger", &["object", "revision", "policy", "rollout", "rollback", "plan"]),
-    Room(4, "status", &["object", "revision", "policy", "health", "rollout", "rollback", "plan"]),
+    Room(4, "status", &["object", "revision", "policy", "health", "rollout", "rollback", "plan", "ledger"]),
     Room(4, "metrics", &["object", "revision", "rollout", "plan"]),
     Room(5, "clock", &[]),
     Room(5, "git", &["object", "revision", "config", "clock"]),
@@ -45,11 +45,13 @@ const ROOMS: &[Room] = &[
 ];
 
 /// Doors on one floor, each from a room to one that knows nothing of it: a place in a file names an
-/// object, YAML gives places, a manifest brings the policy files of its folder.
+/// object, YAML gives places, a manifest brings the policy files of its folder, what people are
+/// shown is a projection of the ledger.
 const LANDINGS: &[(&str, &str)] = &[
     ("revision", "object"),
     ("yaml", "revision"),
     ("manifest", "policy"),
+    ("status", "ledger"),
 ];
 
 /// The lowest floor that reaches outside; those below are pure.
@@ -105,7 +107,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("kube", &["cluster", "sim"]),
     ("notify", &["trigger"]),
     ("clap", &["cli"]),
-    ("comfy_table", &["cli"]),
+    ("unicode_width", &["cli"]),
     ("tracing_subscriber", &["cli"]),
     ("anyhow", &[]),
     ("std::env::var", &["cli"]),

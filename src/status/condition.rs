@@ -1,0 +1,484 @@
+//! Conditions, as `GitSync` resources have them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::ledger::{Aim, Course, Ledger, Outcome, Problem};
+use crate::rollout::Phase;
+
+use super::next::approvals;
+
+/// One condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    /// Its type: `Ready`, `Reconciling`, `Stalled`, `GitReachable`, `RolledOut` or `Drifted`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Whether it holds.
+    pub status: Truth,
+    /// A CamelCase word.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Truth {
+    /// It does.
+    True,
+    /// It does not.
+    False,
+    /// It cannot be said yet.
+    Unknown,
+}
+
+/// Why a `GitSync` is ready or not: its state in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Reason {
+    /// The cluster is as the tip says.
+    Synced,
+    /// On its way, and healthy so far.
+    RollingOut,
+    /// Something waits for an approval.
+    AwaitingPromotion,
+    /// A person paused, suspended or released it.
+    Paused,
+    /// A commit failed and the cluster is back.
+    RolledBack,
+    /// A rollout failed; it is held or goes back.
+    RolloutFailed,
+    /// The tip could not be read, checked or dry-run.
+    Rejected,
+    /// A write was refused, or others fight over fields.
+    ApplyFailed,
+    /// Rendering failed.
+    RenderFailed,
+    /// Git cannot be reached.
+    GitUnreachable,
+    /// The document cannot be used.
+    InvalidSpec,
+    /// The tip, or a part of it, failed before and is held.
+    Quarantined,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Truth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+impl Reason {
+    /// Says whether a `GitSync` in this state is ready.
+    #[must_use]
+    pub fn ready(self) -> Truth {
+        match self {
+            Self::Synced => Truth::True,
+            Self::RollingOut => Truth::Unknown,
+            Self::AwaitingPromotion
+            | Self::Paused
+            | Self::RolledBack
+            | Self::RolloutFailed
+            | Self::Rejected
+            | Self::ApplyFailed
+            | Self::RenderFailed
+            | Self::GitUnreachable
+            | Self::InvalidSpec
+            | Self::Quarantined => Truth::False,
+        }
+    }
+}
+
+/// Says whether the document asks for a standstill.
+pub(super) fn is_suspended(ledger: &Ledger) -> bool {
+    ledger.spec.pointer("/spec/suspend") == Some(&true.into())
+}
+
+/// The state in one word and one sentence; what needs a person most comes first.
+pub(super) fn state(ledger: &Ledger) -> (Reason, String) {
+    standstill(ledger)
+        .or_else(|| failed(ledger))
+        .or_else(|| {
+            let pause = ledger.pause.as_ref()?;
+            let text = format!("paused by {}: {}", pause.by, pause.reason);
+            Some((Reason::Paused, text))
+        })
+        .or_else(|| waiting(ledger))
+        .or_else(|| ledger.problem.as_ref().map(troubled))
+        .or_else(|| went_back(ledger))
+        .or_else(|| rejected(ledger))
+        .unwrap_or_else(|| going(ledger))
+}
+
+fn standstill(ledger: &Ledger) -> Option<(Reason, String)> {
+    let text = if let Some(released) = &ledger.released {
+        format!("released by {}; nothing is written", released.by)
+    } else if is_suspended(ledger) {
+        "suspended in its document; nothing is written".to_owned()
+    } else {
+        return None;
+    };
+    Some((Reason::Paused, text))
+}
+
+fn failed(ledger: &Ledger) -> Option<(Reason, String)> {
+    let aim = ledger.aim.as_ref()?;
+    if let Course::Back { from, outcome } = &aim.course
+        && !aim.is_done
+    {
+        let (reason, what) = if *outcome == Outcome::Aborted {
+            (Reason::Quarantined, "was aborted")
+        } else {
+            (Reason::RolloutFailed, "failed")
+        };
+        let text = format!(
+            "{} {what}; going back to {}",
+            from.short(),
+            aim.revision.id.short()
+        );
+        return Some((reason, text));
+    }
+    let causes: Vec<String> = ledger
+        .rollouts
+        .iter()
+        .filter(|(_, kept)| matches!(kept.phase, Phase::Failed | Phase::RollbackFailed))
+        .filter_map(|(id, kept)| {
+            let failure = kept.failure.as_ref()?;
+            let place = if failure.batch > 0 {
+                format!(" batch {}/{}", failure.batch, kept.batches)
+            } else {
+                String::new()
+            };
+            Some(format!("{}{place}: {}", id.short(), failure.cause))
+        })
+        .collect();
+    let recorded = ledger.deployed(&aim.revision.id);
+    let is_failed = recorded.is_some_and(|deployed| deployed.outcome == Outcome::Failed);
+    match (causes.is_empty(), recorded) {
+        (false, _) => Some((Reason::RolloutFailed, causes.join("; "))),
+        (true, Some(deployed)) if is_failed => {
+            Some((Reason::RolloutFailed, deployed.message.clone()))
+        }
+        (true, _) => None,
+    }
+}
+
+fn waiting(ledger: &Ledger) -> Option<(Reason, String)> {
+    let approval = approvals(ledger).into_iter().next()?;
+    Some((Reason::AwaitingPromotion, approval.what))
+}
+
+fn troubled(problem: &Problem) -> (Reason, String) {
+    let reason = match problem.reason.as_str() {
+        "GitUnreachable" | "AuthenticationFailed" => Reason::GitUnreachable,
+        "Rejected" | "PathMissing" | "VerificationFailed" => Reason::Rejected,
+        "HistoryRewritten" => Reason::AwaitingPromotion,
+        "RolloutFailed" | "StageFailed" => Reason::RolloutFailed,
+        "RenderFailed" => Reason::RenderFailed,
+        "InvalidSpec" => Reason::InvalidSpec,
+        _ => Reason::ApplyFailed,
+    };
+    (reason, problem.message.clone())
+}
+
+fn went_back(ledger: &Ledger) -> Option<(Reason, String)> {
+    let aim = ledger.aim.as_ref()?;
+    if let Course::Back { from, outcome } = &aim.course {
+        let aborted = *outcome == Outcome::Aborted;
+        let reason = if aborted {
+            Reason::Quarantined
+        } else {
+            Reason::RolledBack
+        };
+        let text = match ledger.deployed(from) {
+            Some(deployed) if !deployed.message.is_empty() => deployed.message.clone(),
+            Some(_) | None if aborted => "aborted".to_owned(),
+            Some(_) | None => "failed".to_owned(),
+        };
+        let back = aim.revision.id.short();
+        return Some((reason, format!("{}: {text}; held at {back}", from.short())));
+    }
+    let tip = ledger.deployed(&ledger.tip.as_ref()?.revision.id)?;
+    (tip.outcome == Outcome::Held).then(|| (Reason::Quarantined, tip.message.clone()))
+}
+
+fn rejected(ledger: &Ledger) -> Option<(Reason, String)> {
+    let tip = ledger.deployed(&ledger.tip.as_ref()?.revision.id)?;
+    (tip.outcome == Outcome::Rejected).then(|| (Reason::Rejected, tip.message.clone()))
+}
+
+fn going(ledger: &Ledger) -> (Reason, String) {
+    let Some(aim) = &ledger.aim else {
+        return (Reason::RollingOut, "waits for the first fetch".to_owned());
+    };
+    if ledger.tip.as_ref().is_some_and(|tip| !tip.is_judged) {
+        return (Reason::RollingOut, "a new revision was seen".to_owned());
+    }
+    if !aim.is_done {
+        return (Reason::RollingOut, progress(ledger, aim));
+    }
+    let objects = ledger.inventory.len();
+    let drift = match ledger.drifted.len() {
+        0 => "no drift".to_owned(),
+        count => format!("{count} drifted"),
+    };
+    (Reason::Synced, format!("{objects} objects, {drift}"))
+}
+
+fn progress(ledger: &Ledger, aim: &Aim) -> String {
+    let under_way: Vec<String> = ledger
+        .rollouts
+        .iter()
+        .filter(|(_, kept)| !kept.is_over())
+        .map(|(id, kept)| {
+            let workload = super::Workload::read(id, kept, None);
+            let (updated, desired) = (workload.updated, workload.desired);
+            format!("{}: {updated} of {desired} pods may be new", id.short())
+        })
+        .collect();
+    match (&aim.stage, under_way.is_empty()) {
+        (_, false) => under_way.join("; "),
+        (Some((stage, _)), true) => format!("stage {stage}"),
+        (None, true) => format!("{} is being applied", aim.revision.id.short()),
+    }
+}
+
+/// All conditions.
+pub(super) fn conditions(ledger: &Ledger) -> Vec<Condition> {
+    let (reason, message) = state(ledger);
+    let mut conditions = vec![Condition {
+        kind: "Ready",
+        status: reason.ready(),
+        reason: reason.to_string(),
+        message,
+    }];
+    conditions.push(reconciling(ledger, reason));
+    conditions.push(stalled(ledger, reason));
+    conditions.extend(git_reachable(ledger));
+    conditions.extend(rolled_out(ledger));
+    conditions.push(drifted(ledger));
+    conditions
+}
+
+fn condition(kind: &'static str, holds: bool, reason: &str, message: &str) -> Condition {
+    Condition {
+        kind,
+        status: if holds { Truth::True } else { Truth::False },
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+    }
+}
+
+fn reconciling(ledger: &Ledger, state: Reason) -> Condition {
+    let is_new = ledger.tip.as_ref().is_some_and(|tip| !tip.is_judged);
+    let goes_back = ledger
+        .aim
+        .as_ref()
+        .is_some_and(|aim| !aim.is_done && matches!(aim.course, Course::Back { .. }));
+    let reason = if is_new { "NewRevision" } else { "Progressing" };
+    condition(
+        "Reconciling",
+        state == Reason::RollingOut || goes_back,
+        reason,
+        "",
+    )
+}
+
+fn stalled(ledger: &Ledger, state: Reason) -> Condition {
+    let stalling = ["InvalidSpec", "AuthenticationFailed", "FieldConflict"];
+    let problem = ledger
+        .problem
+        .as_ref()
+        .filter(|problem| stalling.contains(&problem.reason.as_str()));
+    match problem {
+        Some(problem) => condition("Stalled", true, &problem.reason, &problem.message),
+        None if matches!(state, Reason::Quarantined | Reason::RolledBack) => {
+            condition("Stalled", true, "QuarantinedHead", "")
+        }
+        None => condition("Stalled", false, "Progressing", ""),
+    }
+}
+
+fn git_reachable(ledger: &Ledger) -> Option<Condition> {
+    let failing = ["GitUnreachable", "AuthenticationFailed"];
+    let problem = ledger
+        .problem
+        .as_ref()
+        .filter(|problem| failing.contains(&problem.reason.as_str()));
+    match (problem, ledger.fetched_at) {
+        (Some(problem), _) => Some(condition(
+            "GitReachable",
+            false,
+            "FetchFailed",
+            &problem.message,
+        )),
+        (None, Some(at)) => Some(condition(
+            "GitReachable",
+            true,
+            "Fetched",
+            &format!("last at {at:.0}"),
+        )),
+        (None, None) => None,
+    }
+}
+
+fn rolled_out(ledger: &Ledger) -> Option<Condition> {
+    let newest = ledger.history.first()?;
+    let (holds, reason) = match newest.outcome {
+        Outcome::Succeeded => (true, "Complete"),
+        Outcome::Pending | Outcome::InProgress => (false, "InProgress"),
+        Outcome::Superseded => (false, "Superseded"),
+        Outcome::Aborted => (false, "Aborted"),
+        Outcome::Rejected | Outcome::Failed | Outcome::RolledBack | Outcome::Held => {
+            (false, "Failed")
+        }
+    };
+    Some(condition("RolledOut", holds, reason, &newest.message))
+}
+
+fn drifted(ledger: &Ledger) -> Condition {
+    let fight = ledger
+        .problem
+        .as_ref()
+        .filter(|problem| problem.reason == "DriftFight");
+    let who: Vec<String> = ledger
+        .drifted
+        .iter()
+        .map(|(id, who)| format!("{id}: {who}"))
+        .collect();
+    match fight {
+        Some(problem) => condition("Drifted", true, "DriftFight", &problem.message),
+        None => condition("Drifted", !who.is_empty(), "FieldChanged", &who.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// A rollout of 9f3c2e1 over 41aa0d7, in batch 2 of 3.
+    const ROLLING: &str = include_str!("../../tests/fixtures/ledger.json");
+    const WEB: &str = "/rollouts/apps~1Deployment~1shop~1web";
+
+    fn shown(changes: &[(&str, Value)]) -> String {
+        let mut json: Value = serde_json::from_str(ROLLING).unwrap();
+        for (pointer, value) in changes {
+            *json.pointer_mut(pointer).unwrap() = value.clone();
+        }
+        let ledger: Ledger = serde_json::from_value(json).unwrap();
+        let lines = conditions(&ledger).into_iter().map(|one| {
+            let line = format!("{} {} {} {}", one.kind, one.status, one.reason, one.message);
+            line.trim_end().to_owned()
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn ready(changes: &[(&str, Value)]) -> String {
+        shown(changes).lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn a_healthy_rollout_is_unknown_and_reconciling() {
+        assert_eq!(
+            shown(&[]),
+            "\
+Ready Unknown RollingOut Deployment/web: 5 of 10 pods may be new
+Reconciling True Progressing
+Stalled False Progressing
+GitReachable True Fetched last at 2026-11-21T10:42:18Z
+RolledOut False InProgress
+Drifted False FieldChanged"
+        );
+    }
+
+    #[test]
+    fn a_target_that_is_reached_is_synced() {
+        let done = [
+            ("/aim/isDone", json!(true)),
+            ("/rollouts", json!({})),
+            ("/history/0/outcome", json!("Succeeded")),
+        ];
+        assert_eq!(ready(&done), "Ready True Synced 0 objects, no drift");
+        assert!(shown(&done).contains("RolledOut True Complete"));
+    }
+
+    #[test]
+    fn a_failure_names_workload_batch_pod_container_and_reason() {
+        let cause = json!({
+            "class": "Revision", "pod": "web-x", "container": "web",
+            "reason": "ImagePullBackOff", "message": "manifest unknown",
+        });
+        let failure = json!({"cause": cause, "at": "2026-11-21T10:43:00Z", "batch": 2});
+        let failed = [
+            (&*format!("{WEB}/phase"), json!("Failed")),
+            (&*format!("{WEB}/failure"), failure),
+        ];
+        assert_eq!(
+            ready(&failed),
+            "Ready False RolloutFailed Deployment/web batch 2/3: pod web-x, container web: \
+             ImagePullBackOff: manifest unknown"
+        );
+    }
+
+    #[test]
+    fn the_way_back_and_its_end_are_not_ready() {
+        let from = format!("9f3c2e1{}", "0".repeat(33));
+        let good: Value = serde_json::from_str::<Value>(ROLLING).unwrap()["lastGood"].clone();
+        let mut back = vec![
+            (
+                "/aim/course",
+                json!({"Back": {"from": from, "outcome": "RolledBack"}}),
+            ),
+            ("/aim/revision", good),
+        ];
+        assert_eq!(
+            ready(&back),
+            "Ready False RolloutFailed 9f3c2e1 failed; going back to 41aa0d7"
+        );
+        back.push(("/aim/isDone", json!(true)));
+        back.push(("/rollouts", json!({})));
+        back.push(("/history/0/message", json!("web-x: CrashLoopBackOff")));
+        assert_eq!(
+            ready(&back),
+            "Ready False RolledBack 9f3c2e1: web-x: CrashLoopBackOff; held at 41aa0d7"
+        );
+        assert!(shown(&back).contains("Stalled True QuarantinedHead"));
+    }
+
+    #[test]
+    fn git_that_cannot_be_reached_is_told_and_a_failed_login_stalls() {
+        let problem = |reason: &str| json!({"reason": reason, "message": "no", "since": "2026-11-21T10:43:00Z"});
+        let away = [("/problem", problem("GitUnreachable"))];
+        assert_eq!(ready(&away), "Ready False GitUnreachable no");
+        assert!(shown(&away).contains("GitReachable False FetchFailed no"));
+        assert!(shown(&away).contains("Stalled False"));
+        let refused = [("/problem", problem("AuthenticationFailed"))];
+        assert!(shown(&refused).contains("Stalled True AuthenticationFailed no"));
+        let rewritten = [("/problem", problem("HistoryRewritten"))];
+        assert_eq!(ready(&rewritten), "Ready False AwaitingPromotion no");
+    }
+
+    #[test]
+    fn a_standstill_that_a_person_asked_for_is_paused() {
+        let at = "2026-11-21T10:42:00Z";
+        let pause = json!({"by": "ada", "at": at, "reason": "p99", "until": null});
+        assert_eq!(
+            ready(&[("/pause", pause)]),
+            "Ready False Paused paused by ada: p99"
+        );
+        let released = json!({"by": "ada", "at": at});
+        assert_eq!(
+            ready(&[("/released", released)]),
+            "Ready False Paused released by ada; nothing is written"
+        );
+    }
+}

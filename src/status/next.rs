@@ -1,0 +1,86 @@
+//! What waits for a person, and the commands that help.
+
+use serde::Serialize;
+
+use crate::ledger::Ledger;
+use crate::object::ObjectId;
+
+use super::workload::Workload;
+
+/// Something that waits for an approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// The value of the annotation that gives it.
+    pub token: String,
+    /// What is approved, one sentence.
+    pub what: String,
+    /// The objects that it is about.
+    pub objects: Vec<ObjectId>,
+}
+
+/// Returns what waits for an approval.
+#[must_use]
+pub fn approvals(ledger: &Ledger) -> Vec<Approval> {
+    let prune = ledger.held_prune.as_ref().map(|held| Approval {
+        token: format!("{}/prune/{}", held.commit, held.digest),
+        what: format!(
+            "{} deletes {} objects: {}",
+            held.commit.short(),
+            held.objects.len(),
+            held.why
+        ),
+        objects: held.objects.clone(),
+    });
+    let rewritten = ledger
+        .problem
+        .as_ref()
+        .filter(|problem| problem.reason == "HistoryRewritten");
+    let rewrite = rewritten
+        .zip(ledger.tip.as_ref())
+        .map(|(problem, tip)| Approval {
+            token: format!("{}/rewrite", tip.revision.id),
+            what: problem.message.clone(),
+            objects: Vec::new(),
+        });
+    let given = |approval: &Approval| ledger.approvals.contains(&approval.token);
+    prune
+        .into_iter()
+        .chain(rewrite)
+        .filter(|approval| !given(approval))
+        .collect()
+}
+
+/// Returns the commands that help now, the most useful first.
+pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Vec<String> {
+    let mut commands = Vec::new();
+    if ledger.released.is_some() {
+        commands.push(format!("tidegate release {app} --undo"));
+    }
+    let failed = workloads
+        .iter()
+        .find_map(|workload| Some((workload, workload.failure.as_ref()?)));
+    if let Some((workload, cause)) = failed {
+        if let Some(pod) = &cause.pod {
+            let namespace = workload.namespace.as_deref().unwrap_or_default();
+            let container = cause
+                .container
+                .as_ref()
+                .map_or_else(String::new, |name| format!(" -c {name}"));
+            commands.push(format!(
+                "kubectl -n {namespace} logs {pod}{container} --previous"
+            ));
+        }
+        commands.push(format!("tidegate retry {app} {}", workload.to.short()));
+        commands.push(format!("tidegate abort {app}"));
+    } else if let Some(culprit) = ledger.quarantine.culprits().last() {
+        commands.push(format!("tidegate retry {app} {}", culprit.commit.short()));
+    }
+    if !approvals(ledger).is_empty() {
+        commands.push(format!("tidegate approve {app}"));
+    }
+    if ledger.pause.is_some() {
+        commands.push(format!("tidegate resume {app}"));
+    }
+    commands
+}

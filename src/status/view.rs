@@ -1,0 +1,253 @@
+//! Everything that is shown of one `GitSync`; its JSON is what `tidegate status -o json` prints.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::ledger::{Deployed, Ledger, Pause, Problem, Released};
+use crate::object::ObjectId;
+use crate::revision::{CommitId, Revision};
+
+use super::condition::{Condition, Reason, Truth, conditions, state};
+use super::next::{Approval, approvals, commands};
+use super::workload::Workload;
+
+/// One `GitSync`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct View {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// Short forms for columns.
+    pub summary: Summary,
+    /// What is followed, and the newest commit that was seen.
+    pub source: Seen,
+    /// What runs as a whole: the target once it is reached, the last good revision before.
+    pub applied: Option<Revision>,
+    /// What the cluster is to be.
+    pub target: Option<Revision>,
+    /// The newest revision that succeeded as a whole.
+    pub last_good: Option<Revision>,
+    /// Commits that are held, oldest first.
+    pub quarantined: Vec<Held>,
+    /// What is under way; `None` where nothing is.
+    pub rollout: Option<Rolling>,
+    /// A person's pause.
+    pub pause: Option<Pause>,
+    /// The mark of a release.
+    pub released: Option<Released>,
+    /// What keeps the agent from following the tip.
+    pub problem: Option<Problem>,
+    /// What waits for an approval.
+    pub approvals: Vec<Approval>,
+    /// The objects in numbers.
+    pub inventory: Objects,
+    /// What became of commits, newest first.
+    pub history: Vec<Deployed>,
+    /// Conditions as a `GitSync` resource has them.
+    pub conditions: Vec<Condition>,
+    /// Commands that help now.
+    pub next: Vec<String>,
+}
+
+/// Short forms for columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Status of the condition Ready.
+    pub ready: Truth,
+    /// Its reason.
+    pub state: Reason,
+    /// `branch@commit` of the target, of the tip where there is none.
+    pub revision: String,
+    /// `batch/batches` of the workload that is furthest behind.
+    pub batch: Option<String>,
+    /// Since when it is so.
+    pub since: Option<Timestamp>,
+    /// One sentence.
+    pub message: String,
+}
+
+/// What is followed, and the newest commit that was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// URL of the repository.
+    pub url: String,
+    /// Branch.
+    pub branch: String,
+    /// Path.
+    pub path: String,
+    /// The newest commit.
+    pub revision: Option<CommitId>,
+    /// Its author.
+    pub author: Option<String>,
+    /// Its subject.
+    pub subject: Option<String>,
+    /// When Git was last reached.
+    pub fetched_at: Option<Timestamp>,
+}
+
+/// A commit that is held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// The commit.
+    pub commit: CommitId,
+    /// Why.
+    pub why: String,
+    /// When it failed.
+    pub at: Timestamp,
+    /// The workloads that failed.
+    pub workloads: Vec<ObjectId>,
+}
+
+/// What is under way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rolling {
+    /// The target.
+    pub revision: CommitId,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// The workloads, in the order of their names.
+    pub workloads: Vec<Workload>,
+}
+
+/// The objects in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Objects {
+    /// All.
+    pub objects: usize,
+    /// Those that differ from what was last written, uncorrected.
+    pub drifted: usize,
+    /// Workloads on their way.
+    pub rolling: usize,
+    /// Deletes that wait for an approval.
+    pub held: usize,
+}
+
+/// Projects a ledger.
+#[must_use]
+pub fn view(namespace: &str, name: &str, ledger: &Ledger) -> View {
+    let rollout = rolling(ledger);
+    let workloads = rollout
+        .as_ref()
+        .map_or(&[][..], |rollout| &rollout.workloads);
+    let next = commands(ledger, &format!("{namespace}/{name}"), workloads);
+    let aim = ledger.aim.as_ref();
+    let reached = aim
+        .filter(|aim| aim.is_done)
+        .map(|aim| aim.revision.clone());
+    let under_way = ledger.rollouts.values().filter(|kept| !kept.is_over());
+    View {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        summary: summary(ledger, workloads),
+        source: source(ledger),
+        applied: reached.or_else(|| ledger.last_good.clone()),
+        target: aim.map(|aim| aim.revision.clone()),
+        last_good: ledger.last_good.clone(),
+        quarantined: ledger
+            .quarantine
+            .culprits()
+            .iter()
+            .map(Held::read)
+            .collect(),
+        pause: ledger.pause.clone(),
+        released: ledger.released.clone(),
+        problem: ledger.problem.clone(),
+        approvals: approvals(ledger),
+        inventory: Objects {
+            objects: ledger.inventory.len(),
+            drifted: ledger.drifted.len(),
+            rolling: under_way.count(),
+            held: ledger
+                .held_prune
+                .as_ref()
+                .map_or(0, |held| held.objects.len()),
+        },
+        history: ledger.history.clone(),
+        conditions: conditions(ledger),
+        next,
+        rollout,
+    }
+}
+
+impl Held {
+    fn read(culprit: &crate::rollback::Culprit) -> Self {
+        let failed = culprit
+            .pairs
+            .iter()
+            .map(|pair| pair.failed.workload.clone());
+        Self {
+            commit: culprit.commit.clone(),
+            why: culprit.why.clone(),
+            at: culprit.at,
+            workloads: failed.collect(),
+        }
+    }
+}
+
+fn rolling(ledger: &Ledger) -> Option<Rolling> {
+    let aim = ledger.aim.as_ref()?;
+    let is_over = aim.is_done
+        && ledger
+            .rollouts
+            .values()
+            .all(crate::rollout::Checkpoint::is_over);
+    if is_over {
+        return None;
+    }
+    let read = |(id, kept)| Workload::read(id, kept, ledger.inventory.get(id));
+    Some(Rolling {
+        revision: aim.revision.id.clone(),
+        started_at: aim.started,
+        workloads: ledger.rollouts.iter().map(read).collect(),
+    })
+}
+
+fn summary(ledger: &Ledger, workloads: &[Workload]) -> Summary {
+    let (state, message) = state(ledger);
+    let aim = ledger.aim.as_ref().map(|aim| &aim.revision);
+    let shown = aim.or(ledger.tip.as_ref().map(|tip| &tip.revision));
+    let branch = text(ledger, "/spec/source/ref/branch");
+    let behind = workloads
+        .iter()
+        .filter(|workload| workload.batch > 0 && workload.batch <= workload.batches)
+        .min_by_key(|workload| workload.batch * 100 / workload.batches);
+    let ended = ledger.history.iter().find_map(|deployed| deployed.ended);
+    let is_done = ledger.aim.as_ref().is_some_and(|aim| aim.is_done);
+    let started = ledger.aim.as_ref().map(|aim| aim.started);
+    Summary {
+        ready: state.ready(),
+        state,
+        revision: shown.map_or_else(
+            || branch.clone(),
+            |revision| format!("{branch}@{}", revision.id.short()),
+        ),
+        batch: behind.map(|workload| format!("{}/{}", workload.batch, workload.batches)),
+        since: if is_done { ended.or(started) } else { started },
+        message,
+    }
+}
+
+fn source(ledger: &Ledger) -> Seen {
+    let tip = ledger.tip.as_ref().map(|tip| &tip.revision);
+    Seen {
+        url: text(ledger, "/spec/source/url"),
+        branch: text(ledger, "/spec/source/ref/branch"),
+        path: text(ledger, "/spec/source/path"),
+        revision: tip.map(|revision| revision.id.clone()),
+        author: tip.map(|revision| revision.author.clone()),
+        subject: tip.map(|revision| revision.subject.clone()),
+        fetched_at: ledger.fetched_at,
+    }
+}
+
+fn text(ledger: &Ledger, pointer: &str) -> String {
+    let text = ledger
+        .spec
+        .pointer(pointer)
+        .and_then(|value| value.as_str());
+    text.unwrap_or_default().to_owned()
+}
