@@ -1,4 +1,5 @@
 //! The fast lane: scenarios and transcripts that need no cluster.
 
+mod cli;
 mod refused_manifests;
 mod refused_policies;

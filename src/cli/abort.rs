@@ -1,0 +1,65 @@
+//! `tidegate abort`: back to the last good revision.
+
+use serde_json::json;
+
+use crate::ledger::{Aim, Course, Ledger, Outcome};
+use crate::object::mark::request;
+
+use super::Exit;
+use super::ask::{Person, ask, undo};
+use super::failure::Failure;
+use super::reach::Target;
+use super::show::Voice;
+
+/// What is to be aborted, and why.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// Why; it is written with the request.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    person: Person,
+}
+
+pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
+    let found = asked.target.find().await?;
+    let app = &found.app;
+    let Some(aim) = abortable(&found.ledger) else {
+        let text =
+            format!("nothing of {app} is on its way or failed, so there is nothing to abort");
+        return Err(Failure::NothingToDo(text));
+    };
+    let commit = &aim.revision.id;
+    let mut value = json!({"commit": commit, "by": asked.person.by});
+    if let Some(reason) = asked.reason {
+        value["reason"] = json!(reason);
+    }
+    ask(
+        &found.cluster,
+        app,
+        request::ABORT,
+        Some(&value.to_string()),
+    )
+    .await?;
+    undo(voice, &format!("tidegate retry {app} {}", commit.short()));
+    if let Some(good) = &found.ledger.last_good {
+        let (commit, good) = (commit.short(), good.id.short());
+        voice.say(&format!(
+            "  the pods go back to {good}; {commit} is quarantined"
+        ));
+        voice.say(&format!(
+            "  Git still contains it. Make it permanent: git revert {commit}"
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+/// What goes forward or failed and is held.
+fn abortable(ledger: &Ledger) -> Option<&Aim> {
+    let aim = ledger.aim.as_ref()?;
+    let recorded = ledger.deployed(&aim.revision.id);
+    let has_failed = recorded.is_some_and(|deployed| deployed.outcome == Outcome::Failed);
+    (aim.course == Course::Forward && (!aim.is_done || has_failed)).then_some(aim)
+}

@@ -1,0 +1,182 @@
+//! The command line: one file a command. Commands read the ledger and write requests; the agent is
+//! reached only through these records.
+//!
+//! Never: a decision about a rollout; a write to a workload, `release` apart, which needs no agent.
+
+mod abort;
+mod approve;
+mod ask;
+mod failure;
+mod history;
+mod inspect;
+mod pause;
+mod reach;
+mod release;
+mod resume;
+mod retry;
+mod run;
+mod show;
+mod status;
+mod sync;
+mod table;
+mod wait;
+
+use std::{future::Future, process::ExitCode};
+
+use clap::{ArgAction, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use self::failure::Failure;
+
+/// Makes a Kubernetes cluster follow a Git repository in controlled, health-checked batches.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, after_help = EXIT_CODES, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+    /// Writes no narration to standard error; what was asked for still comes.
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Logs more to standard error: -v what is done, -vv every call.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  2    usage or unexpected error
+  3    rejected, failed, aborted or rolled back
+  4    timeout, the work goes on; also a commit that was never seen
+  5    waits for a person
+  6    superseded by a newer commit
+  130  interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Shows all GitSyncs of a namespace, or one of them in detail.
+    Status(status::Arguments),
+    /// Shows what became of the commits that changed the path, newest first.
+    History(history::Arguments),
+    /// Waits for the fate of a commit, for CI; the exit code tells it.
+    Wait(wait::Arguments),
+    /// Shows the policy in force for each workload, and where each value was said.
+    Inspect(inspect::Arguments),
+    /// Asks for a fetch and a pass now.
+    Sync(sync::Arguments),
+    /// Holds: the running batch ends, no batch opens, new commits are recorded and not started.
+    Pause(pause::Arguments),
+    /// Ends a pause.
+    Resume(resume::Arguments),
+    /// Stops the rollout under way, goes back to the last good revision and quarantines the commit.
+    Abort(abort::Arguments),
+    /// Approves what waits for it: deletes beyond the budget, a rewritten history.
+    Approve(approve::Arguments),
+    /// Lifts the quarantine of a commit and tries it again.
+    Retry(retry::Arguments),
+    /// Gives the workloads back to Kubernetes; needs neither Git nor a running agent.
+    Release(release::Arguments),
+    /// Runs the agent.
+    Run(run::Arguments),
+    /// Does the network work of one fetch, told by standard input.
+    #[command(hide = true)]
+    GitFetch,
+}
+
+/// How a command ended, as the exit code tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Done = 0,
+    Fault = 2,
+    Failed = 3,
+    Timeout = 4,
+    Waiting = 5,
+    Superseded = 6,
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Reads the command line, does what it says and returns the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if matches!(arguments.verb, Verb::GitFetch) {
+        // It limits its own process and starts its own threads.
+        return match crate::git::child::run() {
+            Ok(()) => Exit::Done.into(),
+            Err(_) => Exit::Fault.into(),
+        };
+    }
+    log(&arguments);
+    // Both are process-wide and come before any thread; a second installation would be refused.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    if let Err(fault) = crate::git::prepare() {
+        Failure::Git(fault.to_string()).tell();
+        return Exit::Fault.into();
+    }
+    let exit = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(perform(arguments)),
+        Err(fault) => Err(Failure::Runtime(fault)),
+    };
+    match exit {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.tell();
+            Exit::Fault.into()
+        }
+    }
+}
+
+async fn perform(arguments: Arguments) -> Result<Exit, Failure> {
+    let voice = show::Voice {
+        is_quiet: arguments.quiet,
+    };
+    match arguments.verb {
+        // The agent takes its signals itself: the first drains.
+        Verb::Run(asked) => run::run(asked).await,
+        Verb::Status(asked) => unless_interrupted(status::run(asked)).await,
+        Verb::History(asked) => unless_interrupted(history::run(asked)).await,
+        Verb::Wait(asked) => unless_interrupted(wait::run(asked, voice)).await,
+        Verb::Inspect(asked) => unless_interrupted(inspect::run(asked)).await,
+        Verb::Sync(asked) => unless_interrupted(sync::run(asked, voice)).await,
+        Verb::Pause(asked) => unless_interrupted(pause::run(asked, voice)).await,
+        Verb::Resume(asked) => unless_interrupted(resume::run(asked, voice)).await,
+        Verb::Abort(asked) => unless_interrupted(abort::run(asked, voice)).await,
+        Verb::Approve(asked) => unless_interrupted(approve::run(asked, voice)).await,
+        Verb::Retry(asked) => unless_interrupted(retry::run(asked, voice)).await,
+        Verb::Release(asked) => unless_interrupted(release::run(asked, voice)).await,
+        Verb::GitFetch => Ok(Exit::Done),
+    }
+}
+
+async fn unless_interrupted(
+    verb: impl Future<Output = Result<Exit, Failure>>,
+) -> Result<Exit, Failure> {
+    tokio::select! {
+        exit = verb => exit,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+    }
+}
+
+/// Logs to standard error; the agent says what it does, other commands only what is wrong.
+fn log(arguments: &Arguments) {
+    let is_agent = matches!(arguments.verb, Verb::Run(_));
+    let level = match (arguments.verbose, is_agent) {
+        (0, _) if arguments.quiet => "tidegate=error,off",
+        (0, true) => "tidegate=info,warn",
+        (0, false) => "tidegate=warn,off",
+        (1, _) => "tidegate=debug,info",
+        (_, _) => "trace",
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .with_ansi(show::is_colourful(show::Colour::Auto, &std::io::stderr()))
+        .init();
+}

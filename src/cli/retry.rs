@@ -1,0 +1,49 @@
+//! `tidegate retry`: lifts the quarantine of a commit.
+
+use crate::ledger::{Ledger, Outcome};
+use crate::object::mark::request;
+use crate::revision::CommitId;
+
+use super::Exit;
+use super::ask::{ask, undo};
+use super::failure::Failure;
+use super::reach::Target;
+use super::show::Voice;
+
+/// What is to be tried again.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// The commit or its beginning; by default the newest that failed.
+    #[arg(value_name = "SHA", requires = "app")]
+    commit: Option<String>,
+}
+
+pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
+    let found = asked.target.find().await?;
+    let app = &found.app;
+    let commit = match &asked.commit {
+        Some(beginning) => found.commit(beginning)?,
+        None => newest_failed(&found.ledger).ok_or_else(|| {
+            let text = format!("no commit of {app} has failed, so there is nothing to try again");
+            Failure::NothingToDo(text)
+        })?,
+    };
+    ask(&found.cluster, app, request::RETRY, Some(commit.as_str())).await?;
+    undo(voice, &format!("tidegate abort {app}"));
+    Ok(Exit::Done)
+}
+
+fn newest_failed(ledger: &Ledger) -> Option<CommitId> {
+    let failed = ledger.history.iter().find(|deployed| {
+        matches!(
+            deployed.outcome,
+            Outcome::Failed | Outcome::RolledBack | Outcome::Aborted
+        )
+    });
+    let culprit = ledger.quarantine.culprits().last();
+    culprit
+        .map(|culprit| culprit.commit.clone())
+        .or_else(|| Some(failed?.revision.id.clone()))
+}

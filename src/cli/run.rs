@@ -1,0 +1,110 @@
+//! `tidegate run`: the agent.
+
+use std::path::PathBuf;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::sync::Options;
+
+use super::Exit;
+use super::failure::Failure;
+
+/// How the agent is started.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    /// The file with the GitSync documents; it is read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Ends once everything is done or waits for someone.
+    #[arg(long)]
+    once: bool,
+    /// Says what would be done and writes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Lets sources be file: URLs, for a repository on this machine.
+    #[arg(long)]
+    allow_file_urls: bool,
+    /// The directory with one directory for each secret that a source names.
+    #[arg(long, value_name = "DIR")]
+    secrets: Option<PathBuf>,
+    /// The name of the installation; agents of one installation take turns.
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "TIDEGATE_INSTANCE",
+        default_value = "tidegate"
+    )]
+    instance: String,
+    /// The directory of the Git mirrors, which may be lost; by default in the user's cache
+    /// directory.
+    #[arg(long, value_name = "DIR", env = "TIDEGATE_MIRRORS")]
+    cache: Option<PathBuf>,
+    /// The agent's own namespace, for its Lease; by default that of the context or of the pod.
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// The kubeconfig; by default as kubectl finds it, else the pod's service account.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// The kubeconfig's context; by default its current one.
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+/// Runs the agent until it is done or told to end. The first signal lets it end what it is writing,
+/// the second ends it at once; what the cluster then holds stays as it is.
+pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
+    let options = options(asked)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
+    let (stop, stopped) = watch::channel(false);
+    let agent = crate::sync::run(options, stopped);
+    tokio::pin!(agent);
+    loop {
+        let exit = tokio::select! {
+            ended = &mut agent => return Ok(ended.map(|()| Exit::Done)?),
+            _ = interrupt.recv() => Exit::Interrupted,
+            _ = terminate.recv() => Exit::Terminated,
+        };
+        if stop.send_replace(true) {
+            return Ok(exit);
+        }
+    }
+}
+
+fn options(asked: Arguments) -> Result<Options, Failure> {
+    let cache = asked.cache.map_or_else(default_cache, Ok)?;
+    let program = std::env::current_exe().map_err(Failure::Program)?;
+    Ok(Options {
+        config: asked.config,
+        once: asked.once,
+        dry_run: asked.dry_run,
+        allow_file_urls: asked.allow_file_urls,
+        secrets: asked.secrets,
+        instance: asked.instance,
+        cache,
+        namespace: asked.namespace,
+        program,
+        kubeconfig: asked.kubeconfig,
+        context: asked.context,
+    })
+}
+
+/// `$XDG_CACHE_HOME/tidegate`, else `~/.cache/tidegate`.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the user's directories are told by the environment"
+)]
+fn default_cache() -> Result<PathBuf, Failure> {
+    let directory = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|d| d.is_absolute())
+    };
+    directory("XDG_CACHE_HOME")
+        .or_else(|| Some(directory("HOME")?.join(".cache")))
+        .map(|cache| cache.join("tidegate"))
+        .ok_or(Failure::Cache(
+            "neither XDG_CACHE_HOME nor HOME names a directory",
+        ))
+}

@@ -1,0 +1,189 @@
+//! `tidegate wait`: the fate of a commit, told by the exit code.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use crate::clock::since_boot;
+use crate::cluster::{Cluster, Records};
+use crate::ledger::Ledger;
+use crate::object::read_duration;
+use crate::status::{Verdict, verdict, view};
+
+use super::Exit;
+use super::failure::Failure;
+use super::reach::{App, Target, known, read};
+use super::show::{Voice, print};
+use super::table::plain;
+
+/// Time between two looks at the head of the ledger.
+const LOOK: Duration = Duration::from_secs(1);
+/// The longest silence, so that a CI runner does not take the job for dead.
+const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// What is waited for.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    /// The commit or its beginning.
+    #[arg(long, value_name = "SHA")]
+    commit: String,
+    /// How long to wait.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = read_duration)]
+    timeout: Duration,
+}
+
+pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
+    let found = asked.target.find().await?;
+    known(&found.ledger, &asked.commit)?;
+    let mut watching = Watching::new(found.cluster, found.app, asked.timeout, voice);
+    watching.ledger = Some(found.ledger);
+    follow(&mut watching, &asked.commit).await
+}
+
+/// Waits for the fate of a commit and prints it.
+pub(super) async fn follow(watching: &mut Watching, commit: &str) -> Result<Exit, Failure> {
+    let mut seen = watching.ledger.take();
+    loop {
+        let ledger = match seen.take() {
+            Some(ledger) => ledger,
+            None => match watching.next().await? {
+                Some(ledger) => ledger,
+                None => return Ok(watching.timeout()),
+            },
+        };
+        let fate = match known(&ledger, commit)? {
+            Some(id) => verdict(&ledger, &id),
+            None => Verdict::Unseen,
+        };
+        let Some((exit, words)) = outcome(&fate) else {
+            watching.tell(&ledger, &fate, commit);
+            continue;
+        };
+        let short = commit.get(..7).unwrap_or(commit);
+        print(&format!("{}  {short}  {}\n", watching.app, plain(&words)))?;
+        if exit != Exit::Done {
+            let view = view(&watching.app.namespace, &watching.app.name, &ledger);
+            for command in view.next {
+                watching.voice.say(&format!("  next: {command}"));
+            }
+        }
+        return Ok(exit);
+    }
+}
+
+/// How the program ends; `None` while there is something to wait for.
+fn outcome(verdict: &Verdict) -> Option<(Exit, String)> {
+    match verdict {
+        Verdict::Going | Verdict::Unseen => None,
+        Verdict::Done(why) => Some((Exit::Done, format!("done: {why}"))),
+        Verdict::Failed(why) => Some((Exit::Failed, format!("failed: {why}"))),
+        Verdict::Waiting(_, why) => Some((Exit::Waiting, format!("waits for a person: {why}"))),
+        Verdict::Superseded => Some((
+            Exit::Superseded,
+            "superseded: a newer commit took over".to_owned(),
+        )),
+    }
+}
+
+/// Looks at one ledger until a deadline.
+pub(super) struct Watching {
+    cluster: Cluster,
+    app: App,
+    voice: Voice,
+    /// When time is up, since boot.
+    end: Duration,
+    version: Option<String>,
+    /// A ledger that was read already.
+    ledger: Option<Ledger>,
+    told: String,
+    told_at: Duration,
+}
+
+impl Watching {
+    pub(super) fn new(cluster: Cluster, app: App, span: Duration, voice: Voice) -> Self {
+        let now = since_boot();
+        Self {
+            cluster,
+            app,
+            voice,
+            end: now + span,
+            version: None,
+            ledger: None,
+            told: String::new(),
+            told_at: now,
+        }
+    }
+
+    /// Waits until the ledger is another one; `None` at the deadline. Failures that may pass are
+    /// told and waited out.
+    pub(super) async fn next(&mut self) -> Result<Option<Ledger>, Failure> {
+        loop {
+            match timeout(self.left(), self.look()).await {
+                Err(_) => return Ok(None),
+                Ok(Ok(Some(ledger))) => return Ok(Some(ledger)),
+                Ok(Ok(None)) => {}
+                Ok(Err(Failure::Refused(refusal))) if refusal.is_transient() => {
+                    self.say(refusal.to_string());
+                }
+                Ok(Err(failure)) => return Err(failure),
+            }
+            if timeout(self.left(), sleep(LOOK)).await.is_err() {
+                return Ok(None);
+            }
+            self.say(self.told.clone());
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.end.saturating_sub(since_boot())
+    }
+
+    /// Reads the ledger if its head has changed.
+    async fn look(&mut self) -> Result<Option<Ledger>, Failure> {
+        let head = Records::head(&self.app.namespace, &self.app.name);
+        let found = self.cluster.get("v1", &head).await?;
+        let found = found.ok_or_else(|| Failure::NoSuchApp(self.app.to_string()))?;
+        let version = found.resource_version().map(ToOwned::to_owned);
+        if self.version.is_some() && self.version == version {
+            return Ok(None);
+        }
+        let ledger = read(&self.cluster, &self.app).await?;
+        self.version = version;
+        Ok(Some(ledger))
+    }
+
+    /// Tells where the commit is.
+    fn tell(&mut self, ledger: &Ledger, fate: &Verdict, commit: &str) {
+        let view = view(&self.app.namespace, &self.app.name, ledger);
+        let words = if *fate == Verdict::Unseen {
+            format!("{commit} was not seen yet")
+        } else {
+            let batch = view
+                .summary
+                .batch
+                .map_or_else(String::new, |batch| format!("{batch}  "));
+            format!("{}  {batch}{}", view.summary.state, view.summary.message)
+        };
+        self.say(words);
+    }
+
+    /// Says what is new, and what is old once a minute.
+    fn say(&mut self, words: String) {
+        let now = since_boot();
+        if words.is_empty() || (words == self.told && now < self.told_at + HEARTBEAT) {
+            return;
+        }
+        self.voice.say(&format!("{}  {words}", self.app));
+        self.told = words;
+        self.told_at = now;
+    }
+
+    /// Tells that time is up.
+    pub(super) fn timeout(&self) -> Exit {
+        self.voice
+            .say(&format!("{}  timeout; the work goes on", self.app));
+        Exit::Timeout
+    }
+}
