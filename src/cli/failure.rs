@@ -1,6 +1,6 @@
 //! The one place where errors become words, with a hint what to do.
 
-use std::io;
+use std::{io, path::PathBuf};
 
 use crate::cluster::{Cause, ClusterFault, Refusal};
 use crate::ledger::LedgerFault;
@@ -45,6 +45,14 @@ pub(super) enum Failure {
     NoSuchWorkload(String),
     #[error(transparent)]
     Run(#[from] RunFault),
+    #[error("the spec that the ledger of {0} keeps cannot be read: {1}")]
+    Spec(String, #[source] serde_json::Error),
+    #[error("the source cannot be read: {0}")]
+    Source(#[source] crate::git::GitFault),
+    #[error("a temporary directory cannot be made: {0}")]
+    Folder(#[source] io::Error),
+    #[error("the configuration `{}` cannot be read: {cause}", file.display())]
+    Config { file: PathBuf, cause: io::Error },
     #[error("libgit2 cannot be used: {0}")]
     Git(String),
     #[error(transparent)]
@@ -100,6 +108,10 @@ impl Failure {
                 RunFault::Config(_) | RunFault::File(_) | RunFault::Book(_) | RunFault::Git(_),
             )
             | Self::Run(RunFault::Release(_))
+            | Self::Spec(..)
+            | Self::Source(_)
+            | Self::Folder(_)
+            | Self::Config { .. }
             | Self::Git(_)
             | Self::Program(_)
             | Self::Runtime(_)

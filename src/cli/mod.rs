@@ -6,10 +6,13 @@
 mod abort;
 mod approve;
 mod ask;
+mod diff;
 mod failure;
 mod history;
 mod inspect;
+mod look;
 mod pause;
+mod plan;
 mod reach;
 mod release;
 mod resume;
@@ -44,7 +47,8 @@ struct Arguments {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0    done
+  0    done, no difference
+  1    differences (plan, diff)
   2    usage or unexpected error
   3    rejected, failed, aborted or rolled back
   4    timeout, the work goes on; also a commit that was never seen
@@ -62,6 +66,10 @@ enum Verb {
     Wait(wait::Arguments),
     /// Shows the policy in force for each workload, and where each value was said.
     Inspect(inspect::Arguments),
+    /// Shows what the next sync would do: objects, batches, deletes.
+    Plan(plan::Arguments),
+    /// Compares the live objects with Git, field by field.
+    Diff(diff::Arguments),
     /// Asks for a fetch and a pass now.
     Sync(sync::Arguments),
     /// Holds: the running batch ends, no batch opens, new commits are recorded and not started.
@@ -87,6 +95,7 @@ enum Verb {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
     Done = 0,
+    Difference = 1,
     Fault = 2,
     Failed = 3,
     Timeout = 4,
@@ -144,6 +153,8 @@ async fn perform(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::History(asked) => unless_interrupted(history::run(asked)).await,
         Verb::Wait(asked) => unless_interrupted(wait::run(asked, voice)).await,
         Verb::Inspect(asked) => unless_interrupted(inspect::run(asked)).await,
+        Verb::Plan(asked) => unless_interrupted(plan::run(asked)).await,
+        Verb::Diff(asked) => unless_interrupted(diff::run(asked)).await,
         Verb::Sync(asked) => unless_interrupted(sync::run(asked, voice)).await,
         Verb::Pause(asked) => unless_interrupted(pause::run(asked, voice)).await,
         Verb::Resume(asked) => unless_interrupted(resume::run(asked, voice)).await,

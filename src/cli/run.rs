@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::sync::Options;
+use crate::cluster::Cluster;
+use crate::config;
+use crate::sync::{Options, Origin, RunFault, preview};
 
-use super::Exit;
 use super::failure::Failure;
+use super::{Exit, plan, show};
 
 /// How the agent is started.
 #[derive(clap::Args, Debug)]
@@ -54,7 +56,11 @@ pub(super) struct Arguments {
 /// Runs the agent until it is done or told to end. The first signal lets it end what it is writing,
 /// the second ends it at once; what the cluster then holds stays as it is.
 pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
+    let is_dry_run = asked.dry_run;
     let options = options(asked)?;
+    if is_dry_run {
+        return rehearse(&options).await;
+    }
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
     let (stop, stopped) = watch::channel(false);
@@ -72,13 +78,37 @@ pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
     }
 }
 
+/// Prints what the agent would do for each GitSync of the configuration; writes nothing.
+async fn rehearse(options: &Options) -> Result<Exit, Failure> {
+    let text = std::fs::read_to_string(&options.config);
+    let text = text.map_err(|cause| {
+        let file = options.config.clone();
+        Failure::Config { file, cause }
+    })?;
+    let syncs = config::read(&text, &options.config.display().to_string());
+    let syncs = syncs.map_err(|faults| Failure::Run(RunFault::Config(faults)))?;
+    let cluster =
+        Cluster::connect(options.kubeconfig.as_deref(), options.context.as_deref()).await?;
+    let mut exit = Exit::Done;
+    for sync in syncs {
+        let looked = preview(&cluster, sync, options, Origin::Branch).await?;
+        show::print(&plan::text(&looked, false))?;
+        if exit != Exit::Failed {
+            exit = match plan::verdict(&looked) {
+                Exit::Done => exit,
+                verdict => verdict,
+            };
+        }
+    }
+    Ok(exit)
+}
+
 fn options(asked: Arguments) -> Result<Options, Failure> {
     let cache = asked.cache.map_or_else(default_cache, Ok)?;
     let program = std::env::current_exe().map_err(Failure::Program)?;
     Ok(Options {
         config: asked.config,
         once: asked.once,
-        dry_run: asked.dry_run,
         allow_file_urls: asked.allow_file_urls,
         secrets: asked.secrets,
         instance: asked.instance,

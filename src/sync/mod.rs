@@ -28,6 +28,6 @@ mod writing;
 
 pub use book::BookFault;
 pub use options::Options;
-pub use preview::{Change, From, Preview, preview};
+pub use preview::{Change, Origin, Preview, preview};
 pub use release::{How, ReleaseFault, Released, release};
 pub use run::{RunFault, run};

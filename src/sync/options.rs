@@ -9,8 +9,6 @@ pub struct Options {
     pub config: PathBuf,
     /// Ends once everything is done or waits for someone.
     pub once: bool,
-    /// Says what would be done and writes nothing.
-    pub dry_run: bool,
     /// Lets sources be `file:` URLs.
     pub allow_file_urls: bool,
     /// The directory that holds one directory for each secret; `None`: sources are anonymous.

@@ -23,7 +23,7 @@ use super::run::RunFault;
 
 /// Where the files come from.
 #[derive(Clone, Debug)]
-pub enum From {
+pub enum Origin {
     /// The branch, fetched as the agent does.
     Branch,
     /// A directory, as if it had just been committed.
@@ -71,7 +71,7 @@ pub async fn preview(
     cluster: &Cluster,
     sync: GitSync,
     options: &super::Options,
-    from: From,
+    origin: Origin,
 ) -> Result<Preview, RunFault> {
     let shared = Shared {
         cluster: cluster.clone(),
@@ -87,13 +87,13 @@ pub async fn preview(
     };
     let spec = serde_json::to_value(&sync).unwrap_or_default();
     let book = Book::peek(cluster, &owner(&sync, &shared), spec).await?;
-    let (mirror, commit) = match from {
-        From::Branch => {
+    let (mirror, commit) = match origin {
+        Origin::Branch => {
             let mirror = Mirror::open(&shared.cache, remote(&sync, &shared))?;
             let fetched = mirror.fetch().await?;
             (mirror, fetched.tip)
         }
-        From::Directory(directory) => Mirror::snapshot(&directory, &shared.cache).await?,
+        Origin::Directory(directory) => Mirror::snapshot(&directory, &shared.cache).await?,
     };
     App::new(sync, shared, book, Arc::new(mirror))
         .look(&commit)
