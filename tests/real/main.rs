@@ -13,4 +13,5 @@ mod control_plane;
 mod git_server;
 mod git_ssh;
 mod git_transport;
+mod readme;
 mod shop;

@@ -1,0 +1,96 @@
+//! The README's shell blocks are run as they stand, but for the program that is built already and
+//! the folder that they use.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::cluster::ControlPlane;
+use crate::shop::{Agent, SOON};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const FOLDER: &str = "/tmp/tidegate-demo";
+
+/// The blocks that are marked `sh`, in order.
+fn blocks() -> Vec<String> {
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let opened = readme.split("```sh\n").skip(1);
+    opened
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
+}
+
+fn shell(script: &str, home: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-e", "-c", script])
+        .current_dir(ROOT)
+        .env("HOME", home)
+        .envs([
+            ("GIT_AUTHOR_NAME", "Ada"),
+            ("GIT_AUTHOR_EMAIL", "ada@example.com"),
+        ])
+        .envs([
+            ("GIT_COMMITTER_NAME", "Ada"),
+            ("GIT_COMMITTER_EMAIL", "ada@example.com"),
+        ]);
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readme_leads_from_a_checkout_to_a_rollout() {
+    let blocks = blocks();
+    assert_eq!(blocks.len(), 3, "prepare, run, test");
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().to_str().unwrap();
+    let prepared = shell(&blocks[0].replace(FOLDER, place), folder.path())
+        .status()
+        .unwrap();
+    assert!(prepared.success(), "{}", blocks[0]);
+
+    let plane = ControlPlane::shared();
+    let account = plane.agent(&["default"], "default").await;
+    let example = std::fs::read_to_string(Path::new(ROOT).join("examples/gitsync.yaml")).unwrap();
+    let config = folder.path().join("gitsync.yaml");
+    std::fs::write(&config, example.replace(FOLDER, place)).unwrap();
+    let run = blocks[1]
+        .replace("cargo run --release --", env!("CARGO_BIN_EXE_tidegate"))
+        .replace("examples/gitsync.yaml", config.to_str().unwrap());
+    let mut command = shell(&format!("exec {run}"), folder.path());
+    command.env("KUBECONFIG", &account.kubeconfig);
+    let _agent = Agent::start(command, folder.path());
+    let end = tokio::time::Instant::now() + SOON;
+    let is_done = || {
+        let status = plane.kubectl(&[
+            "-n",
+            "default",
+            "get",
+            "configmap",
+            "tidegate-web",
+            "-o",
+            "json",
+        ]);
+        String::from_utf8_lossy(&status.stdout).contains("\\\"outcome\\\":\\\"Succeeded\\\"")
+    };
+    while !is_done() {
+        assert!(
+            tokio::time::Instant::now() < end,
+            "the example was not rolled out in time"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    let deployments = plane.kubectl(&["-n", "default", "get", "deployments"]);
+    assert!(String::from_utf8_lossy(&deployments.stdout).contains("web"));
+}
+
+#[test]
+fn the_test_command_of_the_readme_is_the_one_that_the_gate_runs() {
+    let command = blocks()[2].trim().to_owned();
+    let gate = std::fs::read_to_string(Path::new(ROOT).join(".ci/run")).unwrap();
+    let (program, rest) = command.split_once(" test ").unwrap();
+    let gate_runs = gate.lines().any(|line| {
+        line.starts_with("step ")
+            && line.contains(&format!("{program} test "))
+            && line.contains(rest)
+    });
+    assert!(gate_runs, "{command}");
+}
