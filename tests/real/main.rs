@@ -13,5 +13,8 @@ mod control_plane;
 mod git_server;
 mod git_ssh;
 mod git_transport;
+mod newest;
 mod readme;
+mod reverts;
+mod shapes;
 mod shop;

@@ -32,4 +32,5 @@ mod scheduler;
 pub(crate) mod trace;
 
 pub(crate) use control_plane::ControlPlane;
+pub(crate) use counts::Counts;
 pub(crate) use trace::Trace;

@@ -129,9 +129,18 @@ impl Trace {
 
     /// Returns the least number of Ready pods at any moment.
     pub(crate) fn fewest_ready(&self) -> usize {
+        self.fewest_ready_where(|_| true)
+    }
+
+    /// Returns the least number of Ready pods at any moment whose counts are as wanted.
+    ///
+    /// # Panics
+    /// Where there was none.
+    pub(crate) fn fewest_ready_where(&self, wanted: impl Fn(&Counts) -> bool) -> usize {
         let moments = self.moments.borrow();
-        let ready = moments.iter().map(|moment| moment.counts.ready());
-        ready.min().unwrap_or_default()
+        let counts = moments.iter().map(|moment| &moment.counts);
+        let ready = counts.filter(|counts| wanted(counts)).map(Counts::ready);
+        ready.min().expect("there was such a moment")
     }
 
     /// Returns the greatest number of pods at any moment.

@@ -3,8 +3,10 @@
 mod agent;
 mod repository;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -156,17 +158,78 @@ impl Shop {
         head["ledger"].clone()
     }
 
+    /// What the history of the ledger says of a commit; null where it does not know it.
+    pub(crate) fn record(&self, commit: &str) -> Value {
+        let history = self.ledger()["history"].take();
+        let mut records = history.as_array().cloned().unwrap_or_default().into_iter();
+        let found = records.find(|record| record["revision"]["id"] == commit);
+        found.unwrap_or_default()
+    }
+
     /// The outcome of a commit as the ledger has it.
     pub(crate) fn outcome(&self, commit: &str) -> String {
-        let ledger = self.ledger();
-        let history = ledger["history"].as_array().cloned().unwrap_or_default();
-        let record = history
+        let record = self.record(commit);
+        record["outcome"].as_str().unwrap_or("unseen").to_owned()
+    }
+
+    /// The ledger's checkpoint of a Deployment; null where it has none.
+    pub(crate) fn checkpoint(&self, deployment: &str) -> Value {
+        let name = format!("apps/Deployment/{}/{deployment}", self.namespace);
+        self.ledger()["rollouts"][name].take()
+    }
+
+    /// The pods of a Deployment whose image has this tag, those being deleted left out.
+    pub(crate) fn pods(&self, app: &str, tag: &str) -> Vec<Value> {
+        let text = self.kubectl(&["get", "pods", "-l", &format!("app={app}"), "-o", "json"]);
+        let list: Value = serde_json::from_str(&text).expect("kubectl writes JSON");
+        let mut pods = list["items"].as_array().cloned().unwrap_or_default();
+        let image = format!("shop/{app}:{tag}");
+        pods.retain(|pod| {
+            pod["spec"]["containers"][0]["image"] == image
+                && pod["metadata"]["deletionTimestamp"].is_null()
+        });
+        pods
+    }
+
+    /// Their UIDs.
+    pub(crate) fn pod_uids(&self, app: &str, tag: &str) -> BTreeSet<String> {
+        let pods = self.pods(app, tag);
+        pods.iter()
+            .filter_map(|pod| pod["metadata"]["uid"].as_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// Makes a pod not Ready by hand, and for good.
+    pub(crate) fn unready(&self, pod: &Value) {
+        let name = pod["metadata"]["name"].as_str().expect("a pod has a name");
+        let patch = r#"{"status": {"conditions": [{"type": "Ready", "status": "False"}]}}"#;
+        self.kubectl(&["patch", "pod", name, "--subresource=status", "-p", patch]);
+    }
+
+    /// The Events about an object: reason and note, one for each that was told, oldest first.
+    pub(crate) fn events(&self, kind: &str, name: &str) -> Vec<(String, String)> {
+        let about = format!("involvedObject.kind={kind},involvedObject.name={name}");
+        let text = self.kubectl(&["get", "events", "--field-selector", &about, "-o", "json"]);
+        let list: Value = serde_json::from_str(&text).expect("kubectl writes JSON");
+        let events = list["items"].as_array().cloned().unwrap_or_default();
+        let told = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
+        events
             .iter()
-            .find(|record| record["revision"]["id"] == commit);
-        record
-            .and_then(|r| r["outcome"].as_str())
-            .unwrap_or("unseen")
-            .to_owned()
+            .map(|event| (told(event, "reason"), told(event, "message")))
+            .collect()
+    }
+
+    /// Sets an annotation on the head of the ledger, as the command line does to ask something.
+    pub(crate) fn ask(&self, annotation: &str, value: &str) {
+        let change = format!("tidegate.dev/{annotation}={value}");
+        self.kubectl(&["annotate", "--overwrite", "configmap/tidegate-web", &change]);
+    }
+
+    /// Asks for a look at Git now.
+    pub(crate) fn sync(&self) {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        self.ask("sync-requested", &format!("request {number}"));
     }
 
     /// Waits until a commit has an outcome.
@@ -194,6 +257,15 @@ impl Shop {
     /// Records the pods of a Deployment from now on.
     pub(crate) async fn trace(&self, deployment: &str) -> Trace {
         Trace::start(self.plane.client().await, &self.namespace, deployment).await
+    }
+
+    /// The same, once the pods are at rest: the first counts that settle are these.
+    pub(crate) async fn trace_at_rest(&self, deployment: &str) -> Trace {
+        let trace = self.trace(deployment).await;
+        trace
+            .until_settled("the pods to rest", SOON, |_| true)
+            .await;
+        trace
     }
 }
 

@@ -1,0 +1,218 @@
+//! The newest commit wins, or the rollout carries on under it.
+
+use serde_json::json;
+
+use crate::cluster::{Counts, Trace};
+use crate::shop::{Agent, SOON, Shop, deployment};
+
+const STEPS: &str = "steps: [1, 50%, 100%]\nsoak: 3s\nmonitor: 1s";
+const QUICK: &str = "steps: [50%, 100%]\nmonitor: 1s";
+
+/// A shop in which `web:1` succeeded under a policy.
+async fn installed(prefix: &str, policy: &str) -> (Shop, Agent) {
+    let shop = Shop::open(prefix).await;
+    let manifest = deployment("web", "1", policy);
+    let first = shop
+        .repository
+        .push("web 1", &[("web.yaml", Some(&manifest))]);
+    let agent = shop.start();
+    shop.until_outcome(&first, "Succeeded").await;
+    (shop, agent)
+}
+
+/// Pushes a manifest of `web` and has the agent look.
+fn push(shop: &Shop, subject: &str, manifest: &str) -> String {
+    let commit = shop
+        .repository
+        .push(subject, &[("web.yaml", Some(manifest))]);
+    shop.sync();
+    commit
+}
+
+/// Rolls `web:2` into the middle of batch 2 of [`STEPS`] and keeps it there by a pod that is not
+/// Ready: 9 old pods, 5 new ones.
+async fn amid_batch_two(shop: &Shop, trace: &Trace) -> String {
+    let second = push(shop, "web 2", &deployment("web", "2", STEPS));
+    shop.until("batch 2 to open", || shop.checkpoint("web")["batch"] == 2)
+        .await;
+    let amid = |counts: &Counts| counts.with_tag("1") == 9 && counts.with_tag("2") == 5;
+    trace.until("five new pods", SOON, amid).await;
+    shop.unready(&shop.pods("web", "2")[0]);
+    second
+}
+
+/// Replaces the pod that is not Ready.
+fn heal(shop: &Shop) {
+    let pods = shop.pods("web", "2");
+    let is_ready = |pod: &&serde_json::Value| {
+        let conditions = pod["status"]["conditions"].as_array();
+        conditions
+            .into_iter()
+            .flatten()
+            .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+    };
+    for pod in pods.iter().filter(|pod| !is_ready(pod)) {
+        let name = pod["metadata"]["name"].as_str().unwrap();
+        let patch = r#"{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}"#;
+        shop.kubectl(&["patch", "pod", name, "--subresource=status", "-p", patch]);
+    }
+}
+
+fn rests(trace: &Trace) -> Vec<(usize, usize)> {
+    let pair = |counts: &Counts| (counts.without_tag("2"), counts.with_tag("2"));
+    let mut rests: Vec<_> = trace.settled().iter().map(pair).collect();
+    rests.dedup();
+    rests
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_three_commits_within_a_second_the_last_one_wins() {
+    let (shop, _agent) = installed("three-commits", QUICK).await;
+    let trace = shop.trace_at_rest("web").await;
+    let commits = ["2", "3", "4"].map(|tag| {
+        let manifest = deployment("web", tag, QUICK);
+        let subject = format!("web {tag}");
+        shop.repository
+            .push(&subject, &[("web.yaml", Some(&manifest))])
+    });
+    shop.sync();
+    shop.until_outcome(&commits[2], "Succeeded").await;
+    let all = |counts: &Counts| counts.with_tag("4") == 10 && counts.total() == 10;
+    trace.until_settled("the last to run", SOON, all).await;
+    assert_eq!(shop.outcome(&commits[0]), "Superseded");
+    assert_eq!(shop.outcome(&commits[1]), "Superseded");
+    let history = shop.ledger()["history"].take();
+    let order: Vec<_> = (0..3).map(|at| &history[at]["revision"]["id"]).collect();
+    assert_eq!(order, [&commits[2], &commits[1], &commits[0]]);
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_three_commits_seen_one_by_one_the_last_one_wins_too() {
+    let (shop, _agent) = installed("three-tips", QUICK).await;
+    let trace = shop.trace_at_rest("web").await;
+    let mut commits = Vec::new();
+    for tag in ["2-slow", "3-slow", "4"] {
+        let commit = push(&shop, tag, &deployment("web", tag, QUICK));
+        shop.until("the commit to be the aim", || {
+            shop.ledger()["aim"]["revision"]["id"] == *commit
+        })
+        .await;
+        commits.push(commit);
+    }
+    shop.until_outcome(&commits[2], "Succeeded").await;
+    let all = |counts: &Counts| counts.with_tag("4") == 10 && counts.total() == 10;
+    trace.until_settled("the last to run", SOON, all).await;
+    assert_eq!(shop.outcome(&commits[0]), "Superseded");
+    assert_eq!(shop.outcome(&commits[1]), "Superseded");
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_third_template_takes_over_in_mid_batch_without_losing_a_ready_pod() {
+    let (shop, _agent) = installed("third", STEPS).await;
+    let trace = shop.trace_at_rest("web").await;
+    let second = amid_batch_two(&shop, &trace).await;
+    let third = push(&shop, "web 3", &deployment("web", "3", STEPS));
+    shop.until_outcome(&third, "Succeeded").await;
+    let all = |counts: &Counts| counts.with_tag("3") == 10 && counts.total() == 10;
+    trace.until_settled("the third to run", SOON, all).await;
+    assert_eq!(shop.outcome(&second), "Superseded");
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+    let thirds: Vec<usize> = trace.settled().iter().map(|c| c.with_tag("3")).collect();
+    assert!(thirds.contains(&1), "batch 1 of the new plan: {trace}");
+    assert!(thirds.contains(&5), "batch 2 of the new plan: {trace}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_to_another_file_lets_the_rollout_carry_on() {
+    let (shop, _agent) = installed("another-file", STEPS).await;
+    let trace = shop.trace_at_rest("web").await;
+    let second = amid_batch_two(&shop, &trace).await;
+    let moved = shop.pod_uids("web", "2");
+    let flags = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: flags}\ndata: {a: '1'}\n";
+    let third = shop
+        .repository
+        .push("flags", &[("flags.yaml", Some(flags))]);
+    shop.sync();
+    shop.until("the ConfigMap", || !shop.get("configmap/flags").is_null())
+        .await;
+    assert_eq!(shop.outcome(&second), "Superseded");
+    assert_eq!(shop.checkpoint("web")["batch"], 2);
+    heal(&shop);
+    shop.until_outcome(&third, "Succeeded").await;
+    let all = |counts: &Counts| counts.with_tag("2") == 10 && counts.total() == 10;
+    trace.until_settled("all pods to be new", SOON, all).await;
+    assert_eq!(
+        rests(&trace),
+        [(10, 0), (10, 1), (9, 5), (5, 10), (0, 10)],
+        "{trace}"
+    );
+    assert!(shop.pod_uids("web", "2").is_superset(&moved), "{trace}");
+    let live = shop.get("deployment/web");
+    let cause = &live["metadata"]["annotations"]["kubernetes.io/change-cause"];
+    assert!(cause.as_str().unwrap().ends_with("web 2"), "{cause}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_of_other_replicas_keeps_the_share_of_new_pods() {
+    for (replicas, new) in [(6, 3), (14, 7)] {
+        let (shop, _agent) = installed("replicas", STEPS).await;
+        let trace = shop.trace_at_rest("web").await;
+        let second = amid_batch_two(&shop, &trace).await;
+        let scaled =
+            deployment("web", "2", STEPS).replace("replicas: 10", &format!("replicas: {replicas}"));
+        let third = push(&shop, "scale", &scaled);
+        let share = |counts: &Counts| counts.with_tag("2") == new;
+        trace.until_settled("half to be new", SOON, share).await;
+        assert_eq!(shop.outcome(&second), "Superseded");
+        heal(&shop);
+        shop.until_outcome(&third, "Succeeded").await;
+        let all = |counts: &Counts| counts.with_tag("2") == replicas && counts.total() == replicas;
+        trace.until_settled("all pods to be new", SOON, all).await;
+        assert!(trace.fewest_ready() >= replicas.min(10), "{trace}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_of_another_policy_counts_from_the_next_batch_on() {
+    let (shop, _agent) = installed("policy", STEPS).await;
+    let trace = shop.trace_at_rest("web").await;
+    let second = amid_batch_two(&shop, &trace).await;
+    let moved = shop.pod_uids("web", "2");
+    let tighter = "steps: [1, 50%, 70%, 100%]\nsoak: 2s\nmonitor: 1s";
+    let third = push(&shop, "tighter", &deployment("web", "2", tighter));
+    shop.until("the plan to have four batches", || {
+        shop.checkpoint("web")["batches"] == 4
+    })
+    .await;
+    assert_eq!(shop.outcome(&second), "Superseded");
+    heal(&shop);
+    shop.until_outcome(&third, "Succeeded").await;
+    let all = |counts: &Counts| counts.with_tag("2") == 10 && counts.total() == 10;
+    trace.until_settled("all pods to be new", SOON, all).await;
+    assert_eq!(
+        rests(&trace),
+        [(10, 0), (10, 1), (9, 5), (5, 7), (3, 10), (0, 10)],
+        "{trace}"
+    );
+    assert!(shop.pod_uids("web", "2").is_superset(&moved), "{trace}");
+    assert_eq!(shop.record(&third)["batches"], json!([4, 4]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_does_not_touch_the_path_is_no_revision() {
+    let (shop, _agent) = installed("elsewhere", QUICK).await;
+    let before = shop.get("deployment/web");
+    let commit = shop
+        .repository
+        .push("readme", &[("../../README", Some("hello"))]);
+    shop.sync();
+    shop.until("the commit to be seen", || {
+        shop.ledger()["untouched"] == json!([commit])
+    })
+    .await;
+    assert!(shop.record(&commit).is_null());
+    let version = |live: &serde_json::Value| live["metadata"]["resourceVersion"].clone();
+    assert_eq!(version(&shop.get("deployment/web")), version(&before));
+}
