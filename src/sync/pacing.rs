@@ -60,7 +60,7 @@ impl App {
                 continue;
             }
             match self.drive(id, set, stance).await? {
-                Driven::Finished => {}
+                Driven::Finished => rolling -= usize::from(active),
                 // What quarantine holds stays as it is: nothing waits for it.
                 Driven::Waiting(_) if self.is_held_back(id) => {}
                 Driven::Waiting(wake) => {
@@ -150,7 +150,7 @@ impl App {
             let kept = self.book.ledger.rollouts.get(id);
             let decision = step(&goal, stance, &seen, kept);
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
-            self.tell(id, &decision.notes);
+            self.tell(id, &goal, &decision.notes);
             if let Some(checkpoint) = &decision.checkpoint {
                 self.book
                     .ledger
@@ -261,10 +261,12 @@ impl App {
         Ok(())
     }
 
-    fn tell(&self, id: &ObjectId, notes: &[Note]) {
+    /// Tells what happened, under the commit: what the next one does in the same words is news.
+    fn tell(&self, id: &ObjectId, goal: &Goal, notes: &[Note]) {
         for note in notes {
+            let text = format!("{}: {}", goal.commit.short(), note.text);
             let bad = note.reason.is_warning();
-            self.announce(Some(id), &note.reason.to_string(), note.text.clone(), bad);
+            self.announce(Some(id), &note.reason.to_string(), text, bad);
         }
     }
 

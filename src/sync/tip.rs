@@ -75,6 +75,10 @@ impl App {
         {
             let passed = self.mirror.log(tip, &paths, Some(before), BETWEEN).await?;
             self.pass_over(&passed, tip, now);
+            // What it changes may bring back just what is there: still it has an outcome.
+            if passed.iter().any(|revision| revision.id == *tip) {
+                self.open_record(&revision, now);
+            }
             let all = self
                 .mirror
                 .log(tip, &[String::new()], Some(before), BETWEEN)
