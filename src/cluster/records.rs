@@ -83,6 +83,12 @@ impl Records {
         config_map(namespace, &format!("tidegate-{name}"))
     }
 
+    /// Returns the content of a head that was read by other ways; `None` where it has none.
+    #[must_use]
+    pub fn content(head: &Object) -> Option<&str> {
+        head.text(&format!("/data/{CONTENT}"))
+    }
+
     /// Returns the label that heads of this installation carry, to watch them by.
     #[must_use]
     pub fn label(&self) -> BTreeMap<String, String> {

@@ -114,6 +114,30 @@ impl Refusal {
         }
     }
 
+    /// Says whether the API server looked at the object and will refuse it again as long as nobody
+    /// changes anything.
+    #[must_use]
+    pub fn is_for_good(&self) -> bool {
+        match &self.cause {
+            Cause::Invalid { .. }
+            | Cause::Denied { .. }
+            | Cause::Forbidden { .. }
+            | Cause::KindUnknown { .. }
+            | Cause::NamespaceMissing
+            | Cause::NamespaceEnding => true,
+            Cause::Fault { code, .. } => *code < 500,
+            Cause::Conflict
+            | Cause::AlreadyExists
+            | Cause::NotFound
+            | Cause::TooMany { .. }
+            | Cause::Unreachable { .. }
+            | Cause::OutcomeUnknown { .. }
+            | Cause::Unauthenticated
+            | Cause::Expired
+            | Cause::NotLeader => false,
+        }
+    }
+
     /// Returns how long the API server asked to wait, at most 30 s.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

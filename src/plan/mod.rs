@@ -2,6 +2,7 @@
 //!
 //! Never: a write; a wait.
 
+mod consequence;
 mod diff;
 mod inventory;
 mod managers;
@@ -9,6 +10,7 @@ mod prune;
 mod standing;
 mod wanted;
 
+pub use consequence::consequence;
 pub use diff::{FieldChange, diff};
 pub use inventory::{Entry, Good, Inventory, State};
 pub use managers::Managers;

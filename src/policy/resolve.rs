@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Batches, GoingBack, Policy, PolicyFile, Provenance, Resolved,
+    Batches, GoingBack, OnFailure, Policy, PolicyFile, Provenance, Resolved,
     contradiction::{contradictions, notes},
     statement::{Said, Source, Statement},
 };
@@ -62,6 +62,14 @@ pub fn resolve(
 /// Returns all faults; their path is `spec.rollout`.
 pub fn check_default(rollout: &Value) -> Result<(), Vec<Fault>> {
     read_default(rollout).map(|_| ())
+}
+
+/// Returns what a `spec.rollout` says should happen where no workload is at fault: a stage that
+/// does not become healthy, an apply that is refused. Built in where it says nothing.
+#[must_use]
+pub fn default_on_failure(rollout: Option<&Value>) -> OnFailure {
+    let said = rollout.and_then(|rollout| read_default(rollout).ok()?.on_failure);
+    said.map_or(Policy::default().on_failure, |said| said.value)
 }
 
 /// Returns what people should know where a scaler sets the replicas of a workload with this

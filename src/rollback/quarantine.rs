@@ -1,4 +1,5 @@
-//! Quarantine holds pairs of workload and template, not commits: a fix never waits for anybody.
+//! Quarantine holds pairs of workload and template, or of object and manifest, not commits: a fix
+//! never waits for anybody.
 
 use std::collections::BTreeMap;
 
@@ -24,8 +25,11 @@ pub struct Culprit {
     pub why: String,
     /// When.
     pub at: Timestamp,
-    /// What failed.
+    /// What failed by its pods.
     pub pairs: Vec<Pair>,
+    /// What failed otherwise: objects that did not become healthy in their stage or that the API
+    /// server refused for good, with the hash of the manifest.
+    pub objects: BTreeMap<ObjectId, Digest>,
     /// The objects that it changed, with the hash of its manifest; `None`: it removed them.
     pub changed: BTreeMap<ObjectId, Option<Digest>>,
 }
@@ -108,6 +112,7 @@ impl Quarantine {
                         .filter(|new| !known.pairs.iter().any(|pair| pair.failed == new.failed))
                         .collect::<Vec<_>>(),
                 );
+                known.objects.extend(culprit.objects);
                 known.changed.extend(culprit.changed);
             }
             None => self.0.push(culprit),
@@ -119,6 +124,31 @@ impl Quarantine {
         let before = self.0.len();
         self.0.retain(|culprit| culprit.commit != *commit);
         self.0.len() < before
+    }
+
+    /// Lifts whatever holds one of these objects; says whether there was anything.
+    pub fn lift_from(&mut self, is_held: &dyn Fn(&ObjectId) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(|culprit| {
+            let mut pairs = culprit.pairs.iter();
+            !pairs.any(|pair| is_held(&pair.failed.workload))
+                && !culprit.objects.keys().any(is_held)
+        });
+        self.0.len() < before
+    }
+
+    /// Says whether something of a workload failed before, whatever it was.
+    #[must_use]
+    pub fn knows(&self, workload: &ObjectId) -> bool {
+        let mut pairs = self.0.iter().flat_map(|culprit| &culprit.pairs);
+        pairs.any(|pair| pair.failed.workload == *workload)
+    }
+
+    /// Says whether objects of a commit failed otherwise than by pods.
+    #[must_use]
+    pub fn blames_objects_of(&self, commit: &CommitId) -> bool {
+        let mut culprits = self.0.iter();
+        culprits.any(|culprit| culprit.commit == *commit && !culprit.objects.is_empty())
     }
 
     /// Drops the oldest culprits beyond `limit`.
@@ -136,6 +166,13 @@ impl Quarantine {
             .iter()
             .rev()
             .find(|culprit| culprit.pairs.iter().any(|pair| pair.holds(candidate)))
+    }
+
+    /// Returns the culprit that holds an object: its manifest is the one that failed.
+    #[must_use]
+    pub fn holds_object(&self, id: &ObjectId, manifest: &Digest) -> Option<&Culprit> {
+        let mut culprits = self.0.iter().rev();
+        culprits.find(|culprit| culprit.objects.get(id) == Some(manifest))
     }
 }
 
@@ -191,6 +228,7 @@ mod tests {
             why: "batch 1 failed".to_owned(),
             at: Timestamp::UNIX_EPOCH,
             pairs: vec![Pair::new(failed, Some(good))],
+            objects: BTreeMap::new(),
             changed: BTreeMap::new(),
         });
         quarantine
@@ -221,6 +259,24 @@ mod tests {
         let good = candidate("web:1", "a", "x");
         let quarantine = quarantine(candidate("web:2", "b", "x"), &good);
         assert!(quarantine.holds(&candidate("web:2", "a", "x")).is_some());
+    }
+
+    #[test]
+    fn an_object_that_failed_is_held_until_its_manifest_changes() {
+        let id: ObjectId = "/Service/shop/web".parse().unwrap();
+        let (bad, fixed) = (Digest::of(&json!("bad")), Digest::of(&json!("fixed")));
+        let good = candidate("web:1", "a", "x");
+        let mut quarantine = quarantine(candidate("web:2", "a", "x"), &good);
+        quarantine.add(Culprit {
+            pairs: Vec::new(),
+            objects: [(id.clone(), bad.clone())].into(),
+            ..quarantine.culprits()[0].clone()
+        });
+        assert!(quarantine.holds_object(&id, &bad).is_some());
+        assert!(quarantine.holds_object(&id, &fixed).is_none());
+        assert!(!quarantine.lift_from(&|other| other.name == "another"));
+        assert!(quarantine.lift_from(&|other| *other == id));
+        assert!(quarantine.holds_object(&id, &bad).is_none());
     }
 
     #[test]
