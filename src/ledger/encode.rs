@@ -71,6 +71,13 @@ pub fn encode(ledger: &Ledger) -> Stored {
     }
 }
 
+/// Returns the epoch that a head tells, without its shards; `None` where it tells none.
+#[must_use]
+pub fn epoch(head: &str) -> Option<u64> {
+    let head: Head = serde_json::from_str(head).ok()?;
+    head.ledger.get("epoch")?.as_u64()
+}
+
 /// Decodes a ledger.
 ///
 /// # Errors

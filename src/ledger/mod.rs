@@ -7,8 +7,9 @@
 
 mod encode;
 mod record;
+mod release;
 
-pub use encode::{LedgerFault, Stored, decode, encode};
+pub use encode::{LedgerFault, Stored, decode, encode, epoch};
 pub use record::{
     Aim, Course, Deployed, HeldPrune, Ledger, Outcome, Pause, Problem, Released, SCHEMA, Tip,
 };

@@ -100,6 +100,26 @@ pub struct Aim {
     pub is_done: bool,
 }
 
+impl Aim {
+    /// Returns the aim that goes back from this one to an earlier revision.
+    #[must_use]
+    pub fn back_to(&self, good: Revision, outcome: Outcome, now: Timestamp) -> Self {
+        Self {
+            // Never equal to a tree of the branch: the next tip is always judged.
+            tree: format!("back to {}", good.id),
+            revision: good,
+            course: Course::Back {
+                from: self.revision.id.clone(),
+                outcome,
+            },
+            held: BTreeMap::new(),
+            started: now,
+            stage: None,
+            is_done: false,
+        }
+    }
+}
+
 /// Which way an aim goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Course {
@@ -181,6 +201,9 @@ pub struct Released {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Whether all that was engaged got its last good template.
+    #[serde(default, rename = "isBack")]
+    pub is_back: bool,
 }
 
 /// Deletes beyond the budget.

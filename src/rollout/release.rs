@@ -1,10 +1,13 @@
 //! Giving a workload back: what takes the levers off without Git and without the machine.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::object::{Deployment, Object};
 
-use super::Checkpoint;
+use super::{Checkpoint, Judge, Overlay, Phase};
 
 /// Returns the JSON merge patch that gives an engaged workload back to Kubernetes, bound to the
 /// resource version of `live`; `None` where nothing of ours is on it, or where another object has
@@ -24,7 +27,7 @@ pub fn release(kept: &Checkpoint, live: &Object, back: bool) -> Option<Value> {
         "progressDeadlineSeconds": before.progress_deadline_seconds,
         "strategy": before.strategy,
     });
-    if back || kept.is_held || kept.failure.is_some() || kept.is_going_back() {
+    if back || kept.goes_back_when_released() {
         wanted["template"] = before.template.clone();
     }
     let mut there = json!({
@@ -38,6 +41,27 @@ pub fn release(kept: &Checkpoint, live: &Object, back: bool) -> Option<Value> {
     let spec = difference(&there, &wanted)?;
     let version = live.resource_version();
     Some(json!({"metadata": {"resourceVersion": version}, "spec": spec}))
+}
+
+impl Checkpoint {
+    /// Says whether a release puts the last good template back, although nobody asks for that: it
+    /// failed, is held or goes back already.
+    #[must_use]
+    pub fn goes_back_when_released(&self) -> bool {
+        self.is_held || self.failure.is_some() || self.is_going_back()
+    }
+
+    /// Turns into the record of a rollout that was released and goes on natively: its health is
+    /// still watched, from `now`.
+    pub fn release(&mut self, now: Timestamp) {
+        self.phase = Phase::Native;
+        self.write.overlay = Overlay::Plain;
+        self.engagement = None;
+        (self.batch, self.batches) = (0, 0);
+        self.opened = now;
+        self.healthy_since = None;
+        self.judge = Judge::new(now, BTreeMap::new());
+    }
 }
 
 /// Returns the merge patch (RFC 7386) that makes `wanted` of `live`: keys that only live has are
@@ -63,14 +87,12 @@ fn difference(live: &Value, wanted: &Value) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use jiff::Timestamp;
+    use std::collections::BTreeSet;
 
     use super::*;
     use crate::health::{Cause, Class};
     use crate::object::{Amount, Digest, FREEZE_DEADLINE, FREEZE_MIN_READY};
-    use crate::rollout::{Engagement, Failure, Judge, Overlay, Phase, Write};
+    use crate::rollout::{Engagement, Failure, Write};
 
     fn template(image: &str, env: Option<&str>) -> Value {
         let mut template = json!({

@@ -1,7 +1,9 @@
 //! The ledger in hand: changed in memory, stored by compare-and-swap before anything depends on it.
 
+use crate::clock;
 use crate::cluster::{Cause, Cluster, NewRecord, Records, Refusal};
 use crate::ledger::{self, Ledger, LedgerFault, Stored};
+use crate::object::Object;
 
 /// Why the ledger could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -83,14 +85,10 @@ impl Book {
             ledger.epoch += 1;
         }
         ledger.holder = holder.to_owned();
-        let removed = ledger
-            .released
-            .as_ref()
-            .is_some_and(|mark| mark.by.starts_with(REMOVED));
-        if removed {
-            // The configuration names it again: what the removal released is taken up afresh.
-            ledger.released = None;
-            ledger.rollouts.clear();
+        let is_mark_of_removal = |mark: &ledger::Released| mark.by.starts_with(REMOVED);
+        if ledger.released.as_ref().is_some_and(is_mark_of_removal) {
+            // The configuration names it again.
+            ledger.take_up(clock::now());
         }
         if ledger.spec != spec
             && let Some(tip) = &mut ledger.tip
@@ -177,6 +175,16 @@ impl Book {
             call,
             cause: Cause::Conflict,
         }))
+    }
+
+    /// Says whether someone holds the ledger with a higher epoch, as a head that was seen shows it.
+    pub(super) fn lost_to(&self, head: &Object) -> Option<BookFault> {
+        if head.resource_version() == self.version.as_deref() {
+            return None;
+        }
+        let epoch = ledger::epoch(Records::content(head)?)?;
+        (epoch > self.ledger.epoch)
+            .then(|| BookFault::TakenOver(format!("a writer of epoch {epoch}")))
     }
 
     /// Reads the head again after a lost race or an unanswered write.

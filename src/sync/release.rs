@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::cluster::{Cause, Cluster, NewRecord, Records, Refusal};
-use crate::ledger::{self, Course, Ledger, LedgerFault};
+use crate::ledger::{self, Ledger, LedgerFault};
 use crate::object::{Object, ObjectId, mark};
 use crate::rollout::{self, Checkpoint};
 
@@ -85,11 +85,8 @@ pub async fn release(
     if how == How::Undo {
         return Ok(released);
     }
-    let goes_back = ledger
-        .aim
-        .as_ref()
-        .is_some_and(|aim| !matches!(aim.course, Course::Forward) && !aim.is_done);
-    let back = how == How::Back || goes_back;
+    let is_back = ledger.released.as_ref().is_some_and(|mark| mark.is_back);
+    let back = is_back || ledger.goes_back();
     let mut refusals = Vec::new();
     for (id, kept) in &ledger.rollouts {
         match give_back(cluster, id, kept, back).await {
@@ -125,15 +122,23 @@ async fn mark(
             head: stored.head,
             shards: stored.shards,
         })?;
-        let wanted = how != How::Undo;
-        if ledger.released.is_some() == wanted {
+        let now = clock::now();
+        let was_back = ledger.released.as_ref().map(|mark| mark.is_back);
+        let is_back = match how {
+            How::Undo => None,
+            How::Onward => Some(was_back.unwrap_or_default()),
+            How::Back => Some(true),
+        };
+        if was_back == is_back {
             return Ok((ledger, false));
         }
-        let now = clock::now();
-        ledger.released = wanted.then(|| ledger::Released {
-            by: by.to_owned(),
-            at: now,
-        });
+        match is_back {
+            None => ledger.take_up(now),
+            Some(is_back) => {
+                let (by, at) = (by.to_owned(), now);
+                ledger.released = Some(ledger::Released { by, at, is_back });
+            }
+        }
         ledger.epoch += 1;
         let text = ledger::encode(&ledger);
         let record = NewRecord {

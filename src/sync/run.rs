@@ -85,6 +85,7 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
             options: &options,
             shared,
             apps: BTreeMap::new(),
+            is_settled: false,
         };
         let ended = reign
             .rule(&mut wanted, &mut file, &mut role, &mut stop)
@@ -153,6 +154,8 @@ struct Reign<'a> {
     options: &'a Options,
     shared: Shared,
     apps: BTreeMap<String, Running>,
+    /// Whether the index names what is served, and all else is released.
+    is_settled: bool,
 }
 
 /// An app at work.
@@ -184,7 +187,7 @@ impl Reign<'_> {
                 _ = stop.wait_for(|stop| *stop) => return Ended::Told,
                 _ = role.wait_for(|role| !is_leader(role)) => return Ended::Deposed,
                 text = file.next() => self.reload(text, wanted).await,
-                () = tick => {}
+                () = tick => if !self.is_settled { self.settle(wanted).await },
             }
         }
     }
@@ -211,6 +214,7 @@ impl Reign<'_> {
     /// Starts, restarts and stops apps so that they are as the configuration says.
     async fn follow(&mut self, wanted: &[GitSync]) {
         let names: Vec<String> = wanted.iter().map(key).collect();
+        self.is_settled = false;
         let gone: Vec<String> = self
             .apps
             .keys()
@@ -228,8 +232,15 @@ impl Reign<'_> {
             self.stop_one(&name).await;
             self.start(sync.clone());
         }
-        if let Err(fault) = self.settle_index(&names).await {
-            warn!(cause = %fault, "the index of GitSyncs could not be kept");
+        self.settle(wanted).await;
+    }
+
+    async fn settle(&mut self, wanted: &[GitSync]) {
+        let names: Vec<String> = wanted.iter().map(key).collect();
+        let settled = self.settle_index(&names).await;
+        self.is_settled = settled.is_ok();
+        if let Err(fault) = settled {
+            warn!(cause = %fault, "the index of GitSyncs could not be kept; tried again");
         }
     }
 
