@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{broadcast, mpsc, watch};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::clock;
 use crate::cluster::{Announcement, Announcer, Changed, Cluster, Live, Records, Tone, Watch};
 use crate::config::GitSync;
-use crate::git::{Fetched, GitFault, Limits, Mirror, Remote};
+use crate::git::{Fetched, GitFault, Mirror};
 use crate::object::{Digest, ObjectId};
 use crate::plan::{Mark, Owner, Set};
 use crate::revision::CommitId;
@@ -20,7 +20,9 @@ use crate::trigger::{Kind, Queue, Trigger};
 
 use super::BookFault;
 use super::book::Book;
+use super::fetching::remote;
 use super::probing::Probe;
+use super::writing::Denial;
 
 /// The longest wait between two looks at everything, whatever happens.
 const IDLE: Duration = Duration::from_mins(10);
@@ -59,18 +61,20 @@ pub(super) struct App {
     pub(super) marks: HashMap<ObjectId, (String, Mark)>,
     /// Corrections of drift: when, against whom.
     pub(super) fights: HashMap<ObjectId, Vec<Timestamp>>,
-    failures: watch::Sender<u32>,
-    fetches: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
-    is_fetching: bool,
+    pub(super) failures: watch::Sender<u32>,
+    pub(super) fetches: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
+    pub(super) is_fetching: bool,
     /// Whether a fetch has ended since the start, well or badly.
     pub(super) has_fetched: bool,
     /// Requests to sync that the fetch under way answers.
-    requested: Option<String>,
+    pub(super) requested: Option<String>,
     /// How often in a row the cluster did not do as asked.
     refusals: u32,
+    /// Objects whose write the API server refuses for good: until they are written.
+    pub(super) denials: BTreeMap<ObjectId, Denial>,
 }
 
-type Found = Result<Fetched, GitFault>;
+pub(super) type Found = Result<Fetched, GitFault>;
 
 /// Why an app stopped.
 #[derive(Debug)]
@@ -116,6 +120,7 @@ impl App {
             has_fetched: false,
             requested: None,
             refusals: 0,
+            denials: BTreeMap::new(),
             sync,
             shared,
         };
@@ -189,16 +194,6 @@ impl App {
         stopped
     }
 
-    fn follow_repository(&self) -> Option<tokio::task::JoinHandle<()>> {
-        let path = self.sync.source.url.to_file_path().ok()?;
-        let branch = self.sync.source.branch.clone();
-        Some(tokio::spawn(crate::trigger::follow_repository(
-            self.queue.clone(),
-            path,
-            branch,
-        )))
-    }
-
     /// Waits for whatever comes first; says whether to stop.
     async fn wait(
         &mut self,
@@ -217,43 +212,6 @@ impl App {
             () = tokio::time::sleep(pause) => {}
         }
         *stop.borrow()
-    }
-
-    /// Starts a fetch in the background; rollouts go on meanwhile.
-    fn fetch(&mut self, triggers: &[Trigger]) {
-        for trigger in triggers {
-            if let Kind::Request(token) = &trigger.kind {
-                self.requested = Some(token.clone());
-            }
-        }
-        self.is_fetching = true;
-        let (mirror, answer) = (Arc::clone(&self.mirror), self.fetches.0.clone());
-        debug!(gitsync = %self.label(), ?triggers, "fetch began");
-        tokio::spawn(async move {
-            let found = mirror.fetch().await;
-            // The app is gone: nobody needs the answer.
-            let _ = answer.send(found).await;
-        });
-    }
-
-    async fn fetched(&mut self, found: Found) {
-        self.is_fetching = false;
-        self.has_fetched = true;
-        if let Some(token) = self.requested.take() {
-            let key = crate::object::mark::request::SYNC.to_owned();
-            self.book.ledger.served.insert(key, token);
-        }
-        match found {
-            Ok(fetched) => {
-                self.failures.send_replace(0);
-                self.reached(&fetched).await;
-            }
-            Err(fault) => {
-                self.failures.send_modify(|failures| *failures += 1);
-                warn!(gitsync = %self.label(), cause = %fault, "fetch failed");
-                self.unreached(&fault);
-            }
-        }
     }
 
     /// One pass: requests, the tip, the aim, the ledger.
@@ -383,22 +341,5 @@ pub(super) fn owner(sync: &GitSync, shared: &Shared) -> Owner {
         instance: shared.instance.clone(),
         namespace: sync.namespace.clone(),
         name: sync.name.clone(),
-    }
-}
-
-pub(super) fn remote(sync: &GitSync, shared: &Shared) -> Remote {
-    let secret = sync.source.secret.as_deref();
-    Remote {
-        url: sync.source.url.to_string(),
-        branch: sync.source.branch.clone(),
-        credentials: shared
-            .secrets
-            .as_ref()
-            .zip(secret)
-            .map(|(directory, name)| directory.join(name)),
-        timeout: sync.source.timeout,
-        allow_file: shared.allow_file,
-        limits: Limits::default(),
-        program: shared.program.clone(),
     }
 }

@@ -68,7 +68,7 @@ impl App {
                 entry.succeeded(&template, &aim.revision.id, limit);
             }
         }
-        for reason in ["RolloutFailed", "StageFailed", "ApplyFailed"] {
+        for reason in ["RolloutFailed", "ApplyFailed"] {
             self.clear(reason);
         }
         if aim.held.is_empty() {

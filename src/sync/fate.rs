@@ -6,16 +6,26 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::json;
 
+use crate::clock;
 use crate::health::Class;
 use crate::ledger::{Aim, Course, Outcome};
-use crate::object::ObjectId;
-use crate::plan::Set;
-use crate::policy::OnFailure;
+use crate::object::{Deployment, Digest, ObjectId};
+use crate::plan::{Set, consequence};
+use crate::policy::{self, OnFailure};
 use crate::revision::{CommitId, Revision};
+use crate::rollback::Pair;
 use crate::rollout::{Checkpoint, Phase};
 
 use super::BookFault;
 use super::app::App;
+
+/// What speaks against a commit, and what it leads to.
+pub(super) struct Blame {
+    pub(super) action: OnFailure,
+    pub(super) why: String,
+    pub(super) pairs: Vec<Pair>,
+    pub(super) objects: BTreeMap<ObjectId, Digest>,
+}
 
 impl App {
     /// Says whether nothing new may begin: a person paused, the commit failed, history was
@@ -50,61 +60,85 @@ impl App {
         record.is_some_and(|record| record.outcome == Outcome::Failed)
     }
 
-    /// Decides what a failed workload leads to; says whether the aim changed.
+    /// Decides what failed workloads and refused writes lead to; says whether the aim changed.
     pub(super) async fn decide(&mut self, set: &Arc<Set>) -> Result<bool, BookFault> {
-        let Some(aim) = self
-            .book
-            .ledger
-            .aim
-            .clone()
-            .filter(|aim| aim.course == Course::Forward)
-        else {
+        let aim = self.book.ledger.aim.clone();
+        let Some(aim) = aim.filter(|aim| aim.course == Course::Forward) else {
             return Ok(false);
         };
-        let failed: Vec<(ObjectId, Checkpoint)> = self
-            .book
-            .ledger
-            .rollouts
-            .iter()
-            .filter(|(id, kept)| {
-                kept.phase == Phase::Failed && set.contains_key(*id) && !aim.held.contains_key(*id)
-            })
-            .map(|(id, kept)| (id.clone(), kept.clone()))
-            .collect();
-        if failed.is_empty() {
+        let failed = self.failed(set);
+        let denied = if aim.is_done {
+            Vec::new()
+        } else {
+            self.denied(set, clock::now())
+        };
+        if failed.is_empty() && denied.is_empty() {
             self.recover(&aim.revision.id);
             return Ok(false);
         }
         if self.has_failed() {
             return Ok(false);
         }
-        let why = failed
-            .iter()
-            .filter_map(|(id, kept)| Some(format!("{id}: {}", kept.failure.as_ref()?.cause)))
-            .collect::<Vec<_>>()
-            .join("; ");
-        let action = failed
-            .iter()
-            .map(|(id, kept)| on_failure(id, kept, set))
-            .max();
-        self.go_or_stay(
-            &aim,
-            set,
-            &failed,
-            (action.unwrap_or(OnFailure::Pause), why),
-        )
-        .await
+        let blame = self.blame(set, &failed, &denied).await?;
+        self.act(&aim, set, blame).await
+    }
+
+    /// The workloads that failed as they are wanted now. What failed under another template,
+    /// policy or configuration speaks not against the aim: it is judged afresh.
+    pub(super) fn failed(&self, set: &Set) -> Vec<ObjectId> {
+        let ledger = &self.book.ledger;
+        let is_same = |id: &ObjectId, kept: &Checkpoint| {
+            let key = (id.clone(), set[id].hash.clone());
+            let probe = self.probes.get(&key);
+            kept.judged_by == self.judged_by(id, set)
+                && (kept.write.manifest == set[id].hash
+                    || probe.is_some_and(|probe| {
+                        Deployment(&probe.object).restart_blind_digest() == kept.write.template
+                    }))
+        };
+        let held = |id| {
+            let aim = ledger.aim.as_ref();
+            aim.is_some_and(|aim| aim.held.contains_key(id))
+        };
+        let failed = ledger.rollouts.iter().filter(|(id, kept)| {
+            kept.phase == Phase::Failed && set.contains_key(*id) && !held(id) && is_same(id, kept)
+        });
+        failed.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// What failed workloads and refused writes ask for, and what speaks against the commit.
+    async fn blame(
+        &mut self,
+        set: &Arc<Set>,
+        failed: &[ObjectId],
+        denied: &[ObjectId],
+    ) -> Result<Blame, BookFault> {
+        let rollouts = &self.book.ledger.rollouts;
+        let by_default = policy::default_on_failure(self.sync.rollout.as_ref());
+        let (mut asked, mut why) = (Vec::new(), Vec::new());
+        for id in failed {
+            let failure = rollouts.get(id).and_then(|kept| kept.failure.as_ref());
+            let class = failure.map_or(Class::Revision, |failure| failure.cause.class);
+            let policy = set[id].policy.as_ref();
+            let policy = policy.map_or(by_default, |resolved| resolved.policy.on_failure);
+            asked.push((class, policy));
+            why.extend(failure.map(|failure| format!("{id}: {}", failure.cause)));
+        }
+        for id in denied {
+            asked.push((Class::Revision, by_default));
+            why.extend(self.denials.get(id).map(|denial| denial.why.clone()));
+        }
+        Ok(Blame {
+            action: consequence(asked).unwrap_or(OnFailure::Pause),
+            why: why.join("; "),
+            pairs: self.pairs(set, failed).await?,
+            objects: manifests(set, denied),
+        })
     }
 
     /// What had failed runs again: the commit is on its way.
     fn recover(&mut self, commit: &CommitId) {
-        let stage_failed = self
-            .book
-            .ledger
-            .problem
-            .as_ref()
-            .is_some_and(|problem| problem.reason == "StageFailed");
-        if stage_failed {
+        if self.book.ledger.quarantine.blames_objects_of(commit) {
             return;
         }
         if let Some(record) = self.book.ledger.deployed_mut(commit)
@@ -116,30 +150,22 @@ impl App {
         }
     }
 
-    async fn go_or_stay(
-        &mut self,
-        aim: &Aim,
-        set: &Arc<Set>,
-        failed: &[(ObjectId, Checkpoint)],
-        (action, why): (OnFailure, String),
-    ) -> Result<bool, BookFault> {
-        let now = crate::clock::now();
-        let good = self
-            .book
-            .ledger
-            .last_good
-            .clone()
-            .filter(|good| good.id != aim.revision.id);
-        let pairs = self.pairs(set, failed);
-        if !pairs.is_empty() {
-            self.quarantine(&aim.revision.id, set, pairs, &why).await;
+    /// Does what a failure asks for; says whether the aim changed.
+    async fn act(&mut self, aim: &Aim, set: &Arc<Set>, blame: Blame) -> Result<bool, BookFault> {
+        let now = clock::now();
+        let good = self.book.ledger.last_good.clone();
+        let good = good.filter(|good| good.id != aim.revision.id);
+        if !blame.pairs.is_empty() || !blame.objects.is_empty() {
+            self.quarantine(&aim.revision.id, set, &blame).await;
         }
         self.count_batches(&aim.revision.id);
-        match (action, good) {
+        match (blame.action, good) {
             (OnFailure::Rollback, Some(good)) => {
-                self.turn_back(aim, &good, Outcome::RolledBack, &why).await
+                self.turn_back(aim, &good, Outcome::RolledBack, &blame.why)
+                    .await
             }
             (OnFailure::Rollback, None) => {
+                let why = &blame.why;
                 self.stay(
                     aim,
                     &format!("{why}; no revision has succeeded yet to go back to"),
@@ -148,7 +174,7 @@ impl App {
                 Ok(false)
             }
             (OnFailure::Pause, _) => {
-                self.stay(aim, &why, now);
+                self.stay(aim, &blame.why, now);
                 Ok(false)
             }
         }
@@ -174,11 +200,7 @@ impl App {
         outcome: Outcome,
         why: &str,
     ) -> Result<bool, BookFault> {
-        let now = crate::clock::now();
-        let tree = self
-            .mirror
-            .tree_id(&good.id, std::slice::from_ref(&self.sync.source.path))
-            .await;
+        let now = clock::now();
         if let Err(fault) = self.set(&good.id).await {
             let message = format!(
                 "{why}; the last good revision {} cannot be read: {fault}",
@@ -196,20 +218,7 @@ impl App {
             good.id.short()
         );
         self.announce(None, "RollingBack", note.clone(), true);
-        self.book.ledger.aim = Some(Aim {
-            revision: good.clone(),
-            // Never equal to a tree of the branch: the next tip is always judged.
-            tree: format!("back to {}", tree.ok().flatten().unwrap_or_default()),
-            course: Course::Back {
-                from: aim.revision.id.clone(),
-                outcome,
-            },
-            held: BTreeMap::new(),
-            started: now,
-            stage: None,
-            is_done: false,
-        });
-        self.clear("StageFailed");
+        self.book.ledger.aim = Some(aim.back_to(good.clone(), outcome, now));
         self.composed = None;
         self.book.save().await?;
         Ok(true)
@@ -229,45 +238,56 @@ impl App {
         let Ok(set) = self.set(commit).await else {
             return Ok(format!("{} cannot be read any more", commit.short()));
         };
-        let moved: Vec<(ObjectId, Checkpoint)> =
-            self.book.ledger.rollouts.clone().into_iter().collect();
-        let pairs = self.pairs(&set, &moved);
-        let why = format!("aborted by {by}");
-        self.quarantine(commit, &set, pairs, &why).await;
+        let mut changed: Vec<ObjectId> = self.changed_by(&set).await.into_keys().collect();
+        changed.extend(self.book.ledger.rollouts.keys().cloned());
+        changed.sort();
+        changed.dedup();
+        let mut pairs = self.pairs(&set, &changed).await?;
+        // A template that succeeded here is not what the commit brought.
+        let inventory = &self.book.ledger.inventory;
+        pairs.retain(|pair| {
+            let entry = inventory.get(&pair.failed.workload);
+            entry.is_none_or(|entry| !entry.has_succeeded(&pair.failed.template))
+        });
+        let blame = Blame {
+            action: OnFailure::Rollback,
+            why: format!("aborted by {by}"),
+            pairs,
+            objects: BTreeMap::new(),
+        };
+        self.quarantine(commit, &set, &blame).await;
         self.count_batches(commit);
-        self.turn_back(&aim, &good, Outcome::Aborted, &why).await?;
+        self.turn_back(&aim, &good, Outcome::Aborted, &blame.why)
+            .await?;
         Ok(format!("{} is aborted", commit.short()))
     }
 
-    /// A stage did not become healthy in time.
-    pub(super) fn fail_stage(&mut self, message: &str, now: Timestamp) {
-        let Some(aim) = self.book.ledger.aim.clone() else {
-            return;
+    /// Objects of a stage did not become healthy in time.
+    pub(super) async fn fail_stage(
+        &mut self,
+        set: &Arc<Set>,
+        late: &[ObjectId],
+        message: String,
+    ) -> Result<(), BookFault> {
+        let aim = self.book.ledger.aim.clone();
+        let Some(aim) = aim.filter(|aim| aim.course == Course::Forward) else {
+            self.trouble("RollbackFailed", message);
+            return Ok(());
         };
-        if aim.course == Course::Forward && !self.has_failed() {
-            self.open_record(&aim.revision, now).outcome = Outcome::Failed;
-            if let Some(record) = self.book.ledger.deployed_mut(&aim.revision.id) {
-                record.message = message.to_owned();
-            }
-        }
-        self.trouble(
-            "StageFailed",
-            format!("{}: {message}", aim.revision.id.short()),
-        );
+        let blame = Blame {
+            action: policy::default_on_failure(self.sync.rollout.as_ref()),
+            why: message,
+            pairs: Vec::new(),
+            objects: manifests(set, late),
+        };
+        self.act(&aim, set, blame).await.map(drop)
     }
 }
 
-/// What a workload's failure asks for: its policy, but never a rollback for want of room.
-fn on_failure(id: &ObjectId, kept: &Checkpoint, set: &Set) -> OnFailure {
-    let capacity = kept
-        .failure
-        .as_ref()
-        .is_some_and(|failure| failure.cause.class == Class::Capacity);
-    let policy = set.get(id).and_then(|wanted| wanted.policy.as_ref());
-    match policy {
-        Some(resolved) if !capacity => resolved.policy.on_failure,
-        Some(_) | None => OnFailure::Pause,
-    }
+/// These objects with the hash of their manifest.
+fn manifests(set: &Set, ids: &[ObjectId]) -> BTreeMap<ObjectId, Digest> {
+    let hash = |id: &ObjectId| Some((id.clone(), set.get(id)?.hash.clone()));
+    ids.iter().filter_map(hash).collect()
 }
 
 /// Reads who asked for something from a request's JSON value, or takes it as it is.

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::clock;
 use crate::health::Class;
 use crate::object::{Digest, Object, ObjectId};
-use crate::plan::Set;
+use crate::plan::{Set, uses};
 use crate::revision::CommitId;
 use crate::rollback::{Candidate, Culprit, Pair};
-use crate::rollout::Checkpoint;
 
+use super::BookFault;
 use super::app::App;
+use super::fate::Blame;
+use super::probing::ProbeFault;
 
 /// Culprits that are remembered.
 const CULPRITS: usize = 50;
@@ -18,94 +21,102 @@ const CULPRITS: usize = 50;
 impl App {
     /// The pairs of workload and template that speak against a commit; capacity speaks against
     /// none.
-    pub(super) fn pairs(&self, set: &Set, rollouts: &[(ObjectId, Checkpoint)]) -> Vec<Pair> {
+    pub(super) async fn pairs(
+        &mut self,
+        set: &Set,
+        workloads: &[ObjectId],
+    ) -> Result<Vec<Pair>, BookFault> {
         let mut pairs = Vec::new();
-        for (id, kept) in rollouts {
-            let capacity = kept
-                .failure
-                .as_ref()
-                .is_some_and(|failure| failure.cause.class == Class::Capacity);
+        for id in workloads.iter().filter(|id| id.is_deployment()) {
+            let kept = self.book.ledger.rollouts.get(id).cloned();
+            let failure = kept.as_ref().and_then(|kept| kept.failure.as_ref());
+            let capacity = failure.is_some_and(|failure| failure.cause.class == Class::Capacity);
             let Some(wanted) = set.get(id).filter(|_| !capacity) else {
                 continue;
             };
-            let Some(probe) = self.probes.get(&(id.clone(), wanted.hash.clone())) else {
+            let Some(failed) = self.candidate(set, id).await? else {
                 continue;
             };
-            let failed = self.candidate(set, id, probe);
-            let good = kept.engagement.as_ref().and_then(|engagement| {
-                let mut object = wanted.object.clone();
-                object.set(&["spec", "template"], engagement.template.clone());
-                Some(Candidate::of(
-                    id.clone(),
-                    &Object::new(object.value().clone())?,
-                    failed.uses.clone(),
-                ))
-            });
+            let good = kept
+                .and_then(|kept| kept.engagement)
+                .and_then(|engagement| {
+                    let mut object = wanted.object.clone();
+                    object.set(&["spec", "template"], engagement.template);
+                    let object = Object::new(object.value().clone())?;
+                    Some(Candidate::of(id.clone(), &object, failed.uses.clone()))
+                });
             pairs.push(Pair::new(failed, good.as_ref()));
         }
-        pairs
+        Ok(pairs)
     }
 
-    pub(super) async fn quarantine(
+    /// What a set would run on a workload; `None` where the API server would not have it.
+    async fn candidate(
         &mut self,
-        commit: &CommitId,
-        set: &Arc<Set>,
-        pairs: Vec<Pair>,
-        why: &str,
-    ) {
-        let good = self.book.ledger.last_good.clone();
-        let before = match good {
+        set: &Set,
+        id: &ObjectId,
+    ) -> Result<Option<Candidate>, BookFault> {
+        match self.probe(id, &set[id]).await {
+            Ok(probe) => Ok(Some(Candidate::of(
+                id.clone(),
+                &probe.object,
+                uses(set, id),
+            ))),
+            Err(ProbeFault::Cluster(refusal)) => Err(refusal.into()),
+            Err(ProbeFault::Commit(_) | ProbeFault::Owned(_)) => Ok(None),
+        }
+    }
+
+    /// The objects that a set changes against the last good one.
+    pub(super) async fn changed_by(&mut self, set: &Set) -> BTreeMap<ObjectId, Option<Digest>> {
+        let before = match self.book.ledger.last_good.clone() {
             Some(good) => self.set(&good.id).await.ok(),
             None => None,
         };
-        let changed = changed(before.as_deref(), set);
+        changed(before.as_deref(), set)
+    }
+
+    pub(super) async fn quarantine(&mut self, commit: &CommitId, set: &Arc<Set>, blame: &Blame) {
         let culprit = Culprit {
             commit: commit.clone(),
-            why: why.to_owned(),
-            at: crate::clock::now(),
-            pairs,
-            changed,
+            why: blame.why.clone(),
+            at: clock::now(),
+            pairs: blame.pairs.clone(),
+            objects: blame.objects.clone(),
+            changed: self.changed_by(set).await,
         };
         self.book.ledger.quarantine.add(culprit);
         self.book.ledger.quarantine.shorten(CULPRITS);
-        self.announce(
-            None,
-            "QuarantinedRevision",
-            format!("{}: {why}", commit.short()),
-            true,
-        );
+        let note = format!("{}: {}", commit.short(), blame.why);
+        self.announce(None, "QuarantinedRevision", note, true);
     }
 
     /// The objects of a set that quarantine keeps as they were: what the failed commit changed and
     /// this one leaves identical.
-    pub(super) fn held(&mut self, set: &Set) -> BTreeMap<ObjectId, Option<CommitId>> {
+    pub(super) async fn held(
+        &mut self,
+        set: &Set,
+    ) -> Result<BTreeMap<ObjectId, Option<CommitId>>, BookFault> {
         let mut held = BTreeMap::new();
-        let workloads: Vec<ObjectId> = set
-            .keys()
-            .filter(|id| id.is_deployment())
-            .cloned()
-            .collect();
-        for id in workloads {
-            let key = (id.clone(), set[&id].hash.clone());
-            let Some(probe) = self.probes.get(&key) else {
-                continue;
-            };
-            let candidate = self.candidate(set, &id, probe);
-            let Some(culprit) = self.book.ledger.quarantine.holds(&candidate) else {
-                continue;
-            };
+        for (id, wanted) in set {
+            let quarantine = &self.book.ledger.quarantine;
+            let mut culprit = quarantine.holds_object(id, &wanted.hash).cloned();
+            if culprit.is_none() && quarantine.knows(id) {
+                let candidate = self.candidate(set, id).await?;
+                let quarantine = &self.book.ledger.quarantine;
+                culprit = candidate.and_then(|candidate| quarantine.holds(&candidate).cloned());
+            }
+            let Some(culprit) = culprit else { continue };
             let identical = culprit
                 .changed
                 .iter()
                 .filter(|(id, hash)| set.get(*id).map(|wanted| &wanted.hash) == hash.as_ref());
-            let mut objects: Vec<ObjectId> = identical.map(|(id, _)| id.clone()).collect();
-            objects.push(id);
-            for object in objects {
-                let entry = self.book.ledger.inventory.get(&object);
-                held.insert(object, entry.map(|entry| entry.written.clone()));
+            for object in identical.map(|(id, _)| id).chain([id]) {
+                let entry = self.book.ledger.inventory.get(object);
+                held.insert(object.clone(), entry.map(|entry| entry.written.clone()));
             }
         }
-        held
+        Ok(held)
     }
 }
 

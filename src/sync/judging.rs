@@ -125,7 +125,7 @@ impl App {
         if let Err(faults) = self.probe_all(&set).await {
             return sorted(faults);
         }
-        let held = self.held(&set);
+        let held = self.held(&set).await?;
         Ok(Examined::Accepted { set, held })
     }
 
@@ -148,13 +148,7 @@ impl App {
             return;
         }
         self.supersede(&tip.revision.id, now);
-        for reason in [
-            "Rejected",
-            "PathMissing",
-            "RolloutFailed",
-            "StageFailed",
-            "FieldConflict",
-        ] {
+        for reason in ["Rejected", "PathMissing", "RolloutFailed", "FieldConflict"] {
             self.clear(reason);
         }
         let rendered = rendered(set);

@@ -10,6 +10,7 @@ mod app;
 mod book;
 mod completion;
 mod fate;
+mod fetching;
 mod holding;
 mod judging;
 mod observing;

@@ -7,11 +7,11 @@ use serde_json::Value;
 use tracing::debug;
 
 use crate::clock;
-use crate::cluster::{Cause, Refusal};
+use crate::cluster::Cause;
 use crate::ledger::Course;
 use crate::object::{Deployment, Digest, ObjectId};
 use crate::plan::{Set, Standing, uses};
-use crate::rollout::{Action, Decision, Goal, Note, Overlay, Phase, Reason, Stance, step};
+use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Stance, step};
 
 use super::BookFault;
 use super::app::{App, after};
@@ -43,10 +43,12 @@ impl App {
     ) -> Result<Progress, BookFault> {
         let mut wakes = Vec::new();
         let mut is_done = true;
-        let mut rolling = ids.iter().filter(|id| self.is_rolling(id)).count();
+        let is_rolling = |id: &&ObjectId| self.is_rolling(id) && !self.is_held_back(id);
+        let mut rolling = ids.iter().filter(is_rolling).count();
         for id in ids {
             // One failure stops all further advances of the commit, in this very pass.
-            let stance = if self.is_stopped() || self.has_fresh_failure(set) {
+            let is_held = self.is_held_back(id) || self.is_stopped();
+            let stance = if is_held || self.has_fresh_failure(set) {
                 Stance::Hold
             } else {
                 Stance::Go
@@ -79,29 +81,15 @@ impl App {
 
     /// Says whether a workload of the aim failed and its fate is not decided yet.
     fn has_fresh_failure(&self, set: &Set) -> bool {
-        let ledger = &self.book.ledger;
-        let forward = ledger
-            .aim
-            .as_ref()
-            .filter(|aim| aim.course == Course::Forward);
-        forward.is_some_and(|aim| {
-            ledger.rollouts.iter().any(|(id, kept)| {
-                kept.phase == Phase::Failed && set.contains_key(id) && !aim.held.contains_key(id)
-            })
-        })
+        let aim = self.book.ledger.aim.as_ref();
+        aim.is_some_and(|aim| aim.course == Course::Forward) && !self.failed(set).is_empty()
     }
 
-    /// Says whether quarantine holds a workload in the middle of a failed rollout.
+    /// Says whether quarantine holds a workload in the middle of the rollout that the failed
+    /// commit began.
     fn is_held_back(&self, id: &ObjectId) -> bool {
-        let ledger = &self.book.ledger;
-        ledger
-            .aim
-            .as_ref()
-            .is_some_and(|aim| aim.held.contains_key(id))
-            && ledger
-                .rollouts
-                .get(id)
-                .is_some_and(|kept| kept.phase == Phase::Failed)
+        let aim = self.book.ledger.aim.as_ref();
+        aim.is_some_and(|aim| aim.held.contains_key(id)) && self.is_rolling(id)
     }
 
     fn is_rolling(&self, id: &ObjectId) -> bool {
@@ -181,14 +169,14 @@ impl App {
             Action::Write => {
                 let overlay = decision.checkpoint.as_ref().map(|kept| kept.write.overlay);
                 let written = self.write(id, set, overlay.unwrap_or(Overlay::Plain)).await;
-                self.answered(id, written).await
+                self.answered(id, set, written).await
             }
             Action::Absorb => {
                 if decision.must_store {
                     self.book.save().await?;
                 }
                 let absorbed = self.absorb(id, set).await;
-                self.answered(id, absorbed).await
+                self.answered(id, set, absorbed).await
             }
             Action::Delete(pods) => {
                 self.book.save().await?;
@@ -221,13 +209,14 @@ impl App {
             return Ok(Some(Driven::Finished));
         }
         let written = self.write(id, set, Overlay::Plain).await;
-        self.answered(id, written).await
+        self.answered(id, set, written).await
     }
 
     /// Sorts the answer to a write: look again, wait, or give the refusal to the loop.
     async fn answered(
         &mut self,
         id: &ObjectId,
+        set: &Set,
         answer: Result<(), BookFault>,
     ) -> Result<Option<Driven>, BookFault> {
         let refusal = match answer {
@@ -242,15 +231,11 @@ impl App {
             self.look_again(id).await?;
             return Ok(None);
         }
-        if refusal.is_transient() || refusal.cause == Cause::NotLeader {
+        if !refusal.is_for_good() {
             return Err(refusal.into());
         }
-        self.refused(&refusal);
+        self.deny(id, &set[id], &refusal);
         Ok(Some(Driven::Waiting(Some(after(clock::now(), REFUSED)))))
-    }
-
-    fn refused(&mut self, refusal: &Refusal) {
-        self.trouble("ApplyFailed", refusal.to_string());
     }
 
     /// Reads a workload from the API server itself, past the cache.
@@ -268,6 +253,14 @@ impl App {
             let bad = note.reason.is_warning();
             self.announce(Some(id), &note.reason.to_string(), text, bad);
         }
+    }
+
+    /// All that a failure of a workload is judged by beside its template.
+    pub(super) fn judged_by(&self, id: &ObjectId, set: &Set) -> Digest {
+        let retries = self.book.ledger.retries.get(set[id].commit());
+        let retries = retries.copied().unwrap_or_default();
+        let judged_by = vec![uses(set, id).to_string().into(), retries.into()];
+        Digest::of(&Value::Array(judged_by))
     }
 
     /// What the set wants of a workload, as the API server would store it. `None` where it could
@@ -295,12 +288,6 @@ impl App {
             Some(Course::Back { .. })
         );
         let succeeded = entry.is_some_and(|entry| entry.has_succeeded(&template));
-        let retries = ledger
-            .retries
-            .get(wanted.commit())
-            .copied()
-            .unwrap_or_default();
-        let judged_by = vec![uses(set, id).to_string().into(), retries.into()];
         Ok(Some(Goal {
             commit: wanted.commit().clone(),
             content: view.template().clone(),
@@ -315,7 +302,7 @@ impl App {
                 .as_ref()
                 .map(|resolved| resolved.policy.clone())
                 .unwrap_or_default(),
-            judged_by: Digest::of(&Value::Array(judged_by)),
+            judged_by: self.judged_by(id, set),
             is_return: (is_back || succeeded) && last.is_some_and(|last| *last != template),
             template,
         }))

@@ -16,8 +16,9 @@ use crate::policy::Order;
 use crate::revision::{CommitId, Revision};
 use crate::rollout::Schedule;
 
-use super::app::{App, Shared, owner, remote};
+use super::app::{App, Shared, owner};
 use super::book::Book;
+use super::fetching::remote;
 use super::judging::Examined;
 use super::run::RunFault;
 

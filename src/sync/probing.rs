@@ -8,7 +8,6 @@ use crate::cluster::{Cause, Cluster, Live, Refusal};
 use crate::object::{Deployment, Digest, Object, ObjectId};
 use crate::plan::{Managers, Set, Standing, State, Wanted, standing};
 use crate::revision::Fault;
-use crate::rollback::Candidate;
 
 use super::app::App;
 
@@ -100,11 +99,6 @@ impl App {
         });
         let drifted = standing(wanted, &self.owner, entry, mark.as_ref()) == Standing::Drifted;
         !known && (!is_written || drifted) && !waits_for_another(id, set, &self.shared.live)
-    }
-
-    /// What a workload would run, for quarantine.
-    pub(super) fn candidate(&self, set: &Set, id: &ObjectId, probe: &Probe) -> Candidate {
-        Candidate::of(id.clone(), &probe.object, crate::plan::uses(set, id))
     }
 }
 

@@ -15,6 +15,9 @@ use super::BookFault;
 use super::app::{App, after};
 use super::reading::ReadFault;
 
+/// Pause before writes are tried again that were refused for good.
+const REFUSED: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// How a stage stands.
 pub(super) enum Progress {
     /// Everything in it is as it is to be, and healthy.
@@ -43,13 +46,17 @@ impl App {
             let progress = self.pursue_stage(stage, &set, now).await?;
             if let Progress::Waiting(wake) = progress {
                 if !self.is_stopped() {
-                    return Ok(self.time_stage(stage, wake, now));
+                    return self.time_stage(stage, &set, wake, now).await;
                 }
                 // While nothing may begin, every stage is still kept as it is.
                 wakes.extend(wake);
             }
         }
         if self.is_stopped() {
+            // The clock of a stage does not run meanwhile.
+            if let Some(aim) = &mut self.book.ledger.aim {
+                aim.stage = None;
+            }
             return Ok(wakes.into_iter().min());
         }
         self.complete(&set, now).await
@@ -88,20 +95,19 @@ impl App {
         let plain: Vec<ObjectId> = of_stage(set, stage, false);
         let workloads = of_stage(set, stage, true);
         let due = self.due(&plain, set, now);
-        if !due.is_empty() {
-            self.apply_all(&due, set).await?;
+        if !due.is_empty() && !self.apply_all(&due, set).await? {
+            return Ok(Progress::Waiting(Some(after(now, REFUSED))));
+        }
+        if !workloads.is_empty() {
+            return self.pace(&workloads, set).await;
         }
         let unhealthy = self.unhealthy(&plain, set);
-        if workloads.is_empty() {
-            return Ok(match unhealthy {
-                None => Progress::Done,
-                Some(why) => {
-                    tracing::debug!(gitsync = %self.label(), why, "stage waits");
-                    Progress::Waiting(None)
-                }
-            });
-        }
-        self.pace(&workloads, set).await
+        Ok(if unhealthy.is_empty() {
+            Progress::Done
+        } else {
+            tracing::debug!(gitsync = %self.label(), ?unhealthy, "stage waits");
+            Progress::Waiting(None)
+        })
     }
 
     /// The objects that are to be written now.
@@ -186,19 +192,23 @@ impl App {
         true
     }
 
-    /// Why a stage is not healthy; `None` where it is.
-    fn unhealthy(&mut self, ids: &[ObjectId], set: &Set) -> Option<String> {
-        ids.iter().find_map(|id| {
-            let Some(live) = self.shared.live.get(id) else {
-                let wanted = self.standing(id, set) == Standing::Missing;
-                return wanted.then(|| format!("{id} is not there yet"));
+    /// The objects of a stage that are not healthy, and why; nothing waits for what is held.
+    fn unhealthy(&mut self, ids: &[ObjectId], set: &Set) -> Vec<(ObjectId, String)> {
+        let aim = self.book.ledger.aim.as_ref();
+        let held = aim.map(|aim| aim.held.clone()).unwrap_or_default();
+        let mut unhealthy = Vec::new();
+        for id in ids.iter().filter(|id| !held.contains_key(*id)) {
+            let why = match self.shared.live.get(id).map(|live| health::of(&live)) {
+                None if self.standing(id, set) == Standing::Missing => {
+                    "is not there yet".to_owned()
+                }
+                None | Some(Health::Current) => continue,
+                Some(Health::InProgress(why) | Health::Failed(why)) => why,
+                Some(Health::Terminating) => "is being deleted".to_owned(),
             };
-            match health::of(&live) {
-                Health::Current => None,
-                Health::InProgress(why) | Health::Failed(why) => Some(format!("{id}: {why}")),
-                Health::Terminating => Some(format!("{id} is being deleted")),
-            }
-        })
+            unhealthy.push((id.clone(), why));
+        }
+        unhealthy
     }
 
     /// Compares one object of the set with the cluster.
@@ -223,16 +233,18 @@ impl App {
         Some(mark)
     }
 
-    /// Starts or checks the clock of a stage that is not healthy.
-    fn time_stage(
+    /// Starts or checks the clock of a stage that is not healthy; returns when to look again.
+    async fn time_stage(
         &mut self,
         stage: Stage,
+        set: &Arc<Set>,
         wake: Option<Timestamp>,
         now: Timestamp,
-    ) -> Option<Timestamp> {
+    ) -> Result<Option<Timestamp>, BookFault> {
         let name = format!("{stage:?}");
-        let is_workloads = stage == Stage::Workloads;
-        let aim = self.book.ledger.aim.as_mut()?;
+        let Some(aim) = self.book.ledger.aim.as_mut() else {
+            return Ok(None);
+        };
         let since = match &aim.stage {
             Some((known, since)) if *known == name => *since,
             Some(_) | None => {
@@ -240,19 +252,29 @@ impl App {
                 now
             }
         };
-        if is_workloads || aim.is_done {
-            return wake;
+        if stage == Stage::Workloads || aim.is_done {
+            return Ok(wake);
         }
         let end = after(since, self.sync.health_timeout);
-        if now >= end {
-            let message = format!(
-                "the stage {name} was not healthy within {} s",
-                self.sync.health_timeout.as_secs()
-            );
-            self.fail_stage(&message, now);
-            return None;
+        if now < end {
+            return Ok(Some(wake.map_or(end, |wake| wake.min(end))));
         }
-        Some(wake.map_or(end, |wake| wake.min(end)))
+        let late = self.unhealthy(&of_stage(set, stage, false), set);
+        if late.is_empty() {
+            return Ok(wake);
+        }
+        let why: Vec<String> = late
+            .iter()
+            .map(|(id, why)| format!("{id}: {why}"))
+            .collect();
+        let message = format!(
+            "the stage {name} was not healthy within {} s: {}",
+            self.sync.health_timeout.as_secs(),
+            why.join("; ")
+        );
+        let late: Vec<ObjectId> = late.into_iter().map(|(id, _)| id).collect();
+        self.fail_stage(set, &late, message).await?;
+        Ok(Some(now))
     }
 }
 

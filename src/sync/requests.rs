@@ -33,6 +33,9 @@ impl App {
         let Some(head) = self.shared.live.get(&head) else {
             return Ok(());
         };
+        if let Some(fault) = self.book.lost_to(&head) {
+            return Err(fault);
+        }
         let asked: BTreeMap<&str, String> = request::ALL
             .iter()
             .filter_map(|key| Some((*key, head.annotation(key)?.to_owned())))
@@ -50,7 +53,7 @@ impl App {
                 });
                 continue;
             }
-            let answer = self.serve(key, &value, now).await?;
+            let answer = self.serve(key, &value).await?;
             info!(gitsync = %self.label(), request = key, value, answer, "request served");
             self.announce(None, "RequestServed", format!("{key}: {answer}"), false);
             self.book.ledger.served.insert(key.to_owned(), value);
@@ -121,7 +124,7 @@ impl App {
         }
     }
 
-    async fn serve(&mut self, key: &str, value: &str, now: Timestamp) -> Result<String, BookFault> {
+    async fn serve(&mut self, key: &str, value: &str) -> Result<String, BookFault> {
         match key {
             request::ABORT => match commit_of(value) {
                 Some(commit) => self.abort(&commit, &asker(value)).await,
@@ -132,42 +135,52 @@ impl App {
                 Ok(format!("{value} is approved"))
             }
             request::RETRY => match commit_of(value) {
-                Some(commit) => Ok(self.retry(&commit, now)),
+                Some(commit) => Ok(self.retry(&commit)),
                 None => Ok(format!("`{value}` names no commit")),
             },
             _ => Ok("is no request".to_owned()),
         }
     }
 
-    /// Lifts the quarantine of a commit; what of it failed in place is judged afresh, and a tip
-    /// that was held or rejected is judged again.
-    fn retry(&mut self, commit: &CommitId, now: Timestamp) -> String {
-        let lifted = self.book.ledger.quarantine.lift(commit);
-        *self.book.ledger.retries.entry(commit.clone()).or_default() += 1;
-        let tip = self.book.ledger.tip.clone();
-        let is_aim = self
-            .book
-            .ledger
-            .aim
-            .as_ref()
-            .is_some_and(|aim| aim.revision.id == *commit);
-        if let Some(tip) = tip.filter(|_| !is_aim || lifted) {
-            let held = self
-                .book
-                .ledger
-                .deployed(&tip.revision.id)
-                .is_some_and(|record| {
-                    matches!(
-                        record.outcome,
-                        Outcome::Held | Outcome::Rejected | Outcome::RolledBack | Outcome::Aborted
-                    )
-                });
-            if held {
-                self.reopen(&tip.revision.id);
+    /// Lifts the quarantine of a commit, or what it is held by; what failed in place is judged
+    /// afresh, and a tip that was held or rejected is judged again.
+    fn retry(&mut self, commit: &CommitId) -> String {
+        let ledger = &mut self.book.ledger;
+        let mut lifted = ledger.quarantine.lift(commit);
+        let mut tried = vec![commit.clone()];
+        if let Some(aim) = &mut ledger.aim {
+            let is_aim = aim.revision.id == *commit;
+            if is_aim {
+                let held = &aim.held;
+                lifted |= ledger.quarantine.lift_from(&|id| held.contains_key(id));
+            }
+            if is_aim || lifted {
+                aim.stage = None;
+                tried.push(aim.revision.id.clone());
             }
         }
-        let _ = now;
-        self.clear("StageFailed");
+        let tip = ledger.tip.as_ref().map(|tip| tip.revision.id.clone());
+        let tip = tip.filter(|tip| {
+            let record = ledger.deployed(tip);
+            record.is_some_and(|record| match record.outcome {
+                Outcome::Held | Outcome::Rejected | Outcome::RolledBack | Outcome::Aborted => true,
+                Outcome::Pending
+                | Outcome::InProgress
+                | Outcome::Succeeded
+                | Outcome::Failed
+                | Outcome::Superseded => false,
+            }) && (lifted || tip == commit)
+        });
+        tried.extend(tip.clone());
+        tried.sort();
+        tried.dedup();
+        for commit in tried {
+            *ledger.retries.entry(commit).or_default() += 1;
+        }
+        self.denials.clear();
+        if let Some(tip) = tip {
+            self.reopen(&tip);
+        }
         format!("{} is tried again", commit.short())
     }
 

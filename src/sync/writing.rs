@@ -1,29 +1,45 @@
 //! Writes: recorded in the ledger first, then made, then recorded as made.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::cluster::{Cluster, Live, Refusal};
-use crate::object::{Object, ObjectId, mark};
+use crate::object::{Digest, Object, ObjectId, mark};
 use crate::plan::{Entry, Managers, Set, State, Wanted};
 use crate::policy::{Provenance, Resolved};
 use crate::rollout::Overlay;
 
 use super::BookFault;
-use super::app::App;
+use super::app::{App, after};
 
 /// Writes of one stage under way at once; the client's own pace may be lower.
 const AT_ONCE: usize = 16;
+/// How long the API server may refuse a write for good before the commit has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A write that the API server refuses for good.
+pub(super) struct Denial {
+    /// Hash of the manifest.
+    pub(super) manifest: Digest,
+    /// Since when.
+    since: Timestamp,
+    /// Its words.
+    pub(super) why: String,
+}
 
 impl App {
-    /// Writes plain objects of one stage, independent ones in parallel.
+    /// Writes plain objects of one stage, independent ones in parallel; says whether all were
+    /// written, save those that are refused for good.
     pub(super) async fn apply_all(
         &mut self,
         ids: &[ObjectId],
         set: &Arc<Set>,
-    ) -> Result<(), BookFault> {
+    ) -> Result<bool, BookFault> {
         for id in ids {
             self.intend(id, &set[id], None);
         }
@@ -44,26 +60,53 @@ impl App {
             }
         });
         let answers: Vec<_> = writes.buffer_unordered(AT_ONCE).collect().await;
-        let mut refused = None;
+        let (mut refused, mut is_whole) = (None, true);
         for (id, answer) in answers {
             match answer {
                 Ok(stored) => self.wrote(&id, &set[&id], &stored),
+                Err(refusal) if refusal.is_for_good() => {
+                    self.deny(&id, &set[&id], &refusal);
+                    is_whole = false;
+                }
                 Err(refusal) => refused = Some(refusal),
             }
         }
         self.book.save().await?;
-        match refused {
-            None => {
-                self.clear("ApplyFailed");
-                Ok(())
-            }
-            Some(refusal) => {
-                if !refusal.is_transient() {
-                    self.trouble("ApplyFailed", refusal.to_string());
-                }
-                Err(refusal.into())
-            }
+        if let Some(refusal) = refused {
+            return Err(refusal.into());
         }
+        if is_whole {
+            self.clear("ApplyFailed");
+        }
+        Ok(is_whole)
+    }
+
+    /// Notes that a write is refused for good; the first time counts.
+    pub(super) fn deny(&mut self, id: &ObjectId, wanted: &Wanted, refusal: &Refusal) {
+        self.trouble("ApplyFailed", refusal.to_string());
+        let known = self.denials.get(id);
+        if known.is_none_or(|known| known.manifest != wanted.hash) {
+            let denial = Denial {
+                manifest: wanted.hash.clone(),
+                since: clock::now(),
+                why: refusal.to_string(),
+            };
+            self.denials.insert(id.clone(), denial);
+        }
+    }
+
+    /// The objects of a set whose writes have been refused for too long.
+    pub(super) fn denied(&self, set: &Set, now: Timestamp) -> Vec<ObjectId> {
+        let is_worn = |id: &ObjectId, denial: &Denial| {
+            let wanted = set.get(id);
+            wanted.is_some_and(|wanted| wanted.hash == denial.manifest)
+                && now >= after(denial.since, PATIENCE)
+        };
+        let worn = self
+            .denials
+            .iter()
+            .filter(|(id, denial)| is_worn(id, denial));
+        worn.map(|(id, _)| id.clone()).collect()
     }
 
     /// Writes one workload, bound to the version that was looked at.
@@ -101,7 +144,7 @@ impl App {
     }
 
     /// Records what is about to be written, with the values that every later write repeats.
-    fn intend(&mut self, id: &ObjectId, wanted: &Wanted, template: Option<&crate::object::Digest>) {
+    fn intend(&mut self, id: &ObjectId, wanted: &Wanted, template: Option<&Digest>) {
         let path = &wanted.place.path;
         let live = self.shared.live.get(id);
         let known = self.book.ledger.inventory.contains_key(id);
@@ -131,6 +174,7 @@ impl App {
     /// Records what was written.
     fn wrote(&mut self, id: &ObjectId, wanted: &Wanted, stored: &Object) {
         self.shared.live.saw(stored.clone());
+        self.denials.remove(id);
         let Some(entry) = self.book.ledger.inventory.get_mut(id) else {
             return;
         };

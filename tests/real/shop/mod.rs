@@ -225,11 +225,21 @@ impl Shop {
         self.kubectl(&["annotate", "--overwrite", "configmap/tidegate-web", &change]);
     }
 
-    /// Asks for a look at Git now.
-    pub(crate) fn sync(&self) {
+    /// Asks for a look at Git now; returns what the ledger repeats once that was served.
+    pub(crate) fn sync(&self) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        self.ask("sync-requested", &format!("request {number}"));
+        let token = format!("request {}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.ask("sync-requested", &token);
+        token
+    }
+
+    /// Waits until the agent has fetched and looked at everything once more.
+    pub(crate) async fn until_served(&self) {
+        let token = self.sync();
+        self.until("a pass on request", || {
+            self.ledger()["served"]["tidegate.dev/sync-requested"] == *token
+        })
+        .await;
     }
 
     /// Waits until a commit has an outcome.

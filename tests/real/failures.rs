@@ -1,0 +1,559 @@
+//! A commit that fails: it is held or gone back on, held off while it comes again, and never in
+//! the way of the commit that fixes it.
+
+use serde_json::{Value, json};
+
+use crate::shop::{SOON, Shop, deployment};
+
+const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";
+const FIXED: &str = "        env:\n        - {name: FIXED, value: \"1\"}\n";
+
+/// A Deployment in two batches of 1 and the rest.
+fn web(tag: &str, on_failure: &str) -> String {
+    let policy = format!("steps: [1, 100%]\nmaxSurge: 100%\nmonitor: 0s\nonFailure: {on_failure}");
+    deployment("web", tag, &policy)
+}
+
+fn settings(fixed: bool) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{fixed: \"{fixed}\"}}\n"
+    )
+}
+
+fn outcome_of(on_failure: &str) -> &'static str {
+    if on_failure == "Pause" {
+        "Failed"
+    } else {
+        "RolledBack"
+    }
+}
+
+fn culprits(shop: &Shop) -> Vec<Value> {
+    let ledger = shop.ledger();
+    ledger["quarantine"].as_array().cloned().unwrap_or_default()
+}
+
+fn is_quarantined(shop: &Shop, commit: &str) -> bool {
+    culprits(shop)
+        .iter()
+        .any(|culprit| culprit["commit"] == commit)
+}
+
+/// Pushes what a fresh shop begins with and waits until it runs.
+async fn begin(shop: &Shop, files: &[(&str, Option<&str>)]) {
+    let first = shop.repository.push("works", files);
+    shop.until_outcome(&first, "Succeeded").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_pause_the_batch_stays_and_the_ledger_names_pod_container_and_reason() {
+    let shop = Shop::open("paused").await;
+    let agent = shop.start();
+    begin(&shop, &[("web.yaml", Some(&web("1", "Pause")))]).await;
+    let trace = shop.trace("web").await;
+    let bad = shop
+        .repository
+        .push("breaks", &[("web.yaml", Some(&web("2-crash", "Pause")))]);
+    shop.until_outcome(&bad, "Failed").await;
+
+    let kept = shop.ledger()["rollouts"][format!("apps/Deployment/{}/web", shop.namespace)].clone();
+    let cause = &kept["failure"]["cause"];
+    let pod = cause["pod"].as_str().unwrap();
+    assert!(shop.get(&format!("pod/{pod}"))["metadata"]["uid"].is_string());
+    assert_eq!(cause["container"], "web", "{cause}");
+    assert_eq!(cause["reason"], "CrashLoopBackOff", "{cause}");
+    assert_eq!(kept["failure"]["batch"], 1);
+    let message = shop.record(&bad)["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains(pod) && message.contains("CrashLoopBackOff"),
+        "{message}"
+    );
+    assert!(is_quarantined(&shop, &bad));
+
+    agent.kill();
+    let _agent = shop.start();
+    shop.until_served().await;
+    let settled: Vec<_> = trace
+        .settled()
+        .iter()
+        .map(|counts| (counts.with_tag("1"), counts.with_tag("2-crash")))
+        .collect();
+    assert_eq!(settled, [(10, 0), (10, 1)], "{trace}");
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+    assert_eq!(shop.outcome(&bad), "Failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_rollback_pods_and_objects_of_the_whole_commit_are_back_and_it_is_not_tried_again() {
+    let shop = Shop::open("rolled-back").await;
+    let agent = shop.start();
+    begin(
+        &shop,
+        &[
+            ("web.yaml", Some(&web("1", "Rollback"))),
+            ("settings.yaml", Some(&settings(false))),
+        ],
+    )
+    .await;
+    let trace = shop.trace("web").await;
+    let extra = settings(true).replace("settings", "extra");
+    let worker = deployment("worker", "1", "").replace("replicas: 10", "replicas: 2");
+    let bad = shop.repository.push(
+        "breaks",
+        &[
+            ("web.yaml", Some(&web("2-crash", "Rollback"))),
+            ("settings.yaml", Some(&settings(true))),
+            ("extra.yaml", Some(&extra)),
+            ("worker.yaml", Some(&worker)),
+        ],
+    );
+    shop.until_outcome(&bad, "RolledBack").await;
+    trace
+        .until_settled("the old pods", SOON, |counts| {
+            counts.with_tag("1") == 10 && counts.total() == 10
+        })
+        .await;
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+    assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+    assert_eq!(shop.get("configmap/extra"), Value::Null);
+    assert_eq!(shop.get("deployment/worker"), Value::Null);
+    let record = shop.record(&bad);
+    assert!(
+        record["message"]
+            .as_str()
+            .unwrap()
+            .contains("CrashLoopBackOff"),
+        "{record}"
+    );
+
+    agent.kill();
+    let moves = trace.settled().len();
+    let _agent = shop.start();
+    shop.until_served().await;
+    assert_eq!(trace.settled().len(), moves, "{trace}");
+    assert_eq!(shop.outcome(&bad), "RolledBack");
+}
+
+/// Breaks a shop, mends it, and nobody clears anything in between.
+async fn mends(name: &str, bad: &[(&str, &str)], fix: &[(&str, &str)], tag: &str) {
+    let under = async |on_failure: &'static str| {
+        let shop = Shop::open(&format!("{name}-{}", on_failure.to_lowercase())).await;
+        let _agent = shop.start();
+        let fill = |text: &str| {
+            text.replace("ON-FAILURE", on_failure)
+                .replace("replicas: 10", "replicas: 3")
+        };
+        let push = |subject: &str, files: &[(&str, &str)]| {
+            let files: Vec<(&str, String)> =
+                files.iter().map(|(n, text)| (*n, fill(text))).collect();
+            let files: Vec<(&str, Option<&str>)> = files
+                .iter()
+                .map(|(n, text)| (*n, Some(text.as_str())))
+                .collect();
+            shop.repository.push(subject, &files)
+        };
+        let first = [
+            ("web.yaml", web("1", "ON-FAILURE") + NEEDS_SETTINGS),
+            ("settings.yaml", settings(false)),
+        ];
+        let first = first.each_ref().map(|(n, text)| (*n, text.as_str()));
+        let first = push("works", &first);
+        shop.until_outcome(&first, "Succeeded").await;
+        let trace = shop.trace("web").await;
+        let bad = push("breaks", bad);
+        shop.until_outcome(&bad, outcome_of(on_failure)).await;
+        let fix = push("mends", fix);
+        shop.until_outcome(&fix, "Succeeded").await;
+        trace
+            .until_settled("the mended pods", SOON, |counts| {
+                counts.with_tag(tag) == 3 && counts.total() == 3
+            })
+            .await;
+        assert!(trace.fewest_ready() >= 3, "{trace}");
+        assert_eq!(shop.outcome(&bad), outcome_of(on_failure));
+    };
+    tokio::join!(under("Pause"), under("Rollback"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_image_mends_it() {
+    let bad = web("2-crash", "ON-FAILURE") + NEEDS_SETTINGS;
+    let fix = web("3", "ON-FAILURE") + NEEDS_SETTINGS;
+    mends("image", &[("web.yaml", &bad)], &[("web.yaml", &fix)], "3").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_image_with_one_more_variable_mends_it() {
+    let bad = web("2-needsenv", "ON-FAILURE") + NEEDS_SETTINGS;
+    let fix = format!("{bad}{FIXED}");
+    mends(
+        "variable",
+        &[("web.yaml", &bad)],
+        &[("web.yaml", &fix)],
+        "2-needsenv",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_config_map_alone_mends_it() {
+    let bad = web("2-needsmap", "ON-FAILURE") + NEEDS_SETTINGS;
+    let fix = settings(true);
+    mends(
+        "map",
+        &[("web.yaml", &bad)],
+        &[("settings.yaml", &fix)],
+        "2-needsmap",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_touches_a_comment_stays_held_until_a_retry_lifts_it() {
+    let under = async |on_failure: &'static str| {
+        let shop = Shop::open(&format!("comment-{}", on_failure.to_lowercase())).await;
+        let agent = shop.start();
+        begin(&shop, &[("web.yaml", Some(&web("1", on_failure)))]).await;
+        let trace = shop.trace("web").await;
+        let bad_text = web("2-crash", on_failure);
+        let bad = shop
+            .repository
+            .push("breaks", &[("web.yaml", Some(&bad_text))]);
+        shop.until_outcome(&bad, outcome_of(on_failure)).await;
+        agent.kill();
+        let _agent = shop.start();
+        let commented = format!("# a word\n{bad_text}");
+        let comment = shop
+            .repository
+            .push("comments", &[("web.yaml", Some(&commented))]);
+        shop.until_outcome(&comment, "Held").await;
+        let new = usize::from(on_failure == "Pause");
+        trace
+            .until_settled("the pods as they were", SOON, |counts| {
+                (counts.with_tag("1"), counts.with_tag("2-crash")) == (10, new)
+            })
+            .await;
+        let before = trace.settled().len();
+        shop.ask("retry", &bad);
+        shop.until(&format!("{comment} to be tried"), || {
+            shop.outcome(&comment) == outcome_of(on_failure)
+        })
+        .await;
+        assert!(is_quarantined(&shop, &comment), "it failed by itself now");
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+        assert!(
+            on_failure == "Pause" || trace.settled().len() > before,
+            "{trace}"
+        );
+    };
+    tokio::join!(under("Pause"), under("Rollback"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retry_of_what_is_held_in_place_judges_it_afresh() {
+    let shop = Shop::open("retried").await;
+    let _agent = shop.start();
+    begin(&shop, &[("web.yaml", Some(&web("1", "Pause")))]).await;
+    let trace = shop.trace("web").await;
+    let bad = shop
+        .repository
+        .push("breaks", &[("web.yaml", Some(&web("2-needsmap", "Pause")))]);
+    shop.until_outcome(&bad, "Failed").await;
+    shop.plane.apply(&shop.namespace, &settings(true));
+    shop.ask("retry", &bad);
+    shop.until_outcome(&bad, "Succeeded").await;
+    assert!(!is_quarantined(&shop, &bad));
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_commit_that_fails_is_held_since_there_is_nothing_to_go_back_to() {
+    let shop = Shop::open("first").await;
+    let _agent = shop.start();
+    let bad = shop
+        .repository
+        .push("breaks", &[("web.yaml", Some(&web("1-crash", "Rollback")))]);
+    shop.until_outcome(&bad, "Failed").await;
+    let message = shop.record(&bad)["message"].as_str().unwrap().to_owned();
+    assert!(
+        message.contains("no revision has succeeded yet"),
+        "{message}"
+    );
+    let fix = shop
+        .repository
+        .push("mends", &[("web.yaml", Some(&web("2", "Rollback")))]);
+    shop.until_outcome(&fix, "Succeeded").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_workloads_that_fail_pause_wins_over_rollback() {
+    let shop = Shop::open("two").await;
+    let _agent = shop.start();
+    let pair = |tag: &str, api: &str| {
+        let api = web(api, "Pause").replace("web", "api");
+        let web = web(tag, "Rollback");
+        [("api.yaml", api), ("web.yaml", web)]
+    };
+    let push = |subject: &str, files: [(&str, String); 2]| {
+        let files = files
+            .each_ref()
+            .map(|(name, text)| (*name, Some(text.as_str())));
+        shop.repository.push(subject, &files)
+    };
+    let first = push("works", pair("1", "1"));
+    shop.until_outcome(&first, "Succeeded").await;
+    let (web, api) = (shop.trace("web").await, shop.trace("api").await);
+    let bad = push("breaks", pair("2-pull", "2-crash"));
+    shop.until_outcome(&bad, "Failed").await;
+    for trace in [&web, &api] {
+        trace
+            .until_settled("one new pod", SOON, |counts| {
+                counts.with_tag("1") == 10 && counts.total() == 11
+            })
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_takes_the_pods_back_and_the_commit_is_held_off() {
+    let shop = Shop::open("abort").await;
+    let _agent = shop.start();
+    let slow = |tag: &str| deployment("web", tag, "steps: [3, 100%]\nmaxSurge: 100%\nsoak: 10m");
+    begin(
+        &shop,
+        &[
+            ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
+            ("settings.yaml", Some(&settings(false))),
+        ],
+    )
+    .await;
+    let trace = shop.trace("web").await;
+    let text = slow("2");
+    let aborted = shop.repository.push(
+        "is aborted",
+        &[
+            ("web.yaml", Some(&text)),
+            ("settings.yaml", Some(&settings(true))),
+        ],
+    );
+    trace
+        .until_settled("three new pods", SOON, |counts| counts.with_tag("2") == 3)
+        .await;
+    shop.ask("abort", &aborted);
+    shop.until_outcome(&aborted, "Aborted").await;
+    let is_back =
+        |counts: &crate::cluster::trace::Counts| counts.with_tag("1") == 10 && counts.total() == 10;
+    trace.until_settled("the old pods", SOON, is_back).await;
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+    assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+    assert!(is_quarantined(&shop, &aborted));
+    let commented = format!("# a word\n{text}");
+    let comment = shop
+        .repository
+        .push("comments", &[("web.yaml", Some(&commented))]);
+    shop.until_outcome(&comment, "Held").await;
+    trace.until_settled("the old pods", SOON, is_back).await;
+}
+
+/// A load balancer that nothing here gives an address.
+fn service(kind: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Service\nmetadata: {{name: web}}\nspec:\n  type: {kind}\n  \
+         selector: {{app: web}}\n  ports: [{{port: 80}}]\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_that_does_not_become_healthy_acts_by_the_default_policy() {
+    let under = async |on_failure: &'static str| {
+        let shop = Shop::open(&format!("stage-{}", on_failure.to_lowercase())).await;
+        shop.configure(&json!({"healthTimeout": "3s", "rollout": {"onFailure": on_failure}}));
+        let agent = shop.start();
+        let text = |tag: &str| deployment("web", tag, "monitor: 0s");
+        begin(
+            &shop,
+            &[
+                ("web.yaml", Some(&text("1"))),
+                ("settings.yaml", Some(&settings(false))),
+            ],
+        )
+        .await;
+        let trace = shop.trace("web").await;
+        let bad = shop.repository.push(
+            "breaks",
+            &[
+                ("web.yaml", Some(&text("2"))),
+                ("settings.yaml", Some(&settings(true))),
+                ("service.yaml", Some(&service("LoadBalancer"))),
+            ],
+        );
+        shop.until_outcome(&bad, outcome_of(on_failure)).await;
+        let message = shop.record(&bad)["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("Service/"), "{message}");
+        let went_back = on_failure == "Rollback";
+        let fixed = if went_back { "false" } else { "true" };
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], fixed);
+        assert_eq!(shop.get("service/web").is_null(), went_back);
+        agent.kill();
+        let _agent = shop.start();
+        let commented = format!("# a word\n{}", text("2"));
+        let comment = shop
+            .repository
+            .push("comments", &[("web.yaml", Some(&commented))]);
+        shop.until_outcome(&comment, "Held").await;
+        assert_eq!(trace.settled().len(), 1, "{trace}");
+        let fix = shop
+            .repository
+            .push("mends", &[("service.yaml", Some(&service("ClusterIP")))]);
+        shop.until_outcome(&fix, "Succeeded").await;
+        trace
+            .until_settled("the new pods", SOON, |counts| {
+                counts.with_tag("2") == 10 && counts.total() == 10
+            })
+            .await;
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "true");
+    };
+    tokio::join!(under("Pause"), under("Rollback"));
+}
+
+/// Denies writes of one kind with `denied: "true"` in its labels, dry runs apart.
+fn denial(namespace: &str, group: &str, resource: &str) -> String {
+    let name = format!("{namespace}-{resource}");
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {"resourceRules": [{
+                "apiGroups": [group], "apiVersions": ["v1"], "resources": [resource],
+                "operations": ["CREATE", "UPDATE"],
+            }]},
+            "validations": [{
+                "expression": "request.dryRun || !has(object.metadata.labels) || !('denied' in object.metadata.labels)",
+                "message": "denied for good",
+            }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {
+            "policyName": name, "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+        },
+    });
+    json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]}).to_string()
+}
+
+/// Waits until the API server denies what it is to deny.
+async fn until_denied(shop: &Shop, manifest: &str) {
+    shop.until("the policy to be in force", || {
+        let probe = manifest
+            .replace("name: web", "name: probe")
+            .replace("name: settings", "name: probe");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), probe).unwrap();
+        let path = file.path().to_str().unwrap();
+        let done = shop
+            .plane
+            .kubectl(&["-n", &shop.namespace, "create", "-f", path]);
+        if done.status.success() {
+            shop.plane
+                .kubectl(&["-n", &shop.namespace, "delete", "-f", path]);
+        }
+        !done.status.success()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_that_is_refused_for_good_acts_by_the_default_policy() {
+    let under = async |on_failure: &'static str| {
+        let shop = Shop::open(&format!("refused-{}", on_failure.to_lowercase())).await;
+        shop.configure(&json!({"rollout": {"onFailure": on_failure}}));
+        let _agent = shop.start();
+        let text = |tag: &str| deployment("web", tag, "monitor: 0s");
+        begin(
+            &shop,
+            &[
+                ("web.yaml", Some(&text("1"))),
+                ("settings.yaml", Some(&settings(false))),
+            ],
+        )
+        .await;
+        let trace = shop.trace("web").await;
+        let denied = settings(true).replace(
+            "{name: settings}",
+            "{name: settings, labels: {denied: \"true\"}}",
+        );
+        shop.plane
+            .apply(&shop.namespace, &denial(&shop.namespace, "", "configmaps"));
+        until_denied(&shop, &denied).await;
+        let bad = shop.repository.push(
+            "breaks",
+            &[
+                ("web.yaml", Some(&text("2"))),
+                ("settings.yaml", Some(&denied)),
+            ],
+        );
+        shop.until_outcome(&bad, outcome_of(on_failure)).await;
+        let message = shop.record(&bad)["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("denied for good"), "{message}");
+        assert_eq!(trace.settled().len(), 1, "{trace}");
+        let fix = shop
+            .repository
+            .push("mends", &[("settings.yaml", Some(&settings(true)))]);
+        shop.until_outcome(&fix, "Succeeded").await;
+    };
+    tokio::join!(under("Pause"), under("Rollback"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_is_refused_for_good_acts_by_the_default_policy() {
+    let under = async |on_failure: &'static str| {
+        let shop = Shop::open(&format!("denied-{}", on_failure.to_lowercase())).await;
+        shop.configure(&json!({"rollout": {"onFailure": on_failure}}));
+        let _agent = shop.start();
+        let text = |tag: &str| deployment("web", tag, "monitor: 0s");
+        begin(
+            &shop,
+            &[
+                ("web.yaml", Some(&text("1"))),
+                ("settings.yaml", Some(&settings(false))),
+            ],
+        )
+        .await;
+        let trace = shop.trace("web").await;
+        let denied = text("2").replace(
+            "  name: web\n  ann",
+            "  name: web\n  labels: {denied: \"true\"}\n  ann",
+        );
+        assert!(denied.contains("denied"));
+        shop.plane.apply(
+            &shop.namespace,
+            &denial(&shop.namespace, "apps", "deployments"),
+        );
+        until_denied(&shop, &denied).await;
+        let bad = shop.repository.push(
+            "breaks",
+            &[
+                ("web.yaml", Some(&denied)),
+                ("settings.yaml", Some(&settings(true))),
+            ],
+        );
+        shop.until_outcome(&bad, outcome_of(on_failure)).await;
+        let message = shop.record(&bad)["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("denied for good"), "{message}");
+        let fixed = if on_failure == "Rollback" {
+            "false"
+        } else {
+            "true"
+        };
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], fixed);
+        assert_eq!(trace.settled().len(), 1, "{trace}");
+        let fix = shop
+            .repository
+            .push("mends", &[("web.yaml", Some(&text("2")))]);
+        shop.until_outcome(&fix, "Succeeded").await;
+    };
+    tokio::join!(under("Pause"), under("Rollback"));
+}
