@@ -9,6 +9,7 @@ mod duration;
 mod id;
 mod image;
 pub mod mark;
+mod secret;
 mod spelling;
 mod workload;
 

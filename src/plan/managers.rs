@@ -39,6 +39,18 @@ const RESTART: [&str; 5] = [
     "f:kubectl.kubernetes.io/restartedAt",
 ];
 
+/// The fields of a spec that people own beside us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edits(Value);
+
+impl Edits {
+    /// Says whether there are none but those at the pointers `left`.
+    #[must_use]
+    pub fn are_only(&self, left: &[String]) -> bool {
+        is_hollow(&split(&self.0, &spared(left)).0)
+    }
+}
+
 /// Reads the owners of one live object.
 #[derive(Clone, Copy, Debug)]
 pub struct Managers<'a>(&'a Object);
@@ -77,24 +89,36 @@ impl<'a> Managers<'a> {
             .is_some()
     }
 
-    /// Returns the manager that changed the pod template beside us: a person, or a tool that is
-    /// not in `taken`. A restart by hand is none.
+    /// Returns the person, or the tool listed in `taken`, who owns fields of the spec beside us. A
+    /// restart by hand is no edit, nor are fields at the pointers `left`, which are left to others.
     #[must_use]
-    pub fn template_editor(self) -> Option<&'a str> {
-        let mut people = self.entries().filter(|entry| is_person(entry));
-        people.find_map(|entry| {
-            let (taken, _) = split(&entry["fieldsV1"], &spared(false));
-            let template = taken.get("f:spec")?.get("f:template")?;
-            (!is_hollow(template)).then(|| manager(entry))
-        })
+    pub fn spec_editor(self, left: &[String], taken: &[String]) -> Option<&'a str> {
+        let people = self.entries().filter(|entry| may_take(entry, taken));
+        let mut editors = people.filter(|entry| {
+            let (edits, _) = split(&entry["fieldsV1"], &spared(left));
+            edits.get("f:spec").is_some_and(|spec| !is_hollow(spec))
+        });
+        editors.next().map(manager)
+    }
+
+    /// Returns what people own in the spec, as a set of fields.
+    #[must_use]
+    pub fn edits(self) -> Edits {
+        let mut edits = json!({});
+        for entry in self.entries().filter(|entry| is_person(entry)) {
+            let (fields, _) = split(&entry["fieldsV1"], &spared(&[]));
+            if let Some(spec) = fields.get("f:spec") {
+                merge(&mut edits, &json!({"f:spec": spec}));
+            }
+        }
+        Edits(edits)
     }
 
     /// Returns the manager, verb and time of the newest change by someone who is neither tidegate
     /// nor a controller.
     #[must_use]
     pub fn editor(self) -> Option<String> {
-        let people = self.entries().filter(|entry| is_person(entry));
-        let newest = people.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())?;
+        let newest = self.newest()?;
         let text = |key: &str| newest[key].as_str().unwrap_or_default();
         Some(format!(
             "`{}` ({} at {})",
@@ -104,12 +128,23 @@ impl<'a> Managers<'a> {
         ))
     }
 
+    /// Returns the manager of that change alone.
+    #[must_use]
+    pub fn editor_name(self) -> Option<&'a str> {
+        self.newest().map(manager)
+    }
+
+    fn newest(self) -> Option<&'a Value> {
+        let people = self.entries().filter(|entry| is_person(entry));
+        people.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())
+    }
+
     /// Returns managers of other tools that own fields outside of `metadata` and `status` and are
     /// not listed in `taken`.
     #[must_use]
     pub fn tools(self, taken: &[String]) -> Vec<&'a str> {
         let own_something = |entry: &&Value| {
-            let (fields, _) = split(&entry["fieldsV1"], &spared(false));
+            let (fields, _) = split(&entry["fieldsV1"], &spared(&[]));
             !is_hollow(&fields)
         };
         self.entries()
@@ -142,18 +177,17 @@ impl<'a> Managers<'a> {
     /// belongs to tidegate, so that the next apply removes what Git does not name. `None` where
     /// nobody owns anything. No value changes by it.
     ///
-    /// With `keep_replicas` the replicas stay with whoever scales.
+    /// What is at the pointers `left` stays with whoever owns it.
     #[must_use]
-    pub fn absorbed(self, keep_replicas: bool, taken: &[String]) -> Option<Value> {
-        let spared = spared(keep_replicas);
-        let is_listed = |entry: &Value| taken.iter().any(|name| name == manager(entry));
+    pub fn absorbed(self, left: &[String], taken: &[String]) -> Option<Value> {
+        let spared = spared(left);
         let mut gathered = json!({});
         let mut rest = Vec::new();
         let mut own = None;
         for entry in self.entries() {
             if is_own(entry) {
                 own = Some(entry.clone());
-            } else if is_person(entry) || (is_listed(entry) && is_main(entry)) {
+            } else if may_take(entry, taken) {
                 let (fields, left) = split(&entry["fieldsV1"], &spared);
                 merge(&mut gathered, &fields);
                 if !is_hollow(&left) {
@@ -210,24 +244,32 @@ fn is_person(entry: &Value) -> bool {
         && !TOOLS.contains(&name)
 }
 
-fn spared(keep_replicas: bool) -> Vec<Vec<&'static str>> {
-    let mut spared = vec![vec!["f:metadata"], vec!["f:status"], RESTART.to_vec()];
-    if keep_replicas {
-        spared.push(vec!["f:spec", "f:replicas"]);
-    }
-    spared
+/// Says whether its fields may be taken: a person's, or those of a manager that is listed.
+fn may_take(entry: &Value, taken: &[String]) -> bool {
+    is_person(entry) || (is_main(entry) && taken.iter().any(|name| name == manager(entry)))
+}
+
+/// Fields that nobody takes from anybody, with those at the pointers `left`.
+fn spared(left: &[String]) -> Vec<Vec<String>> {
+    let fixed: [&[&str]; 3] = [&["f:metadata"], &["f:status"], &RESTART];
+    let fixed = fixed.map(|path| path.iter().map(ToString::to_string).collect());
+    let left = left.iter().map(|pointer| {
+        let keys = pointer.split('/').skip(1);
+        keys.map(|key| format!("f:{key}")).collect()
+    });
+    fixed.into_iter().chain(left).collect()
 }
 
 /// Splits a set of fields into what may be taken and what is spared.
-fn split(fields: &Value, spared: &[Vec<&str>]) -> (Value, Value) {
+fn split(fields: &Value, spared: &[Vec<String>]) -> (Value, Value) {
     let Value::Object(map) = fields else {
         return (fields.clone(), json!({}));
     };
     let (mut taken, mut left) = (Map::new(), Map::new());
     for (key, below) in map {
-        let deeper: Vec<Vec<&str>> = spared
+        let deeper: Vec<Vec<String>> = spared
             .iter()
-            .filter(|path| path.first() == Some(&key.as_str()))
+            .filter(|path| path.first() == Some(key))
             .map(|path| path[1..].to_vec())
             .collect();
         if deeper.iter().any(Vec::is_empty) {
@@ -299,8 +341,8 @@ mod tests {
             ),
         ]));
         let managers = Managers::of(&object);
-        assert_eq!(managers.template_editor(), Some("kubectl-set"));
-        let absorbed = managers.absorbed(false, &[]).unwrap();
+        assert_eq!(managers.spec_editor(&[], &[]), Some("kubectl-set"));
+        let absorbed = managers.absorbed(&[], &[]).unwrap();
         assert_eq!(absorbed.as_array().unwrap().len(), 2);
         assert_eq!(absorbed[0]["manager"], "tidegate");
         assert_eq!(
@@ -316,8 +358,8 @@ mod tests {
             ".": {}, "f:kubectl.kubernetes.io/restartedAt": {}
         }}}}});
         let object = live(json!([entry("kubectl-rollout", "Update", restart)]));
-        assert_eq!(Managers::of(&object).template_editor(), None);
-        assert_eq!(Managers::of(&object).absorbed(false, &[]), None);
+        assert_eq!(Managers::of(&object).spec_editor(&[], &[]), None);
+        assert_eq!(Managers::of(&object).absorbed(&[], &[]), None);
     }
 
     #[test]
@@ -327,8 +369,14 @@ mod tests {
             "Update",
             json!({"f:spec": {"f:replicas": {}}})
         )]));
-        assert_eq!(Managers::of(&object).absorbed(true, &[]), None);
-        assert!(Managers::of(&object).absorbed(false, &[]).is_some());
+        let managers = Managers::of(&object);
+        let left = ["/spec/replicas".to_owned()];
+        assert_eq!(managers.absorbed(&left, &[]), None);
+        assert_eq!(managers.spec_editor(&left, &[]), None);
+        assert!(managers.edits().are_only(&left));
+        assert!(managers.absorbed(&[], &[]).is_some());
+        assert_eq!(managers.spec_editor(&[], &[]), Some("kubectl"));
+        assert!(!managers.edits().are_only(&[]));
     }
 
     #[test]
@@ -356,6 +404,6 @@ mod tests {
         let managers = Managers::of(&object);
         assert_eq!(managers.tools(&[]), ["helm"]);
         assert!(managers.tools(&["helm".to_owned()]).is_empty());
-        assert!(managers.absorbed(false, &["helm".to_owned()]).is_some());
+        assert!(managers.absorbed(&[], &["helm".to_owned()]).is_some());
     }
 }

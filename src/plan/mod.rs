@@ -13,7 +13,7 @@ mod wanted;
 pub use consequence::consequence;
 pub use diff::{FieldChange, diff};
 pub use inventory::{Entry, Good, Inventory, State};
-pub use managers::Managers;
+pub use managers::{Edits, Managers};
 pub use prune::{Budget, Prune, prune};
 pub use standing::{Mark, Standing, standing};
 pub use wanted::{Owner, Set, Wanted, Withdrawal, scale_target, uses, wanted};

@@ -2,7 +2,7 @@
 
 use crate::object::{Deployment, Digest, Object, mark};
 
-use super::{Entry, Managers, Owner, State, Wanted};
+use super::{Edits, Entry, Managers, Owner, State, Wanted};
 
 /// What is looked at of a live object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Mark {
     pub managed: Option<Digest>,
     /// Digest of the pod template; workloads only.
     pub template: Option<Digest>,
+    /// Fields of the spec that people own; workloads only.
+    pub edits: Option<Edits>,
     /// Owner annotation.
     pub owner: Option<String>,
     /// Whether its deletion has begun.
@@ -43,10 +45,12 @@ impl Mark {
     #[must_use]
     pub fn of(live: &Object) -> Self {
         let is_workload = live.id().is_deployment();
+        let managers = Managers::of(live);
         Self {
             uid: live.uid().unwrap_or_default().to_owned(),
-            managed: Managers::of(live).own(),
+            managed: managers.own(),
             template: is_workload.then(|| Deployment(live).restart_blind_digest()),
+            edits: is_workload.then(|| managers.edits()),
             owner: live.annotation(mark::OWNER).map(ToOwned::to_owned),
             is_terminating: live.is_terminating(),
         }
@@ -67,12 +71,9 @@ pub fn standing(
     if live.is_terminating {
         return Standing::Terminating;
     }
-    if let Some(theirs) = &live.owner {
-        let id = wanted.object.id();
-        let copied = !theirs.ends_with(&format!(":{}", id.key()));
-        if *theirs != owner.annotation(&id) && !copied {
-            return Standing::Shared;
-        }
+    let theirs = live.owner.as_deref().unwrap_or_default();
+    if owner.rival(&wanted.object.id(), theirs).is_some() {
+        return Standing::Shared;
     }
     let Some(entry) = entry.filter(|entry| entry.state == State::Applied) else {
         return if live.managed.is_some() {
@@ -88,7 +89,9 @@ pub fn standing(
         return Standing::Changed;
     }
     let same_template = entry.template.is_none() || entry.template == live.template;
-    if entry.managed == live.managed && same_template {
+    let edits = live.edits.as_ref();
+    let is_edited = edits.is_some_and(|edits| !edits.are_only(&wanted.withdrawn));
+    if entry.managed == live.managed && same_template && !is_edited {
         Standing::InSync
     } else {
         Standing::Drifted
@@ -149,6 +152,7 @@ mod tests {
             uid: "u1".to_owned(),
             managed: entry.managed.clone(),
             template: None,
+            edits: None,
             owner: Some(owner().annotation(&wanted().object.id())),
             is_terminating: false,
         }

@@ -62,6 +62,14 @@ impl Owner {
         Digest::of(&Value::String(text)).as_str()[..32].to_owned()
     }
 
+    /// Returns the other `GitSync` that an owner annotation names, as `instance/namespace/name`;
+    /// `None` where it is this one, or where the annotation was copied from another object.
+    #[must_use]
+    pub fn rival<'a>(&self, id: &ObjectId, annotation: &'a str) -> Option<&'a str> {
+        let rival = annotation.strip_suffix(&format!(":{}", id.key()))?;
+        (annotation != self.annotation(id)).then_some(rival)
+    }
+
     /// Returns the owner annotation of one object; a copy under another name does not match it.
     #[must_use]
     pub fn annotation(&self, id: &ObjectId) -> String {
@@ -105,6 +113,7 @@ pub fn wanted(
             }
         };
         let mut object = located.object.clone();
+        object.fold_string_data();
         let mut withdrawn = withdrawals(&id);
         if scaled.contains(&id) {
             withdrawn.push("/spec/replicas".to_owned());

@@ -16,7 +16,7 @@ const REFUSED: Duration = Duration::from_secs(30);
 impl Tick<'_> {
     /// Turns back, from rest or from the middle of a rollout.
     pub(super) fn go_back(&self, before: Option<Checkpoint>) -> Decision {
-        if self.live.template_editor.is_some() && self.live.template != self.goal.template {
+        if self.live.spec_editor.is_some() {
             return self.absorb(before);
         }
         let largest = before.as_ref().map_or(0, |c| c.largest);

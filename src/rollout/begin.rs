@@ -50,7 +50,7 @@ impl Tick<'_> {
 
     /// Opens batch 1 on the pods as they are.
     pub(super) fn engage(&self, before: Option<Checkpoint>) -> Decision {
-        if self.live.template_editor.is_some() && self.live.template != self.goal.template {
+        if self.live.spec_editor.is_some() {
             return self.absorb(before);
         }
         let replicas = self.replicas();
@@ -139,7 +139,7 @@ impl Tick<'_> {
     /// What a release needs: the live state, or Git's where the live one is not to be kept.
     fn engagement(&self) -> Engagement {
         let (live, goal) = (self.live, self.goal);
-        let foreign = live.is_frozen() || live.template_editor.is_some();
+        let foreign = live.is_frozen() || live.spec_editor.is_some();
         let (min_ready, deadline, strategy) = if foreign {
             (
                 goal.min_ready_seconds,

@@ -31,7 +31,7 @@ pub enum Action {
     Wait,
     /// The write that the checkpoint records.
     Write,
-    /// Move what others own in the pod template to tidegate; no pod moves by it.
+    /// Move what people own in the spec to tidegate; no pod moves by it.
     Absorb,
     /// Delete these pods, name and UID.
     Delete(Vec<(String, String)>),

@@ -80,25 +80,29 @@ impl Tick<'_> {
     /// Levers, replicas or the pause were changed by hand: the recorded values are written again,
     /// then every new pod is checked before anything opens.
     pub(super) fn restore(&self, mut kept: Checkpoint) -> Decision {
+        if self.live.spec_editor.is_some() {
+            return self.absorb(Some(kept)).told(
+                Reason::DriftDetected,
+                format!("{} changed the workload by hand", self.editor()),
+            );
+        }
         kept.write.base = self.live.generation;
         kept.healthy_since = None;
         kept.judge.since = self.now;
-        let text = format!(
-            "{} changed the workload by hand; it is taken back",
-            self.editor()
-        );
         let decision = Decision::write(kept, Reason::DriftCorrected);
-        decision.told(Reason::DriftDetected, text)
+        decision.told(
+            Reason::DriftCorrected,
+            "what was changed by hand is taken back; every new pod is checked again",
+        )
     }
 
     /// The template was changed by hand: Git's comes back on the pods as they are.
     pub(super) fn retake(&self, kept: Checkpoint) -> Decision {
-        let text = format!(
-            "{} changed the pod template by hand; it is taken back",
-            self.editor()
-        );
-        if self.live.template_editor.is_some() {
-            return self.absorb(Some(kept)).told(Reason::DriftDetected, text);
+        if self.live.spec_editor.is_some() {
+            return self.absorb(Some(kept)).told(
+                Reason::DriftDetected,
+                format!("{} changed the pod template by hand", self.editor()),
+            );
         }
         let decision = match kept.phase {
             Phase::RollingBack | Phase::RollbackFailed => self.go_back(Some(kept)),
@@ -118,10 +122,13 @@ impl Tick<'_> {
                 decision
             }
         };
-        decision.told(Reason::DriftDetected, text)
+        decision.told_first(
+            Reason::DriftCorrected,
+            "the pod template that was changed by hand is taken back".to_owned(),
+        )
     }
 
-    /// Moves what others own in the template to tidegate, so that an apply can remove it.
+    /// Moves what people own in the spec to tidegate, so that an apply can remove it.
     pub(super) fn absorb(&self, kept: Option<Checkpoint>) -> Decision {
         let idle = Decision::idle(Reason::DriftDetected);
         Decision {
@@ -147,10 +154,6 @@ impl Tick<'_> {
 
     /// Who made the newest change that was not ours.
     fn editor(&self) -> &str {
-        let live = self.live;
-        live.template_editor
-            .as_deref()
-            .or(live.editor.as_deref())
-            .unwrap_or("someone")
+        self.live.editor.as_deref().unwrap_or("someone")
     }
 }

@@ -42,8 +42,8 @@ pub struct Live {
     pub restart: Digest,
     /// The template itself.
     pub content: Value,
-    /// Manager that owns fields of the template beside ours, other than a controller.
-    pub template_editor: Option<String>,
+    /// Manager that owns fields of the spec beside ours, other than a controller or a scaler.
+    pub spec_editor: Option<String>,
     /// Manager of the newest change that was not ours, with verb and time, for people.
     pub editor: Option<String>,
     /// Its status.

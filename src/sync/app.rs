@@ -20,6 +20,7 @@ use crate::trigger::{Kind, Queue, Trigger};
 
 use super::BookFault;
 use super::book::Book;
+use super::drift::Fights;
 use super::fetching::remote;
 use super::probing::Probe;
 use super::writing::Denial;
@@ -60,7 +61,7 @@ pub(super) struct App {
     /// Marks of live objects by resource version.
     pub(super) marks: HashMap<ObjectId, (String, Mark)>,
     /// Corrections of drift: when, against whom.
-    pub(super) fights: HashMap<ObjectId, Vec<Timestamp>>,
+    pub(super) fights: Fights,
     pub(super) failures: watch::Sender<u32>,
     pub(super) fetches: (mpsc::Sender<Found>, mpsc::Receiver<Found>),
     pub(super) is_fetching: bool,
@@ -113,7 +114,7 @@ impl App {
             composed: None,
             probes: HashMap::new(),
             marks: HashMap::new(),
-            fights: HashMap::new(),
+            fights: Fights::default(),
             failures: watch::Sender::new(0),
             fetches: mpsc::channel(1),
             is_fetching: false,

@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::cluster::{Cause, Cluster, NewRecord, Records, Refusal};
-use crate::ledger::{self, Ledger, LedgerFault, Stored};
+use crate::ledger::{self, Ledger, LedgerFault, Released, Stored};
 use crate::object::Object;
 
 /// Why the ledger could not be kept.
@@ -85,8 +85,7 @@ impl Book {
             ledger.epoch += 1;
         }
         ledger.holder = holder.to_owned();
-        let is_mark_of_removal = |mark: &ledger::Released| mark.by.starts_with(REMOVED);
-        if ledger.released.as_ref().is_some_and(is_mark_of_removal) {
+        if ledger.released.as_ref().is_some_and(is_removal) {
             // The configuration names it again.
             ledger.take_up(clock::now());
         }
@@ -212,6 +211,11 @@ impl Book {
         self.version = Some(found.resource_version);
         Ok(())
     }
+}
+
+/// Says whether a release happened because the configuration no longer names the `GitSync`.
+pub(super) fn is_removal(mark: &Released) -> bool {
+    mark.by.starts_with(REMOVED)
 }
 
 fn is_race(refusal: &Refusal) -> bool {

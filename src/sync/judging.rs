@@ -148,7 +148,13 @@ impl App {
             return;
         }
         self.supersede(&tip.revision.id, now);
-        for reason in ["Rejected", "PathMissing", "RolloutFailed", "FieldConflict"] {
+        for reason in [
+            "Rejected",
+            "PathMissing",
+            "RolloutFailed",
+            "FieldConflict",
+            "SharedResource",
+        ] {
             self.clear(reason);
         }
         let rendered = rendered(set);
@@ -246,20 +252,22 @@ fn refused(reason: &str, message: String) -> Examined {
 
 /// All faults of a commit; where the cluster could not say, its refusal.
 fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
-    let (mut commit, mut owned) = (Vec::new(), Vec::new());
+    let (mut commit, mut owned, mut shared) = (Vec::new(), Vec::new(), Vec::new());
     for fault in faults {
         match fault {
             ProbeFault::Commit(fault) => commit.push(fault),
             ProbeFault::Owned(fault) => owned.push(fault),
+            ProbeFault::Shared(fault) => shared.push(fault),
             ProbeFault::Cluster(refusal) => return Err(refusal.into()),
         }
     }
-    let reason = if commit.is_empty() {
-        "FieldConflict"
-    } else {
-        "Rejected"
+    let reason = match (commit.is_empty(), owned.is_empty()) {
+        (false, _) => "Rejected",
+        (true, false) => "FieldConflict",
+        (true, true) => "SharedResource",
     };
     commit.append(&mut owned);
+    commit.append(&mut shared);
     commit.sort();
     Ok(refused(reason, lines(&commit)))
 }

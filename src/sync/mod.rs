@@ -6,9 +6,11 @@
 //!
 //! Never: a decision about pods, order or deletion of its own.
 
+mod adoption;
 mod app;
 mod book;
 mod completion;
+mod drift;
 mod fate;
 mod fetching;
 mod holding;

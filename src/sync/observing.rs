@@ -12,17 +12,28 @@ use crate::plan::Managers;
 use crate::rollout::{self, Counts, Seen, Set};
 
 /// Reads one Deployment with its ReplicaSets and pods.
-pub(super) fn observe(live: &Live, id: &ObjectId, now: Timestamp) -> Seen {
+///
+/// Fields at the pointers `left` are left to others; those of managers in `taken` may be taken.
+pub(super) fn observe(
+    live: &Live,
+    id: &ObjectId,
+    (left, taken): (&[String], &[String]),
+    now: Timestamp,
+) -> Seen {
     let found = live.get(id).filter(|object| !object.is_terminating());
+    let read = |object: Arc<Object>| {
+        let editor = Managers::of(&object).spec_editor(left, taken);
+        let editor = editor.map(ToOwned::to_owned);
+        read(live, &object, editor)
+    };
     Seen {
         now,
-        live: found.map(|object| read(live, &object)),
+        live: found.map(read),
     }
 }
 
-fn read(live: &Live, object: &Object) -> rollout::Live {
+fn read(live: &Live, object: &Object, spec_editor: Option<String>) -> rollout::Live {
     let view = Deployment(object);
-    let managers = Managers::of(object);
     let uid = object.uid().unwrap_or_default().to_owned();
     let full = view.template_digest();
     let sets = live
@@ -40,8 +51,8 @@ fn read(live: &Live, object: &Object) -> rollout::Live {
         template: view.restart_blind_digest(),
         restart: full.clone(),
         content: view.template().clone(),
-        template_editor: managers.template_editor().map(ToOwned::to_owned),
-        editor: managers.editor(),
+        spec_editor,
+        editor: Managers::of(object).editor(),
         counts: counts(object),
         sets: sets.map(|set| read_set(live, &set, &full)).collect(),
         uid,

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::cluster::Cause;
 use crate::ledger::Course;
 use crate::object::{Deployment, Digest, ObjectId};
-use crate::plan::{Set, Standing, uses};
+use crate::plan::{Managers, Set, Standing, uses};
 use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Stance, step};
 
 use super::BookFault;
@@ -102,20 +102,18 @@ impl App {
 
     /// Says whether a workload at rest is to be touched.
     fn may_begin(&mut self, id: &ObjectId, set: &Set, stance: Stance, is_done: &mut bool) -> bool {
-        let is_drift = |app: &mut Self| app.may_correct(id, clock::now());
         match self.standing(id, set) {
-            Standing::InSync => false,
-            Standing::Drifted => is_drift(self),
+            Standing::InSync => {
+                self.calm(id);
+                false
+            }
+            Standing::Drifted => self.may_correct(id, clock::now()),
+            Standing::Missing if self.is_recorded(id, set) => self.may_correct(id, clock::now()),
             Standing::Terminating => {
                 *is_done = false;
                 false
             }
-            Standing::Shared => {
-                *is_done = false;
-                self.trouble("SharedResource", format!("{id} belongs to another GitSync"));
-                false
-            }
-            Standing::Missing | Standing::Changed | Standing::Unowned => {
+            Standing::Missing | Standing::Changed | Standing::Unowned | Standing::Shared => {
                 let begins = stance == Stance::Go;
                 *is_done &= begins;
                 begins
@@ -134,11 +132,17 @@ impl App {
             let Some(goal) = self.goal(id, set).await? else {
                 return Ok(Driven::Waiting(Some(after(clock::now(), REFUSED))));
             };
-            let seen = observe(&self.shared.live, id, clock::now());
+            let seen = {
+                let ease = (&set[id].withdrawn[..], &self.sync.take_from[..]);
+                observe(&self.shared.live, id, ease, clock::now())
+            };
             let kept = self.book.ledger.rollouts.get(id);
             let decision = step(&goal, stance, &seen, kept);
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
             self.tell(id, &goal, &decision.notes);
+            if decision.reason == Reason::DriftDetected && !self.may_retake(id) {
+                return Ok(Driven::Waiting(None));
+            }
             if let Some(checkpoint) = &decision.checkpoint {
                 self.book
                     .ledger
@@ -150,6 +154,12 @@ impl App {
             }
         }
         Ok(Driven::Waiting(Some(clock::now())))
+    }
+
+    /// Says whether a change by hand in mid-rollout is taken back once more.
+    fn may_retake(&mut self, id: &ObjectId) -> bool {
+        let text = format!("{id} was changed in the middle of its rollout");
+        self.allow_correction(id, &text, clock::now())
     }
 
     /// Does what was decided; `None`: look again at once.
@@ -208,7 +218,17 @@ impl App {
         if self.standing(id, set) == Standing::InSync {
             return Ok(Some(Driven::Finished));
         }
-        let written = self.write(id, set, Overlay::Plain).await;
+        let live = self.shared.live.get(id);
+        let is_edited = live.is_some_and(|live| {
+            let fields = Managers::of(&live);
+            let (left, taken) = (&set[id].withdrawn, &self.sync.take_from);
+            fields.spec_editor(left, taken).is_some()
+        });
+        let written = if is_edited {
+            self.absorb(id, set).await
+        } else {
+            self.write(id, set, Overlay::Plain).await
+        };
         self.answered(id, set, written).await
     }
 
@@ -270,8 +290,8 @@ impl App {
         let probe = match self.probe(id, wanted).await {
             Ok(probe) => probe,
             Err(ProbeFault::Cluster(refusal)) => return Err(refusal.into()),
-            Err(ProbeFault::Commit(fault) | ProbeFault::Owned(fault)) => {
-                self.trouble("ApplyFailed", fault.to_string());
+            Err(fault) => {
+                self.tell_fault(fault);
                 return Ok(None);
             }
         };

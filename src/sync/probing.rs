@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 
-use crate::cluster::{Cause, Cluster, Live, Refusal};
-use crate::object::{Deployment, Digest, Object, ObjectId};
-use crate::plan::{Managers, Set, Standing, State, Wanted, standing};
+use crate::cluster::{Cause, Cluster, Live, Records, Refusal};
+use crate::ledger::{self, Stored};
+use crate::object::{Digest, Object, ObjectId, mark};
+use crate::plan::{Managers, Owner, Set, Standing, State, Wanted, standing};
 use crate::revision::Fault;
 
 use super::app::App;
+use super::book::is_removal;
 
 /// Dry runs under way at once; the client's own pace may be lower.
 const AT_ONCE: usize = 16;
@@ -17,8 +19,10 @@ const AT_ONCE: usize = 16;
 /// What the API server would make of an object.
 #[derive(Clone, Debug)]
 pub(super) struct Probe {
-    /// The object as it would be stored, from our fields alone as far as the template goes.
+    /// The object as it would be stored; the spec of a workload from our fields alone.
     pub(super) object: Object,
+    /// The live object, where it is not ours yet.
+    pub(super) stranger: Option<Arc<Object>>,
 }
 
 /// Why a dry run did not pass.
@@ -27,6 +31,8 @@ pub(super) enum ProbeFault {
     Commit(Fault),
     /// Another applier or tool owns fields of it.
     Owned(Fault),
+    /// Another `GitSync` owns it.
+    Shared(Fault),
     /// The API server could not say; later it may.
     Cluster(Refusal),
 }
@@ -42,16 +48,18 @@ impl App {
         if let Some(known) = self.probes.get(&key) {
             return Ok(Arc::clone(known));
         }
-        let probe = probe(
-            &self.shared.cluster,
-            &self.shared.live,
-            &self.sync.take_from,
-            wanted,
-        )
-        .await?;
-        let probe = Arc::new(probe);
+        let probe = Arc::new(self.prober().probe(wanted).await?);
         self.probes.insert(key, Arc::clone(&probe));
         Ok(probe)
+    }
+
+    fn prober(&self) -> Prober {
+        Prober {
+            cluster: self.shared.cluster.clone(),
+            live: self.shared.live.clone(),
+            owner: self.owner.clone(),
+            take: self.sync.take_from.clone(),
+        }
     }
 
     /// Dry-runs every object of a set that would be written; all faults, or the first that the
@@ -62,12 +70,11 @@ impl App {
             .filter(|(id, wanted)| self.is_due(id, wanted, set))
             .map(|(id, wanted)| (id.clone(), wanted.clone()))
             .collect();
-        let (cluster, live) = (self.shared.cluster.clone(), self.shared.live.clone());
-        let take = self.sync.take_from.clone();
+        let prober = self.prober();
         let probes = stream::iter(due).map(|(id, wanted)| {
-            let (cluster, live, take) = (cluster.clone(), live.clone(), take.clone());
+            let prober = prober.clone();
             async move {
-                let found = probe(&cluster, &live, &take, &wanted).await;
+                let found = prober.probe(&wanted).await;
                 ((id, wanted.hash.clone()), found)
             }
         });
@@ -123,73 +130,148 @@ fn waits_for_another(id: &ObjectId, set: &Set, live: &Live) -> bool {
     namespace || defined
 }
 
-async fn probe(
-    cluster: &Cluster,
-    live: &Live,
-    take: &[String],
-    wanted: &Wanted,
-) -> Result<Probe, ProbeFault> {
-    let found = cluster
-        .dry_run(&wanted.object)
-        .await
-        .map_err(|refusal| judge(wanted, refusal))?;
-    let exists = found
-        .resource_version()
-        .is_some_and(|version| !version.is_empty());
-    let id = found.id();
-    let known = live.get(&id).map(|known| Object::clone(&known));
-    let before = match known {
-        Some(known) => Some(known),
-        None if exists => {
-            let got = cluster
-                .get(found.api_version(), &id)
-                .await
-                .map_err(ProbeFault::Cluster)?;
-            if let Some(got) = &got {
-                live.saw(got.clone());
+/// What a dry run needs.
+#[derive(Clone)]
+struct Prober {
+    cluster: Cluster,
+    live: Live,
+    owner: Owner,
+    take: Vec<String>,
+}
+
+impl Prober {
+    async fn probe(&self, wanted: &Wanted) -> Result<Probe, ProbeFault> {
+        let found = self
+            .cluster
+            .dry_run(&wanted.object)
+            .await
+            .map_err(|refusal| judge(wanted, refusal))?;
+        let Some(before) = self.before(&found).await? else {
+            return Ok(Probe {
+                object: found,
+                stranger: None,
+            });
+        };
+        self.refuse_rivals(wanted, &before, &found).await?;
+        let managers = Managers::of(&before);
+        let left = &wanted.withdrawn;
+        let is_edited =
+            found.id().is_deployment() && managers.spec_editor(left, &self.take).is_some();
+        let object = if is_edited {
+            self.alone(wanted, found).await?
+        } else {
+            found
+        };
+        let ours = self.owner.annotation(&object.id());
+        let is_ours = before.annotation(mark::OWNER) == Some(ours.as_str());
+        Ok(Probe {
+            object,
+            stranger: (!is_ours).then(|| Arc::new(before)),
+        })
+    }
+
+    /// The live object; `None` where there is none.
+    async fn before(&self, found: &Object) -> Result<Option<Object>, ProbeFault> {
+        let exists = found
+            .resource_version()
+            .is_some_and(|version| !version.is_empty());
+        let id = found.id();
+        match self.live.get(&id) {
+            Some(known) => Ok(Some(Object::clone(&known))),
+            None if exists => {
+                let got = self.cluster.get(found.api_version(), &id).await;
+                got.map_err(ProbeFault::Cluster)
             }
-            got
+            None => Ok(None),
         }
-        None => None,
-    };
-    let Some(before) = before else {
-        return Ok(Probe { object: found });
-    };
-    let managers = Managers::of(&before);
-    let mut rivals = managers.losers(&found, take);
-    rivals.extend(managers.tools(take).into_iter().map(ToOwned::to_owned));
-    if !rivals.is_empty() {
+    }
+
+    /// Objects of another `GitSync`, and fields of other tools, are not taken.
+    async fn refuse_rivals(
+        &self,
+        wanted: &Wanted,
+        before: &Object,
+        found: &Object,
+    ) -> Result<(), ProbeFault> {
+        let id = found.id();
+        let fault = |message: String| Fault {
+            place: wanted.place.clone(),
+            message,
+        };
+        let annotation = before.annotation(mark::OWNER).unwrap_or_default();
+        if let Some(rival) = self.owner.rival(&id, annotation)
+            && self.is_served(rival).await?
+        {
+            let message = format!(
+                "{id} belongs to the GitSync {rival}; name it in one of them only, or remove it \
+                 there first"
+            );
+            return Err(ProbeFault::Shared(fault(message)));
+        }
+        let managers = Managers::of(before);
+        let mut rivals = managers.losers(found, &self.take);
+        let tools = managers.tools(&self.take);
+        rivals.extend(tools.into_iter().map(ToOwned::to_owned));
+        rivals.sort();
+        rivals.dedup();
+        if rivals.is_empty() {
+            return Ok(());
+        }
         let message = format!(
             "{id} has fields that other managers own: {}; take it out of the other tool, or list \
              them in spec.takeFrom",
             rivals.join(", ")
         );
-        return Err(ProbeFault::Owned(Fault {
-            place: wanted.place.clone(),
-            message,
-        }));
+        Err(ProbeFault::Owned(fault(message)))
     }
-    let object = if managers.template_editor().is_some() {
-        alone(cluster, wanted, found).await?
-    } else {
-        found
-    };
-    Ok(Probe { object })
-}
 
-/// A template in which others set fields is dry-run once more under a name of its own, so that
-/// only our fields and the API server's defaults are in it.
-async fn alone(cluster: &Cluster, wanted: &Wanted, found: Object) -> Result<Object, ProbeFault> {
-    let mut bare = wanted.object.clone();
-    bare.remove(&["metadata", "resourceVersion"]);
-    let name = format!("tidegate-{}", Digest::of(bare.value()).short());
-    let fresh = cluster
-        .dry_run_as_new(&bare, &name)
-        .await
-        .map_err(|refusal| judge(wanted, refusal))?;
-    let mut object = found;
-    object.set(&["spec", "template"], Deployment(&fresh).template().clone());
-    Ok(object)
+    /// Says whether a `GitSync`, as `instance/namespace/name`, has a ledger and was not released by
+    /// its removal. One whose ledger may not be read is taken to be served.
+    async fn is_served(&self, rival: &str) -> Result<bool, ProbeFault> {
+        let parts: Vec<&str> = rival.split('/').collect();
+        let [instance, namespace, name] = parts[..] else {
+            return Ok(false);
+        };
+        let records = Records::new(&self.cluster, instance);
+        match records.load(namespace, name).await {
+            Ok(None) => Ok(false),
+            Ok(Some(found)) => {
+                let stored = Stored {
+                    head: found.head,
+                    shards: found.shards,
+                };
+                let released = ledger::decode(&stored).map(|ledger| ledger.released);
+                Ok(!released.is_ok_and(|mark| mark.is_some_and(|mark| is_removal(&mark))))
+            }
+            Err(Refusal {
+                cause: Cause::Forbidden { .. },
+                ..
+            }) => Ok(true),
+            Err(refusal) => Err(ProbeFault::Cluster(refusal)),
+        }
+    }
+
+    /// A spec in which others set fields is dry-run once more under a name of its own, so that only
+    /// our fields, those that are left to others, and the API server's defaults are in it.
+    async fn alone(&self, wanted: &Wanted, found: Object) -> Result<Object, ProbeFault> {
+        let mut bare = wanted.object.clone();
+        bare.remove(&["metadata", "resourceVersion"]);
+        let name = format!("tidegate-{}", Digest::of(bare.value()).short());
+        let fresh = self
+            .cluster
+            .dry_run_as_new(&bare, &name)
+            .await
+            .map_err(|refusal| judge(wanted, refusal))?;
+        let mut object = found.clone();
+        object.set(&["spec"], fresh.at("/spec").cloned().unwrap_or_default());
+        for pointer in &wanted.withdrawn {
+            if let Some(value) = found.at(pointer) {
+                let path: Vec<&str> = pointer.split('/').skip(1).collect();
+                object.set(&path, value.clone());
+            }
+        }
+        Ok(object)
+    }
 }
 
 /// Sorts a refusal: what the commit is at fault for, and what the cluster is.

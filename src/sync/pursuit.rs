@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::config::Drift;
 use crate::health::{self, Health};
 use crate::manifest::Stage;
 use crate::object::ObjectId;
@@ -110,86 +109,35 @@ impl App {
         })
     }
 
-    /// The objects that are to be written now.
+    /// The objects that are to be written now, or looked at because another `GitSync` took them.
     fn due(&mut self, ids: &[ObjectId], set: &Set, now: Timestamp) -> Vec<ObjectId> {
         let mut due = Vec::new();
         for id in ids {
-            let found = self.standing(id, set);
-            let entry = self.book.ledger.inventory.get(id);
-            let recorded = entry.is_some_and(|entry| {
-                entry.state == State::Applied && entry.hash.as_ref() == Some(&set[id].hash)
-            });
-            let is_drift = found == Standing::Drifted || (found == Standing::Missing && recorded);
-            let is_due = match found {
-                Standing::InSync | Standing::Terminating => false,
-                Standing::Shared => {
-                    let message = format!(
-                        "{id} ({}:{}) belongs to another GitSync; name it in one of them only",
-                        set[id].place.path, set[id].place.position.line
-                    );
-                    self.trouble("SharedResource", message);
+            let is_due = match self.standing(id, set) {
+                Standing::InSync => {
+                    self.calm(id);
                     false
                 }
-                Standing::Missing | Standing::Drifted | Standing::Changed | Standing::Unowned => {
-                    if is_drift {
-                        self.may_correct(id, now)
-                    } else {
-                        !self.is_stopped()
-                    }
+                Standing::Terminating => false,
+                Standing::Drifted => self.may_correct(id, now),
+                Standing::Missing if self.is_recorded(id, set) => self.may_correct(id, now),
+                Standing::Missing | Standing::Changed | Standing::Unowned | Standing::Shared => {
+                    !self.is_stopped()
                 }
             };
             if is_due {
                 due.push(id.clone());
-            } else if found == Standing::InSync {
-                self.book.ledger.drifted.remove(id);
             }
         }
         due
     }
 
-    /// Decides whether drift of an object is taken back: by the mode, and not against a manager
-    /// that puts it back again and again.
-    pub(super) fn may_correct(&mut self, id: &ObjectId, now: Timestamp) -> bool {
-        const FIGHT: usize = 3;
-        let live = self.shared.live.get(id);
-        let editor = live
-            .as_ref()
-            .and_then(|live| crate::plan::Managers::of(live).editor());
-        let who = editor.unwrap_or_else(|| "someone".to_owned());
-        let text = if live.is_some() {
-            format!("{id} was changed by {who}")
-        } else {
-            format!("{id} was deleted by hand")
-        };
-        match self.sync.drift {
-            Drift::Ignore => return false,
-            Drift::Report => {
-                if !self.book.ledger.drifted.contains_key(id) {
-                    self.announce(Some(id), "DriftDetected", text.clone(), true);
-                    self.book.ledger.drifted.insert(id.clone(), text);
-                }
-                return false;
-            }
-            Drift::Correct => {}
-        }
-        let fights = self.fights.entry(id.clone()).or_default();
-        let window = std::time::Duration::from_mins(10);
-        fights.retain(|at| after(*at, window) > now);
-        if fights.len() >= FIGHT {
-            let message =
-                format!("{text}, for the fourth time in ten minutes; it is left as it is");
-            self.book.ledger.drifted.insert(id.clone(), message.clone());
-            self.trouble("DriftFight", message);
-            return false;
-        }
-        fights.push(now);
-        self.announce(
-            Some(id),
-            "DriftCorrected",
-            format!("{text}; it is taken back"),
-            false,
-        );
-        true
+    /// Says whether an object was written as the set wants it.
+    pub(super) fn is_recorded(&self, id: &ObjectId, set: &Set) -> bool {
+        let entry = self.book.ledger.inventory.get(id);
+        entry.is_some_and(|entry| {
+            entry.state == State::Applied && entry.hash.as_ref() == Some(&set[id].hash)
+        })
     }
 
     /// The objects of a stage that are not healthy, and why; nothing waits for what is held.
@@ -199,7 +147,7 @@ impl App {
         let mut unhealthy = Vec::new();
         for id in ids.iter().filter(|id| !held.contains_key(*id)) {
             let why = match self.shared.live.get(id).map(|live| health::of(&live)) {
-                None if self.standing(id, set) == Standing::Missing => {
+                None if !(self.is_recorded(id, set) && self.is_left(id)) => {
                     "is not there yet".to_owned()
                 }
                 None | Some(Health::Current) => continue,
@@ -215,7 +163,16 @@ impl App {
     pub(super) fn standing(&mut self, id: &ObjectId, set: &Set) -> Standing {
         let mark = self.mark(id);
         let entry = self.book.ledger.inventory.get(id);
-        standing(&set[id], &self.owner, entry, mark.as_ref())
+        let found = standing(&set[id], &self.owner, entry, mark.as_ref());
+        if found == Standing::Shared {
+            // A dry run from before it was another's says nothing any more.
+            let key = (id.clone(), set[id].hash.clone());
+            let known = self.probes.get(&key);
+            if known.is_some_and(|probe| probe.stranger.is_none()) {
+                self.probes.remove(&key);
+            }
+        }
+        found
     }
 
     /// Returns the mark of a live object; it is read once for each resource version.

@@ -15,6 +15,7 @@ use crate::policy::{Provenance, Resolved};
 use crate::rollout::Overlay;
 
 use super::BookFault;
+use super::adoption::adopt;
 use super::app::{App, after};
 
 /// Writes of one stage under way at once; the client's own pace may be lower.
@@ -40,27 +41,36 @@ impl App {
         ids: &[ObjectId],
         set: &Arc<Set>,
     ) -> Result<bool, BookFault> {
-        for id in ids {
+        let mut ids = ids.to_vec();
+        let mut is_whole = self.examine_new(&mut ids, set).await?;
+        for id in &ids {
             self.intend(id, &set[id], None);
         }
         self.book.save().await?;
         let (cluster, live) = (self.shared.cluster.clone(), self.shared.live.clone());
-        let dressed: Vec<(ObjectId, Object, Vec<String>)> = ids
+        let dressed: Vec<(Object, Vec<String>, Option<Value>)> = ids
             .iter()
             .map(|id| {
                 let object = set[id].dressed(&self.book.ledger.inventory[id], Overlay::Plain);
-                (id.clone(), object, set[id].withdrawn.clone())
+                let adoption = self.adoption(id, &set[id]);
+                (object, set[id].withdrawn.clone(), adoption)
             })
             .collect();
-        let writes = stream::iter(dressed).map(|(id, object, withdrawn)| {
+        let writes = stream::iter(dressed).map(|(object, withdrawn, adoption)| {
             let (cluster, live) = (cluster.clone(), live.clone());
             async move {
+                let id = object.id();
+                if let Some(patch) = adoption
+                    && let Err(refusal) = adopt(&cluster, &object, &patch).await
+                {
+                    return (id, Err(refusal));
+                }
                 let answer = apply(&cluster, &live, object, &withdrawn).await;
                 (id, answer)
             }
         });
         let answers: Vec<_> = writes.buffer_unordered(AT_ONCE).collect().await;
-        let (mut refused, mut is_whole) = (None, true);
+        let mut refused = None;
         for (id, answer) in answers {
             match answer {
                 Ok(stored) => self.wrote(&id, &set[&id], &stored),
@@ -68,7 +78,11 @@ impl App {
                     self.deny(&id, &set[&id], &refusal);
                     is_whole = false;
                 }
-                Err(refusal) => refused = Some(refusal),
+                Err(refusal) => {
+                    // It is not what was looked at any more.
+                    self.probes.remove(&(id.clone(), set[&id].hash.clone()));
+                    refused = Some(refusal);
+                }
             }
         }
         self.book.save().await?;
@@ -146,12 +160,9 @@ impl App {
     /// Records what is about to be written, with the values that every later write repeats.
     fn intend(&mut self, id: &ObjectId, wanted: &Wanted, template: Option<&Digest>) {
         let path = &wanted.place.path;
-        let live = self.shared.live.get(id);
         let known = self.book.ledger.inventory.contains_key(id);
-        let is_adopted = !known
-            && live.as_ref().is_some_and(|live| {
-                live.annotation(mark::OWNER) != Some(&self.owner.annotation(id))
-            });
+        let probe = self.probes.get(&(id.clone(), wanted.hash.clone()));
+        let is_adopted = !known && probe.is_some_and(|probe| probe.stranger.is_some());
         let entry = self
             .book
             .ledger
@@ -196,12 +207,14 @@ impl App {
         let Some(live) = self.shared.live.get(id) else {
             return Ok(());
         };
-        let keep_replicas = set[id]
-            .withdrawn
-            .iter()
-            .any(|pointer| pointer == "/spec/replicas");
-        let fields = Managers::of(&live).absorbed(keep_replicas, &self.sync.take_from);
+        let fields = Managers::of(&live).absorbed(&set[id].withdrawn, &self.sync.take_from);
         let Some(fields) = fields else { return Ok(()) };
+        if let Some(entry) = self.book.ledger.inventory.get_mut(id) {
+            // Our entry will look as if nothing had happened, with another's values: only a write
+            // puts them right, even if this process ends before it.
+            entry.managed = None;
+        }
+        self.book.save().await?;
         let version = live.resource_version().unwrap_or_default();
         let patch = json!({"metadata": {"resourceVersion": version, "managedFields": fields}});
         let cluster = &self.shared.cluster;

@@ -6,6 +6,7 @@
     reason = "tests may panic and wait"
 )]
 
+mod adoption;
 mod batches;
 mod cluster;
 mod cluster_room;
@@ -14,8 +15,11 @@ mod failures;
 mod git_server;
 mod git_ssh;
 mod git_transport;
+mod hands;
 mod newest;
+mod pruning;
 mod readme;
+mod refusals;
 mod released;
 mod reverts;
 mod shapes;

@@ -23,6 +23,7 @@ mod background;
 pub(crate) mod conduct;
 mod control_plane;
 mod counts;
+mod exposure;
 mod guarded;
 mod kubelet;
 mod nodes;
@@ -33,4 +34,5 @@ pub(crate) mod trace;
 
 pub(crate) use control_plane::ControlPlane;
 pub(crate) use counts::Counts;
+pub(crate) use exposure::Exposure;
 pub(crate) use trace::Trace;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::accounts::Account;
-use crate::cluster::{ControlPlane, Trace};
+use crate::cluster::{ControlPlane, Exposure, Trace};
 use crate::git_server::GitServer;
 
 pub(crate) use agent::Agent;
@@ -115,7 +115,12 @@ impl Shop {
 
     /// Starts the agent.
     pub(crate) fn start(&self) -> Agent {
-        Agent::start(self.run_command("cache"), self.folder.path())
+        self.start_with(self.run_command("cache"))
+    }
+
+    /// Starts an agent by its command line.
+    pub(crate) fn start_with(&self, command: Command) -> Agent {
+        Agent::start(command, self.folder.path())
     }
 
     /// Runs a verb of the command line to its end.
@@ -152,7 +157,12 @@ impl Shop {
 
     /// The ledger's records; null where there is none.
     pub(crate) fn ledger(&self) -> Value {
-        let head = self.get("configmap/tidegate-web");
+        self.ledger_of("web")
+    }
+
+    /// The ledger's records of a `GitSync`; null where there is none.
+    pub(crate) fn ledger_of(&self, name: &str) -> Value {
+        let head = self.get(&format!("configmap/tidegate-{name}"));
         let text = head["data"]["ledger"].as_str().unwrap_or("null");
         let head: Value = serde_json::from_str(text).expect("a ledger is JSON");
         head["ledger"].clone()
@@ -250,6 +260,77 @@ impl Shop {
         .await;
     }
 
+    /// The message of a commit's record.
+    pub(crate) fn message(&self, commit: &str) -> String {
+        let ledger = self.ledger();
+        let history = ledger["history"].as_array().cloned().unwrap_or_default();
+        let record = history
+            .iter()
+            .find(|record| record["revision"]["id"] == commit);
+        record
+            .and_then(|record| record["message"].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    /// What keeps the agent from following the tip: reason and message; empty where nothing does.
+    pub(crate) fn problem(&self) -> (String, String) {
+        let problem = self.ledger()["problem"].clone();
+        let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
+        (text("reason"), text("message"))
+    }
+
+    /// Waits until a problem of this kind is told, and returns its message.
+    pub(crate) async fn until_problem(&self, reason: &str) -> String {
+        self.until(&format!("the problem {reason}"), || {
+            self.problem().0 == reason
+        })
+        .await;
+        self.problem().1
+    }
+
+    /// Asks for something by an annotation `tidegate.dev/KEY` on the head of the ledger.
+    pub(crate) fn ask(&self, key: &str, value: &str) {
+        let annotation = format!("tidegate.dev/{key}={value}");
+        self.kubectl(&[
+            "annotate",
+            "--overwrite",
+            "configmap/tidegate-web",
+            &annotation,
+        ]);
+    }
+
+    /// Asks for a pass and waits until it is over.
+    pub(crate) async fn sync(&self) {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let token = format!("sync-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.ask("sync-requested", &token);
+        self.until("the pass that was asked for", || {
+            self.ledger()["served"]["tidegate.dev/sync-requested"] == token.as_str()
+        })
+        .await;
+    }
+
+    /// The notes of the Events of a reason about an object, in no order.
+    pub(crate) fn notes(&self, name: &str, reason: &str) -> Vec<String> {
+        let events = self.get("events.events.k8s.io");
+        let items = events["items"].as_array().cloned().unwrap_or_default();
+        items
+            .iter()
+            .filter(|event| event["regarding"]["name"] == name && event["reason"] == reason)
+            .map(|event| event["note"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// Waits until an Event about an object says something.
+    pub(crate) async fn until_note(&self, name: &str, reason: &str, words: &str) {
+        self.until(&format!("{reason} about {name} with `{words}`"), || {
+            let notes = self.notes(name, reason);
+            notes.iter().any(|note| note.contains(words))
+        })
+        .await;
+    }
+
     /// Waits until something holds; tells the ledger where it does not in time.
     pub(crate) async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
         let end = Instant::now() + SOON;
@@ -262,6 +343,11 @@ impl Shop {
             );
             sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Records what the writes of a Deployment let be new from now on.
+    pub(crate) async fn exposure(&self, deployment: &str) -> Exposure {
+        Exposure::start(self.plane.client().await, &self.namespace, deployment)
     }
 
     /// Records the pods of a Deployment from now on.
@@ -289,6 +375,13 @@ fn merge(into: &mut Value, from: &Value) {
         }
         (into, from) => *into = from.clone(),
     }
+}
+
+/// A ConfigMap with one key `value`.
+pub(crate) fn config_map(name: &str, value: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  value: \"{value}\"\n"
+    )
 }
 
 /// A Deployment of `shop/NAME:TAG` with ten pods and this policy as its annotation.

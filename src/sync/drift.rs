@@ -1,0 +1,140 @@
+//! Drift: what others changed in objects that are as Git wants them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::config::Drift;
+use crate::object::{ObjectId, mark};
+use crate::plan::Managers;
+
+use super::app::{App, after};
+
+/// Corrections against one manager within [`WINDOW`]; the next is a fight.
+const CORRECTIONS: usize = 3;
+/// For how long a correction is remembered.
+const WINDOW: Duration = Duration::from_mins(10);
+
+/// Corrections by object and manager: when, and of which version of the object.
+#[derive(Default)]
+pub(super) struct Fights(HashMap<(ObjectId, String), Vec<(Timestamp, String)>>);
+
+impl Fights {
+    /// Says whether one more correction is none too many, and remembers it. The same version again
+    /// is the same correction, tried again.
+    fn allow(&mut self, id: &ObjectId, who: &str, version: &str, now: Timestamp) -> bool {
+        let key = (id.clone(), who.to_owned());
+        let made = self.0.entry(key).or_default();
+        made.retain(|(at, _)| after(*at, WINDOW) > now);
+        if made.iter().any(|(_, known)| known == version) {
+            return true;
+        }
+        if made.len() >= CORRECTIONS {
+            return false;
+        }
+        made.push((now, version.to_owned()));
+        true
+    }
+}
+
+impl App {
+    /// Decides whether drift of an object is taken back: by the mode, and not against a manager
+    /// that brings it again and again.
+    pub(super) fn may_correct(&mut self, id: &ObjectId, now: Timestamp) -> bool {
+        let text = self.drift(id);
+        match self.sync.drift {
+            Drift::Ignore => false,
+            Drift::Report => {
+                if !self.book.ledger.drifted.contains_key(id) {
+                    self.announce(Some(id), "DriftDetected", text.clone(), true);
+                    self.book.ledger.drifted.insert(id.clone(), text);
+                }
+                false
+            }
+            Drift::Correct => {
+                let allowed = self.allow_correction(id, &text, now);
+                if allowed {
+                    let note = format!("{text}; it is taken back");
+                    self.announce(Some(id), "DriftCorrected", note, false);
+                }
+                allowed
+            }
+        }
+    }
+
+    /// Says whether a correction is none too many against the same manager; where it is, tells so.
+    pub(super) fn allow_correction(&mut self, id: &ObjectId, text: &str, now: Timestamp) -> bool {
+        let live = self.shared.live.get(id);
+        let who = live
+            .as_ref()
+            .and_then(|live| Managers::of(live).editor_name())
+            .unwrap_or("someone");
+        let entry = self.book.ledger.inventory.get(id);
+        let version = match &live {
+            // The status of a workload moves its resource version all the time.
+            Some(live) if id.is_deployment() => live.generation().to_string(),
+            Some(live) => live.resource_version().unwrap_or_default().to_owned(),
+            None => entry
+                .and_then(|entry| entry.uid.clone())
+                .unwrap_or_default(),
+        };
+        if self.fights.allow(id, who, &version, now) {
+            return true;
+        }
+        let message = format!(
+            "{text}, again after `{}` took it back {CORRECTIONS} times in {} minutes; it is left \
+             as it is: let one of `{}` and `{who}` alone set it",
+            mark::MANAGER,
+            WINDOW.as_secs() / 60,
+            mark::MANAGER,
+        );
+        self.book.ledger.drifted.insert(id.clone(), message.clone());
+        self.trouble("DriftFight", message);
+        false
+    }
+
+    /// An object is as Git wants it.
+    pub(super) fn calm(&mut self, id: &ObjectId) {
+        let drifted = &mut self.book.ledger.drifted;
+        if drifted.remove(id).is_some() && drifted.is_empty() {
+            self.clear("DriftFight");
+        }
+    }
+
+    /// Says whether drift of an object is left as it is.
+    pub(super) fn is_left(&self, id: &ObjectId) -> bool {
+        self.sync.drift != Drift::Correct || self.book.ledger.drifted.contains_key(id)
+    }
+
+    /// What happened to an object, with the manager, verb and time.
+    fn drift(&self, id: &ObjectId) -> String {
+        let Some(live) = self.shared.live.get(id) else {
+            return format!("{id} was deleted by hand");
+        };
+        let editor = Managers::of(&live).editor();
+        format!(
+            "{id} was changed by {}",
+            editor.as_deref().unwrap_or("someone")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fourth_correction_against_the_same_manager_in_ten_minutes_is_a_fight() {
+        let id: ObjectId = "/ConfigMap/shop/flags".parse().unwrap();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut fights = Fights::default();
+        assert!(fights.allow(&id, "a", "1", at(0)));
+        assert!(fights.allow(&id, "a", "1", at(1)), "tried again");
+        assert!(fights.allow(&id, "a", "2", at(2)));
+        assert!(fights.allow(&id, "a", "3", at(3)));
+        assert!(!fights.allow(&id, "a", "4", at(4)));
+        assert!(fights.allow(&id, "b", "4", at(4)), "another manager");
+        assert!(fights.allow(&id, "a", "5", at(601)), "ten minutes later");
+    }
+}

@@ -1,0 +1,304 @@
+//! Commits that are refused as a whole, and a Git that cannot be reached: what runs keeps running
+//! and nothing is deleted.
+
+use serde_json::{Value, json};
+
+use crate::cluster::accounts::secrets_rules;
+use crate::shop::{Agent, Shop, config_map, deployment};
+
+/// A shop at rest with `web` and the ConfigMap `flags`.
+async fn at_rest(prefix: &str, more: &Value) -> (Shop, Agent) {
+    let shop = Shop::open(prefix).await;
+    shop.configure(more);
+    let first = shop.repository.push(
+        "web 1",
+        &[
+            ("flags.yaml", Some(&config_map("flags", "1"))),
+            ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
+        ],
+    );
+    let agent = shop.start();
+    shop.until_outcome(&first, "Succeeded").await;
+    (shop, agent)
+}
+
+/// What must not change: generation and resource version of what runs.
+fn versions(shop: &Shop) -> [Value; 3] {
+    let meta = |what: &str, key: &str| shop.get(what)["metadata"][key].clone();
+    [
+        meta("deployment/web", "generation"),
+        meta("deployment/web", "uid"),
+        meta("configmap/flags", "resourceVersion"),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_manifest_of_twenty_keeps_the_whole_commit_out_and_all_faults_are_listed() {
+    let (shop, _agent) = at_rest("twenty", &json!({})).await;
+    let before = versions(&shop);
+    let more: Vec<(String, String)> = (0..18)
+        .map(|number| {
+            (
+                format!("more-{number}.yaml"),
+                config_map(&format!("more-{number}"), "1"),
+            )
+        })
+        .collect();
+    let bad = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: Bad_Name\n---\napiVersion: v1\nkind: ConfigMap\ndata: {a: b}\n";
+    let web = deployment("web", "2", "");
+    let mut files: Vec<(&str, Option<&str>)> = more
+        .iter()
+        .map(|(name, text)| (name.as_str(), Some(text.as_str())))
+        .collect();
+    files.extend([("bad.yaml", Some(bad)), ("web.yaml", Some(web.as_str()))]);
+    let second = shop.repository.push("twenty", &files);
+    shop.until_outcome(&second, "Rejected").await;
+    let message = shop.message(&second);
+    assert!(message.contains("apps/web/bad.yaml:4:3"), "{message}");
+    assert!(message.contains("apps/web/bad.yaml:6:1"), "{message}");
+    assert_eq!(shop.problem().0, "Rejected");
+    assert_eq!(versions(&shop), before);
+    assert!(shop.get("configmap/more-0").is_null());
+    let third = shop.repository.push("without it", &[("bad.yaml", None)]);
+    shop.until_outcome(&third, "Succeeded").await;
+    assert_eq!(shop.problem().0, "");
+    assert!(shop.get("configmap/more-17").is_object());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_with_a_typo_keeps_the_whole_commit_out() {
+    let (shop, _agent) = at_rest("policy", &json!({})).await;
+    let before = versions(&shop);
+    let second = shop.repository.push(
+        "typo",
+        &[
+            ("flags.yaml", Some(&config_map("flags", "2"))),
+            ("web.yaml", Some(&deployment("web", "2", "step: [1, 100%]"))),
+        ],
+    );
+    shop.until_outcome(&second, "Rejected").await;
+    let message = shop.message(&second);
+    assert!(message.contains("apps/web/web.yaml:"), "{message}");
+    assert!(
+        message.contains("step") && message.contains("steps"),
+        "{message}"
+    );
+    assert_eq!(versions(&shop), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_api_server_refuses_keeps_the_whole_commit_out() {
+    let (shop, _agent) = at_rest("dry-run", &json!({})).await;
+    let before = versions(&shop);
+    let selector = deployment("web", "2", "").replace("{app: web}", "{app: web, tier: front}");
+    let unknown = config_map("flags", "2").replace("\ndata:", "\ndota:");
+    let second = shop.repository.push(
+        "refused",
+        &[
+            ("flags.yaml", Some(&unknown)),
+            ("more.yaml", Some(&config_map("more", "1"))),
+            ("web.yaml", Some(&selector)),
+        ],
+    );
+    shop.until_outcome(&second, "Rejected").await;
+    let message = shop.message(&second);
+    assert!(
+        message.contains("apps/web/flags.yaml:1:1") && message.contains("dota"),
+        "{message}"
+    );
+    assert!(message.contains("apps/web/web.yaml:1:1"), "{message}");
+    assert!(
+        message.contains("spec.selector") && message.contains("immutable"),
+        "{message}"
+    );
+    assert_eq!(versions(&shop), before);
+    assert!(shop.get("configmap/more").is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_without_any_object_is_refused() {
+    let (shop, _agent) = at_rest("empty", &json!({})).await;
+    let before = versions(&shop);
+    let emptied = shop.repository.push(
+        "only comments",
+        &[("flags.yaml", Some("# nothing\n")), ("web.yaml", None)],
+    );
+    shop.until_outcome(&emptied, "Rejected").await;
+    assert!(
+        shop.message(&emptied).contains("allowEmpty"),
+        "{}",
+        shop.message(&emptied)
+    );
+    let gone = shop.repository.push("no path", &[("flags.yaml", None)]);
+    shop.until_outcome(&gone, "Rejected").await;
+    assert!(
+        shop.message(&gone).contains("apps/web"),
+        "{}",
+        shop.message(&gone)
+    );
+    assert_eq!(versions(&shop), before);
+}
+
+/// The problem that a pass asked for now comes to.
+async fn problem(shop: &Shop) -> (String, String) {
+    shop.sync().await;
+    shop.problem()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_git_that_cannot_be_reached_deletes_nothing() {
+    let (mut shop, _agent) = at_rest("unreachable", &json!({})).await;
+    let before = versions(&shop);
+    shop.server.stop().await;
+    assert_eq!(problem(&shop).await.0, "GitUnreachable");
+    shop.server.resume().await;
+    assert_eq!(problem(&shop).await.0, "");
+    let bare = shop.repository.bare();
+    let aside = bare.with_extension("aside");
+    std::fs::rename(&bare, &aside).expect("it is there");
+    assert_eq!(problem(&shop).await.0, "GitUnreachable");
+    std::fs::rename(&aside, &bare).expect("it is there");
+    assert_eq!(problem(&shop).await.0, "");
+    let git = |arguments: &[&str]| {
+        let bare = bare.to_str().expect("a plain path");
+        shop.repository
+            .git(&[&["--git-dir", bare], arguments].concat())
+    };
+    git(&["update-ref", "refs/heads/other", "refs/heads/main"]);
+    git(&["update-ref", "-d", "refs/heads/main"]);
+    let (reason, message) = problem(&shop).await;
+    assert!(
+        reason == "GitUnreachable" && message.contains("main"),
+        "{message}"
+    );
+    git(&["update-ref", "-d", "refs/heads/other"]);
+    assert_eq!(problem(&shop).await.0, "GitUnreachable");
+    assert_eq!(versions(&shop), before);
+    let second = shop
+        .repository
+        .push("back", &[("flags.yaml", Some(&config_map("flags", "2")))]);
+    shop.sync().await;
+    shop.until_outcome(&second, "Succeeded").await;
+    assert_eq!(shop.get("configmap/flags")["data"]["value"], "2");
+    assert_eq!(shop.problem().0, "");
+}
+
+/// Rewrites the last commit to one with flags 3.
+fn rewrite(shop: &Shop) -> String {
+    shop.repository.git(&["reset", "-q", "--hard", "HEAD~1"]);
+    let rewritten = shop.repository.commit(
+        "flags 3",
+        &[("flags.yaml", Some(&config_map("flags", "3")))],
+    );
+    shop.repository
+        .git(&["push", "-q", "--force", "origin", "main"]);
+    rewritten
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rewritten_history_starts_nothing_until_it_is_approved() {
+    let (shop, _agent) = at_rest("rewrite", &json!({})).await;
+    let second = shop.repository.push(
+        "flags 2",
+        &[
+            ("flags.yaml", Some(&config_map("flags", "2"))),
+            ("more.yaml", Some(&config_map("more", "1"))),
+        ],
+    );
+    shop.until_outcome(&second, "Succeeded").await;
+    let rewritten = rewrite(&shop);
+    let message = shop.until_problem("HistoryRewritten").await;
+    assert!(message.contains("approve"), "{message}");
+    shop.sync().await;
+    assert_eq!(shop.outcome(&rewritten), "Pending");
+    assert_eq!(shop.get("configmap/flags")["data"]["value"], "2");
+    assert!(shop.get("configmap/more").is_object());
+    shop.ask("approve", &format!("{second}/rewrite"));
+    shop.sync().await;
+    assert_eq!(shop.outcome(&rewritten), "Pending");
+    shop.ask("approve", &format!("{rewritten}/rewrite"));
+    shop.until_outcome(&rewritten, "Succeeded").await;
+    assert_eq!(shop.get("configmap/flags")["data"]["value"], "3");
+    assert!(shop.get("configmap/more").is_null());
+    assert_eq!(shop.problem().0, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rewritten_history_is_followed_where_it_is_to_be_adopted() {
+    let (shop, _agent) = at_rest("adopt", &json!({"source": {"rewrites": "Adopt"}})).await;
+    let second = shop.repository.push(
+        "flags 2",
+        &[("flags.yaml", Some(&config_map("flags", "2")))],
+    );
+    shop.until_outcome(&second, "Succeeded").await;
+    let rewritten = rewrite(&shop);
+    shop.until_outcome(&rewritten, "Succeeded").await;
+    assert_eq!(shop.get("configmap/flags")["data"]["value"], "3");
+}
+
+/// In none of its spellings may it be told.
+const CANARY: &str = "canary-5e0c2d91";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_secrets_are_never_told() {
+    let shop = Shop::open("secrets").await;
+    shop.plane
+        .grant(&shop.account, &shop.namespace, "secrets", secrets_rules())
+        .await;
+    let secret = |more: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata:\n  name: token\nstringData:\n  token: {CANARY}\n{more}"
+        )
+    };
+    let first = shop
+        .repository
+        .push("token", &[("token.yaml", Some(&secret("")))]);
+    let mut command = shop.run_command("cache");
+    command.env("RUST_LOG", "trace");
+    let agent = shop.start_with(command);
+    shop.until_outcome(&first, "Succeeded").await;
+    let bad = [
+        secret("  number: 590291590291\n"),
+        secret("data:\n  other: \"not base64: canary-5e0c2d91\"\n"),
+        secret("immutable: canary-5e0c2d91\n"),
+        secret("type: {a: canary-5e0c2d91}\n"),
+        secret("stringDota: {a: canary-5e0c2d91}\n"),
+        secret("data: canary-5e0c2d91\n"),
+        format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: token\nstringData: [{CANARY}]\n"),
+    ];
+    let mut told = String::new();
+    for (number, manifest) in bad.iter().enumerate() {
+        let commit = shop
+            .repository
+            .push(&format!("bad {number}"), &[("token.yaml", Some(manifest))]);
+        shop.until_outcome(&commit, "Rejected").await;
+        told += &shop.message(&commit);
+    }
+    shop.kubectl(&[
+        "patch",
+        "secret/token",
+        "--type=merge",
+        "--field-manager=kubectl-edit",
+        "-p",
+        r#"{"stringData":{"token":"by-hand"}}"#,
+    ]);
+    shop.until_note("token", "DriftCorrected", "`kubectl-edit`")
+        .await;
+    let encoded = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, CANARY);
+    shop.until("the value of Git", || {
+        shop.get("secret/token")["data"]["token"] == encoded.as_str()
+    })
+    .await;
+    told += &agent.log();
+    told += &shop.kubectl(&["get", "events.events.k8s.io", "-o", "yaml"]);
+    told += &shop.kubectl(&["get", "configmaps", "-o", "yaml"]);
+    assert!(told.contains("token"));
+    for spelling in [CANARY, encoded.as_str(), "590291590291"] {
+        let found = told.lines().find(|line| line.contains(spelling));
+        assert!(
+            found.is_none(),
+            "{spelling} was told: {}",
+            found.unwrap_or_default()
+        );
+    }
+}
