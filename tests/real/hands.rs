@@ -398,13 +398,13 @@ async fn replicas_outside_of_git_are_the_scalers_at_rest_too() {
     let _agent = shop.start();
     shop.until_outcome(&first, "Succeeded").await;
     shop.kubectl(&["scale", "deployment/web", "--replicas=4"]);
-    shop.sync().await;
+    shop.until_served().await;
     shop.until("four pods", || {
         shop.get("deployment/web")["status"]["readyReplicas"] == 4
     })
     .await;
     shop.kubectl(&["rollout", "restart", "deployment/web"]);
-    shop.sync().await;
+    shop.until_served().await;
     let web = shop.get("deployment/web");
     assert_eq!(web["spec"]["replicas"], 4);
     assert!(shop.notes("web", "DriftCorrected").is_empty());
@@ -436,7 +436,7 @@ async fn against_a_manager_that_comes_back_a_fourth_time_nothing_is_taken_back()
         told.contains("`meddler`") && told.contains("tidegate") && told.contains("flags"),
         "{told}"
     );
-    shop.sync().await;
+    shop.until_served().await;
     assert_eq!(value(), "by-meddler-3");
     meddle("another", 0);
     shop.until("the value of Git", || value() == "1").await;
@@ -468,7 +468,7 @@ async fn drift_that_is_to_be_reported_is_told_and_left() {
             .is_some_and(|drifted| drifted.len() == 2)
     })
     .await;
-    shop.sync().await;
+    shop.until_served().await;
     assert_eq!(shop.get("configmap/flags")["data"]["value"], "2");
     let web = shop.get("deployment/web");
     assert_eq!(
@@ -506,7 +506,7 @@ async fn drift_that_is_to_be_ignored_is_left_without_a_word() {
     let (shop, _agent) = at_rest("ignore", &json!({"drift": "Ignore"})).await;
     let patch = r#"{"data":{"value":"2"}}"#;
     shop.kubectl(&["patch", "configmap/flags", "--type=merge", "-p", patch]);
-    shop.sync().await;
+    shop.until_served().await;
     assert_eq!(shop.get("configmap/flags")["data"]["value"], "2");
     assert!(shop.notes("flags", "DriftDetected").is_empty());
     assert!(shop.notes("flags", "DriftCorrected").is_empty());

@@ -86,7 +86,7 @@ async fn more_deletes_than_the_budget_wait_for_an_approval_of_just_these() {
     })
     .await;
     shop.until_note("tidegate-web", "PruneHeld", "5").await;
-    shop.sync().await;
+    shop.until_served().await;
     assert_eq!(maps(&shop), 12);
     assert_ne!(shop.outcome(&many), "Succeeded");
     let digest = |shop: &Shop| {
@@ -109,7 +109,7 @@ async fn more_deletes_than_the_budget_wait_for_an_approval_of_just_these() {
         format!("{many}/prune/{six}"),
     ] {
         shop.ask("approve", &wrong);
-        shop.sync().await;
+        shop.until_served().await;
         assert_eq!(maps(&shop), 12, "{wrong}");
     }
     shop.ask("approve", &format!("{more}/prune/{six}"));

@@ -141,7 +141,7 @@ async fn a_commit_without_any_object_is_refused() {
 
 /// The problem that a pass asked for now comes to.
 async fn problem(shop: &Shop) -> (String, String) {
-    shop.sync().await;
+    shop.until_served().await;
     shop.problem()
 }
 
@@ -177,7 +177,7 @@ async fn a_git_that_cannot_be_reached_deletes_nothing() {
     let second = shop
         .repository
         .push("back", &[("flags.yaml", Some(&config_map("flags", "2")))]);
-    shop.sync().await;
+    shop.until_served().await;
     shop.until_outcome(&second, "Succeeded").await;
     assert_eq!(shop.get("configmap/flags")["data"]["value"], "2");
     assert_eq!(shop.problem().0, "");
@@ -209,12 +209,12 @@ async fn rewritten_history_starts_nothing_until_it_is_approved() {
     let rewritten = rewrite(&shop);
     let message = shop.until_problem("HistoryRewritten").await;
     assert!(message.contains("approve"), "{message}");
-    shop.sync().await;
+    shop.until_served().await;
     assert_eq!(shop.outcome(&rewritten), "Pending");
     assert_eq!(shop.get("configmap/flags")["data"]["value"], "2");
     assert!(shop.get("configmap/more").is_object());
     shop.ask("approve", &format!("{second}/rewrite"));
-    shop.sync().await;
+    shop.until_served().await;
     assert_eq!(shop.outcome(&rewritten), "Pending");
     shop.ask("approve", &format!("{rewritten}/rewrite"));
     shop.until_outcome(&rewritten, "Succeeded").await;

@@ -262,15 +262,8 @@ impl Shop {
 
     /// The message of a commit's record.
     pub(crate) fn message(&self, commit: &str) -> String {
-        let ledger = self.ledger();
-        let history = ledger["history"].as_array().cloned().unwrap_or_default();
-        let record = history
-            .iter()
-            .find(|record| record["revision"]["id"] == commit);
-        record
-            .and_then(|record| record["message"].as_str())
-            .unwrap_or_default()
-            .to_owned()
+        let record = self.record(commit);
+        record["message"].as_str().unwrap_or_default().to_owned()
     }
 
     /// What keeps the agent from following the tip: reason and message; empty where nothing does.
@@ -289,37 +282,14 @@ impl Shop {
         self.problem().1
     }
 
-    /// Asks for something by an annotation `tidegate.dev/KEY` on the head of the ledger.
-    pub(crate) fn ask(&self, key: &str, value: &str) {
-        let annotation = format!("tidegate.dev/{key}={value}");
-        self.kubectl(&[
-            "annotate",
-            "--overwrite",
-            "configmap/tidegate-web",
-            &annotation,
-        ]);
-    }
-
-    /// Asks for a pass and waits until it is over.
-    pub(crate) async fn sync(&self) {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let token = format!("sync-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        self.ask("sync-requested", &token);
-        self.until("the pass that was asked for", || {
-            self.ledger()["served"]["tidegate.dev/sync-requested"] == token.as_str()
-        })
-        .await;
-    }
-
     /// The notes of the Events of a reason about an object, in no order.
     pub(crate) fn notes(&self, name: &str, reason: &str) -> Vec<String> {
-        let events = self.get("events.events.k8s.io");
-        let items = events["items"].as_array().cloned().unwrap_or_default();
-        items
-            .iter()
-            .filter(|event| event["regarding"]["name"] == name && event["reason"] == reason)
-            .map(|event| event["note"].as_str().unwrap_or_default().to_owned())
-            .collect()
+        let about = format!("involvedObject.name={name},reason={reason}");
+        let text = self.kubectl(&["get", "events", "--field-selector", &about, "-o", "json"]);
+        let list: Value = serde_json::from_str(&text).expect("kubectl writes JSON");
+        let events = list["items"].as_array().cloned().unwrap_or_default();
+        let note = |event: &Value| event["message"].as_str().unwrap_or_default().to_owned();
+        events.iter().map(note).collect()
     }
 
     /// Waits until an Event about an object says something.
