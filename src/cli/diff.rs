@@ -9,25 +9,12 @@ use crate::sync::{Change, Preview};
 
 use super::Exit;
 use super::failure::Failure;
-use super::look::{Files, look};
+use super::look::{Arguments, look};
 use super::plan::verdict;
-use super::reach::Target;
-use super::show::Show;
 use super::table::{Tint, paint, plain};
 
-/// What is to be compared.
-#[derive(clap::Args, Debug)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    files: Files,
-    #[command(flatten)]
-    show: Show,
-}
-
 pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
-    let looked = look(&asked.target, &asked.files).await?;
+    let looked = look(&asked).await?;
     let is_colourful = asked.show.is_colourful();
     asked.show.one(&looked, || text(&looked, is_colourful))?;
     Ok(verdict(&looked))

@@ -8,10 +8,22 @@ use crate::sync::{Options, Origin, Preview, preview};
 
 use super::failure::Failure;
 use super::reach::Target;
+use super::show::Show;
+
+/// What is looked at, and how it is shown.
+#[derive(clap::Args, Debug)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    files: Files,
+    #[command(flatten)]
+    pub(super) show: Show,
+}
 
 /// Which files are looked at.
 #[derive(clap::Args, Debug)]
-pub(super) struct Files {
+struct Files {
     /// A work tree of the repository, as if all of it had just been committed.
     #[arg(long, value_name = "DIR", conflicts_with = "revision")]
     local: Option<PathBuf>,
@@ -22,8 +34,9 @@ pub(super) struct Files {
 }
 
 /// Asks the cluster, by dry runs, what the next sync would do.
-pub(super) async fn look(target: &Target, files: &Files) -> Result<Preview, Failure> {
-    let found = target.find().await?;
+pub(super) async fn look(asked: &Arguments) -> Result<Preview, Failure> {
+    let files = &asked.files;
+    let found = asked.target.find().await?;
     let sync: GitSync = serde_json::from_value(found.ledger.spec.clone())
         .map_err(|fault| Failure::Spec(found.app.to_string(), fault))?;
     let folder = tempfile::tempdir().map_err(Failure::Folder)?;

@@ -67,9 +67,9 @@ enum Verb {
     /// Shows the policy in force for each workload, and where each value was said.
     Inspect(inspect::Arguments),
     /// Shows what the next sync would do: objects, batches, deletes.
-    Plan(plan::Arguments),
+    Plan(look::Arguments),
     /// Compares the live objects with Git, field by field.
-    Diff(diff::Arguments),
+    Diff(look::Arguments),
     /// Asks for a fetch and a pass now.
     Sync(sync::Arguments),
     /// Holds: the running batch ends, no batch opens, new commits are recorded and not started.

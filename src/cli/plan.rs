@@ -6,24 +6,11 @@ use crate::sync::{Change, Preview};
 
 use super::Exit;
 use super::failure::Failure;
-use super::look::{Files, look};
-use super::reach::Target;
-use super::show::Show;
+use super::look::{Arguments, look};
 use super::table::{Cell, Tint, columns, plain};
 
-/// What is to be looked at.
-#[derive(clap::Args, Debug)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    target: Target,
-    #[command(flatten)]
-    files: Files,
-    #[command(flatten)]
-    show: Show,
-}
-
 pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
-    let looked = look(&asked.target, &asked.files).await?;
+    let looked = look(&asked).await?;
     let is_colourful = asked.show.is_colourful();
     asked.show.one(&looked, || text(&looked, is_colourful))?;
     Ok(verdict(&looked))
