@@ -84,6 +84,8 @@ async fn of_three_commits_within_a_second_the_last_one_wins() {
     let history = shop.ledger()["history"].take();
     let order: Vec<_> = (0..3).map(|at| &history[at]["revision"]["id"]).collect();
     assert_eq!(order, [&commits[2], &commits[1], &commits[0]]);
+    let codes = commits.each_ref().map(|commit| shop.wait(commit));
+    assert_eq!(codes, [Some(6), Some(6), Some(0)]);
     assert!(trace.fewest_ready() >= 10, "{trace}");
 }
 
@@ -213,6 +215,7 @@ async fn a_commit_that_does_not_touch_the_path_is_no_revision() {
     })
     .await;
     assert!(shop.record(&commit).is_null());
+    assert_eq!(shop.wait(&commit), Some(0), "nothing to wait for");
     let version = |live: &serde_json::Value| live["metadata"]["resourceVersion"].clone();
     assert_eq!(version(&shop.get("deployment/web")), version(&before));
 }

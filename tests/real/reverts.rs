@@ -53,6 +53,9 @@ async fn a_revert_in_the_middle_of_a_batch_moves_only_the_pods_that_had_moved() 
     assert_eq!(most, Some(3), "{trace}");
     assert_eq!(shop.outcome(&second), "Superseded");
     assert_eq!(shop.record(&third)["rollbackTo"], *first);
+    let history = shop.verb(&["history"]);
+    let back = format!("Revert \"web 2\"  (back to {})", &first[..7]);
+    assert!(history.contains(&back), "{history}");
     let live = shop.get("deployment/web");
     assert_eq!(live["spec"]["minReadySeconds"].as_u64().unwrap_or(0), 0);
     assert_eq!(live["spec"]["strategy"]["rollingUpdate"]["maxSurge"], "25%");
@@ -70,7 +73,7 @@ async fn a_revert_after_the_rollout_goes_at_native_pace_within_the_surge() {
     shop.until_outcome(&third, "Succeeded").await;
     until_all_are(&trace, "1").await;
     assert!(trace.fewest_ready() >= 10, "{trace}");
-    assert!(trace.most_pods() <= 13, "a quarter more: {trace}");
+    assert_eq!(trace.most_asked(), 13, "a quarter more: {trace}");
     assert_eq!(shop.outcome(&second), "Succeeded");
     let record = shop.record(&third);
     assert_eq!(record["rollbackTo"], *first);
@@ -106,7 +109,7 @@ async fn a_revert_of_what_waits_for_a_pause_to_end_moves_nothing() {
     let (shop, _agent, first) = installed("revert-paused", QUICK).await;
     let trace = shop.trace_at_rest("web").await;
     let before = shop.get("deployment/web");
-    shop.ask("pause", r#"{"by": "ada", "reason": "lunch"}"#);
+    shop.verb(&["pause", "--reason", "lunch"]);
     shop.until("the pause", || !shop.ledger()["pause"].is_null())
         .await;
     let second = push(&shop, "2", QUICK);
@@ -116,7 +119,8 @@ async fn a_revert_of_what_waits_for_a_pause_to_end_moves_nothing() {
     shop.sync();
     shop.until_outcome(&third, "Pending").await;
     assert_eq!(shop.outcome(&second), "Superseded");
-    shop.kubectl(&["annotate", "configmap/tidegate-web", "tidegate.dev/pause-"]);
+    assert_eq!(shop.wait(&third), Some(5), "it waits for a person");
+    shop.verb(&["resume"]);
     shop.until_outcome(&third, "Succeeded").await;
     assert_eq!(shop.record(&third)["rollbackTo"], *first);
     untouched(&shop, &trace, &before);

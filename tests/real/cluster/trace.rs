@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
@@ -34,6 +34,8 @@ pub(crate) struct Trace {
 struct Moment {
     at: Instant,
     counts: Counts,
+    /// Pods that the Deployment controller asks of all ReplicaSets.
+    asked: usize,
     /// Whether the Deployment controller has observed the Deployment's newest generation.
     observed: bool,
 }
@@ -46,14 +48,16 @@ impl Trace {
         let selector = selector(&deployments, deployment).await;
         let only_it = watcher::Config::default().fields(&format!("metadata.name={deployment}"));
         let its_pods = watcher::Config::default().labels(&selector);
-        let pods: Api<Pod> = Api::namespaced(client, namespace);
-        let mut news = stream::select(
-            watcher(pods, its_pods).map(Box::new).map(News::Pod).boxed(),
-            watcher(deployments, only_it)
-                .map(Box::new)
-                .map(News::Deployment)
-                .boxed(),
-        );
+        let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+        let sets: Api<ReplicaSet> = Api::namespaced(client, namespace);
+        let pods = watcher(pods, its_pods.clone()).map(Box::new);
+        let sets = watcher(sets, its_pods).map(Box::new);
+        let deployments = watcher(deployments, only_it).map(Box::new);
+        let mut news = stream::select_all([
+            pods.map(News::Pod).boxed(),
+            sets.map(News::Set).boxed(),
+            deployments.map(News::Deployment).boxed(),
+        ]);
         let (record, mut moments) = watch::channel(Vec::new());
         let watching = Background::start(async move {
             let mut world = World::default();
@@ -150,6 +154,14 @@ impl Trace {
         totals.max().unwrap_or_default()
     }
 
+    /// Returns the greatest number of pods that the Deployment controller asked for at any moment.
+    /// The ReplicaSets follow each in its own time, so for some milliseconds there may be more.
+    pub(crate) fn most_asked(&self) -> usize {
+        let moments = self.moments.borrow();
+        let asked = moments.iter().map(|moment| moment.asked);
+        asked.max().unwrap_or_default()
+    }
+
     fn at_rest(&self) -> Option<Counts> {
         let moments = self.moments.borrow();
         let last = moments.last()?;
@@ -185,6 +197,7 @@ async fn selector(deployments: &Api<Deployment>, name: &str) -> String {
 
 enum News {
     Pod(Box<watcher::Result<Event<Pod>>>),
+    Set(Box<watcher::Result<Event<ReplicaSet>>>),
     Deployment(Box<watcher::Result<Event<Deployment>>>),
 }
 
@@ -193,6 +206,8 @@ enum News {
 struct World {
     /// By UID.
     pods: HashMap<String, Pod>,
+    /// Pods asked of each ReplicaSet, by its UID.
+    sets: HashMap<String, usize>,
     /// Whether all pods have been listed.
     complete: bool,
     observed: Option<bool>,
@@ -202,6 +217,7 @@ impl World {
     fn learn(&mut self, news: News) -> watcher::Result<()> {
         match news {
             News::Pod(event) => self.learn_of_pod((*event)?),
+            News::Set(event) => self.learn_of_set((*event)?),
             News::Deployment(event) => {
                 if let Event::Apply(deployment) | Event::InitApply(deployment) = (*event)? {
                     let status = deployment.status.as_ref();
@@ -211,6 +227,21 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    fn learn_of_set(&mut self, event: Event<ReplicaSet>) {
+        match event {
+            Event::Apply(set) | Event::InitApply(set) => {
+                let asked = set.spec.as_ref().and_then(|spec| spec.replicas);
+                let asked = usize::try_from(asked.unwrap_or(1)).expect("it is not negative");
+                self.sets.insert(set.uid().unwrap_or_default(), asked);
+            }
+            Event::Delete(set) => {
+                self.sets.remove(&set.uid().unwrap_or_default());
+            }
+            Event::Init => self.sets.clear(),
+            Event::InitDone => {}
+        }
     }
 
     fn learn_of_pod(&mut self, event: Event<Pod>) {
@@ -238,11 +269,12 @@ fn note(moments: &mut Vec<Moment>, world: &World) -> bool {
     let now = Moment {
         at: Instant::now(),
         counts: Counts::of(world.pods.values()),
+        asked: world.sets.values().sum(),
         observed,
     };
-    let differs = moments
-        .last()
-        .is_none_or(|last| last.counts != now.counts || last.observed != now.observed);
+    let differs = moments.last().is_none_or(|last| {
+        last.counts != now.counts || last.asked != now.asked || last.observed != now.observed
+    });
     if differs {
         moments.push(now);
     }

@@ -235,6 +235,24 @@ impl Shop {
         self.kubectl(&["annotate", "--overwrite", "configmap/tidegate-web", &change]);
     }
 
+    /// Runs a verb of the command line that does what it says, and returns what it prints.
+    pub(crate) fn verb(&self, arguments: &[&str]) -> String {
+        let output = self.tidegate(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success(),
+            "tidegate {arguments:?}: {} {errors}",
+            output.status
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The exit code of `tidegate wait` for a commit.
+    pub(crate) fn wait(&self, commit: &str) -> Option<i32> {
+        let arguments = ["wait", "--commit", commit, "--timeout", "60s"];
+        self.tidegate(&arguments).status.code()
+    }
+
     /// Asks for a look at Git now; returns what the ledger repeats once that was served.
     pub(crate) fn sync(&self) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
