@@ -116,7 +116,7 @@ async fn stop_first_takes_the_old_pods_of_a_batch_before_the_new_ones_come() {
     let rolled = roll("stop-first", |tag| deployment("web", tag, STOP_FIRST)).await;
     let trace = &rolled.trace;
     assert_eq!(rests(trace), [(10, 0), (9, 1), (5, 5), (0, 10)], "{trace}");
-    assert_eq!(trace.most_pods(), 10, "{trace}");
+    assert_eq!(trace.most_asked(), 10, "{trace}");
     let floor = |old: std::ops::RangeInclusive<usize>| {
         trace.fewest_ready_where(|counts| old.contains(&counts.with_tag("1")))
     };

@@ -55,7 +55,7 @@ async fn a_single_pod_stops_first_where_it_is_told_to() {
     let trace = shop.trace_at_rest("web").await;
     let second = push(&shop, "web 2", &sized("2", 1, policy));
     shop.until_outcome(&second, "Succeeded").await;
-    assert_eq!(trace.most_pods(), 1, "{trace}");
+    assert_eq!(trace.most_asked(), 1, "{trace}");
     assert_eq!(shop.record(&second)["batches"], serde_json::json!([1, 1]));
 }
 
