@@ -64,9 +64,6 @@ impl Tick<'_> {
 
     /// Watches what Kubernetes does by itself.
     pub(super) fn follow(&self, mut kept: Checkpoint) -> Decision {
-        if self.goal.is_paused {
-            return Decision::wait(kept, Reason::PausedInGit, None);
-        }
         kept.target = self.live.replicas;
         kept.replicas = self.live.replicas;
         let flaps = kept.judge.flaps.clone();

@@ -80,12 +80,15 @@ impl Tick<'_> {
 
     /// Stops the clocks while the stance is to hold, and starts them afresh afterwards.
     fn hold(&self, kept: &mut Checkpoint) -> Option<Decision> {
+        let paused = self.goal.is_paused;
         let holds = self.stance == Stance::Hold && kept.phase != Phase::Finalizing;
-        if holds {
+        if paused || holds {
             let is_new = !kept.is_held;
             kept.is_held = true;
             let reason = if kept.phase == Phase::Failed {
                 Reason::RolloutFailed
+            } else if paused {
+                Reason::PausedInGit
             } else {
                 Reason::Held
             };
@@ -96,7 +99,10 @@ impl Tick<'_> {
             kept.is_held = false;
             kept.healthy_since = None;
             kept.opened = self.now;
-            kept.judge.since = self.now;
+            kept.judge = Judge {
+                condemned: std::mem::take(&mut kept.judge.condemned),
+                ..Judge::new(self.now, self.restarts())
+            };
             return Some(
                 Decision::wait(kept.clone(), Reason::WaitingHealthy, Some(self.now)).stored(),
             );
