@@ -311,7 +311,8 @@ fn merge(into: &mut Value, from: &Value) {
 mod tests {
     use super::*;
 
-    fn live(entries: Value) -> Object {
+    fn live(entries: impl Into<Value>) -> Object {
+        let entries = entries.into();
         Object::new(json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "web", "managedFields": entries},
@@ -319,7 +320,8 @@ mod tests {
         .unwrap()
     }
 
-    fn entry(manager: &str, operation: &str, fields: Value) -> Value {
+    fn entry(manager: &str, operation: &str, fields: impl Into<Value>) -> Value {
+        let fields = fields.into();
         json!({
             "manager": manager, "operation": operation, "apiVersion": "apps/v1",
             "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields,
