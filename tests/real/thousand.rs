@@ -1,0 +1,156 @@
+//! One image changes in a repository of 1,000 applications: what it costs, and what nothing costs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client};
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::cluster::audit::{Call, Mark};
+use crate::shop::{Agent, Shop, deployment};
+
+const APPS: usize = 100;
+/// The first sync writes a thousand Deployments, on a machine that others use too.
+const LONG: Duration = Duration::from_secs(600);
+const POLICY: &str = "steps: [1, 50%, 100%]\nmaxSurge: 100%\nmonitor: 1s";
+
+/// The calls of the agent since a mark, by what they are for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Bill {
+    dry_runs: usize,
+    workload: usize,
+    ledger: BTreeMap<String, usize>,
+    events: usize,
+    rest: Vec<Call>,
+}
+
+impl Bill {
+    fn of(calls: Vec<Call>) -> Self {
+        let mut bill = Self::default();
+        for call in calls {
+            let is_ledger = call.resource == "configmaps"
+                && (call.name.starts_with("tidegate-web") || call.name.is_empty());
+            match call.resource.as_str() {
+                "leases" => {}
+                _ if call.verb == "watch" => {}
+                "deployments" if call.dry_run => bill.dry_runs += 1,
+                "deployments" if call.verb == "patch" => bill.workload += 1,
+                "events" => bill.events += 1,
+                _ if is_ledger => *bill.ledger.entry(call.verb).or_default() += 1,
+                _ => bill.rest.push(call),
+            }
+        }
+        bill
+    }
+}
+
+/// Waits until the image of `web` is stored with this tag.
+async fn stored(client: Client, namespace: String, tag: &'static str) -> Instant {
+    let only_it = watcher::Config::default().fields("metadata.name=web");
+    let deployments: Api<Deployment> = Api::namespaced(client, &namespace);
+    let mut seen = watcher(deployments, only_it).applied_objects().boxed();
+    let end = format!(":{tag}");
+    while let Ok(Some(found)) = seen.try_next().await {
+        let pods = found.spec.and_then(|spec| spec.template.spec);
+        let image = pods.and_then(|pods| pods.containers.into_iter().next()?.image);
+        if image.is_some_and(|image| image.ends_with(&end)) {
+            break;
+        }
+    }
+    Instant::now()
+}
+
+/// Resident memory of a process in MiB, now and at most.
+fn memory(agent: &Agent) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.id())).unwrap();
+    let of = |key: &str| {
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kilobytes / 1024
+    };
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+async fn until_quiet(shop: &Shop) {
+    let audit = shop.plane.audit();
+    loop {
+        let mark = audit.mark();
+        sleep(Duration::from_secs(3)).await;
+        let bill = Bill::of(audit.calls(&shop.account.user, mark));
+        if bill == Bill::default() {
+            return;
+        }
+    }
+}
+
+fn bill(shop: &Shop, since: Mark) -> Bill {
+    Bill::of(shop.plane.audit().calls(&shop.account.user, since))
+}
+
+/// Says what a rollout in three batches may cost.
+fn check(bill: &Bill) {
+    assert_eq!(bill.dry_runs, 1, "{bill:?}");
+    assert_eq!(bill.workload, 4, "three batches and the end: {bill:?}");
+    assert_eq!(bill.rest, [], "{bill:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_image_among_a_thousand_applications_costs_what_one_application_does() {
+    let shop = Shop::open("thousand").await;
+    let names: Vec<String> = (0..APPS - 1).map(|n| format!("app-{n:04}.yaml")).collect();
+    let texts: Vec<String> = (0..APPS - 1)
+        .map(|n| deployment(&format!("app-{n:04}"), "1", "").replace("replicas: 10", "replicas: 0"))
+        .collect();
+    let web = |tag: &str| deployment("web", tag, POLICY).replace("replicas: 10", "replicas: 4");
+    let first = web("1");
+    let mut files: Vec<(&str, Option<&str>)> = names
+        .iter()
+        .zip(&texts)
+        .map(|(name, text)| (name.as_str(), Some(text.as_str())))
+        .collect();
+    files.push(("web.yaml", Some(&first)));
+    let commit = shop.repository.push("a thousand", &files);
+    let local = format!("file://{}", shop.repository.bare().display());
+    shop.configure(&json!({"source": {"url": local, "secretRef": null, "interval": "1h"}}));
+    let began = Instant::now();
+    let mut command = shop.run_command("cache");
+    command.arg("--allow-file-urls");
+    let agent = shop.start_as(command);
+    shop.until_within(LONG, "the first sync", || {
+        shop.outcome(&commit) == "Succeeded"
+    })
+    .await;
+    println!("first sync of {APPS} applications: {:?}", began.elapsed());
+    until_quiet(&shop).await;
+    println!("memory after it: {:?} MiB (now, at most)", memory(&agent));
+
+    let mark = shop.plane.audit().mark();
+    let waiting = tokio::spawn(stored(
+        shop.plane.client().await,
+        shop.namespace.clone(),
+        "2",
+    ));
+    sleep(Duration::from_millis(300)).await;
+    let commit = shop
+        .repository
+        .commit("web 2", &[("web.yaml", Some(&web("2")))]);
+    let pushing = Instant::now();
+    shop.repository.git(&["push", "-q", "origin", "main"]);
+    let pushed = Instant::now();
+    let at = timeout(LONG, waiting).await.unwrap().unwrap();
+    println!(
+        "local repository, push to stored: {:?} (the push itself: {:?})",
+        at.saturating_duration_since(pushed),
+        pushed - pushing
+    );
+    shop.until_outcome(&commit, "Succeeded").await;
+    until_quiet(&shop).await;
+    let found = bill(&shop, mark);
+    println!("calls: {found:?}");
+    println!("memory: {:?} MiB (now, at most)", memory(&agent));
+    check(&found);
+}
