@@ -11,6 +11,7 @@ mod book;
 mod completion;
 mod fate;
 mod fetching;
+mod founding;
 mod holding;
 mod judging;
 mod observing;

@@ -23,7 +23,6 @@ struct Scene {
     shop: Shop,
     bridge: Bridge,
     agent: Agent,
-    first: String,
 }
 
 impl Scene {
@@ -40,7 +39,6 @@ impl Scene {
             shop,
             bridge,
             agent,
-            first,
         }
     }
 }
@@ -109,4 +107,208 @@ async fn killed_at_any_write_the_pods_stay_and_the_next_agent_ends_the_rollout()
     for ended in join_all(all).await {
         ended.unwrap();
     }
+}
+
+/// Kills the agent while the second batch soaks.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_during_soak_the_next_agent_soaks_and_goes_on() {
+    let Scene { shop, agent, .. } = Scene::open("soak", &deployment("web", "1", STEPS)).await;
+    let trace = shop.trace("web").await;
+    let web = deployment("web", "2", STEPS);
+    let second = shop.repository.push("web 2", &[("web.yaml", Some(&web))]);
+    let rollout = format!("apps/Deployment/{}/web", shop.namespace);
+    shop.until("the second batch to soak", || {
+        let kept = shop.ledger()["rollouts"][&rollout].clone();
+        kept["batch"] == 2 && kept["healthySince"].is_string()
+    })
+    .await;
+    agent.kill();
+    let alone = trace.until_rest("killed in soak", ALONE, LONG).await;
+    assert_eq!(sides(&alone), (9, 5), "{trace}");
+
+    let _next = shop.start();
+    shop.until_within(LONG, "the end", || shop.outcome(&second) == "Succeeded")
+        .await;
+    let stood: Vec<(usize, usize)> = trace.stood(STOOD).iter().map(sides).collect();
+    assert_eq!(
+        stood,
+        [(10, 0), (10, 1), (9, 5), (5, 10), (0, 10)],
+        "{trace}"
+    );
+    assert_eq!(trace.pods_seen(), 20, "no pod moves twice: {trace}");
+}
+
+/// Kills the agent at the write that goes back, in batch 1 of a broken image or in batch 2 of a
+/// good one that is reverted.
+async fn killed_going_back(at: Break, broken: bool) {
+    let what = format!("killed {at:?} the way back, broken: {broken}");
+    // Long enough for a poll to bring the revert.
+    let policy = STEPS.replace("4s", "12s") + "\nonFailure: Rollback";
+    let manifest = |tag: &str| deployment("web", tag, &policy);
+    let Scene {
+        shop,
+        bridge,
+        agent,
+        ..
+    } = Scene::open("back", &manifest("1")).await;
+    let trace = shop.trace("web").await;
+    let (tag, write, new) = if broken {
+        ("2-crash", 2, 1)
+    } else {
+        ("2", 3, 5)
+    };
+    bridge.break_at(write, at);
+    let second = shop
+        .repository
+        .push("web 2", &[("web.yaml", Some(&manifest(tag)))]);
+    let last = if broken {
+        second
+    } else {
+        trace
+            .until(&what, LONG, |counts| sides(counts) == (9, 5))
+            .await;
+        shop.repository.revert(&second)
+    };
+    bridge.broken().await;
+    agent.kill();
+    let alone = trace.until_rest(&what, ALONE, LONG).await;
+    let old = if broken { 10 } else { 9 };
+    let rest = match at {
+        Break::Before => (old, new),
+        Break::After => (10, 0),
+    };
+    assert_eq!(sides(&alone), rest, "{what}: {trace}");
+
+    let _next = shop.start();
+    let end = if broken { "RolledBack" } else { "Succeeded" };
+    shop.until_within(LONG, &what, || shop.outcome(&last) == end)
+        .await;
+    trace
+        .until_settled(&what, LONG, |counts| sides(counts) == (10, 0))
+        .await;
+    let moved = 10 + new + (10 - old);
+    assert_eq!(
+        trace.pods_seen(),
+        moved,
+        "{what}, no pod moves twice: {trace}"
+    );
+    assert!(trace.fewest_ready() >= 10, "{what}: {trace}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_on_the_way_back_the_pods_that_moved_and_no_others_go_back() {
+    let cases = [
+        (Break::Before, true),
+        (Break::After, true),
+        (Break::Before, false),
+        (Break::After, false),
+    ];
+    let all = cases.map(|(at, broken)| tokio::spawn(killed_going_back(at, broken)));
+    for ended in join_all(all).await {
+        ended.unwrap();
+    }
+}
+
+/// A manifest that leaves the number of pods to a scaler.
+fn unscaled(tag: &str, policy: &str) -> String {
+    deployment("web", tag, policy).replace("  replicas: 10\n", "")
+}
+
+/// Kills the agent with half of the pods new, lets a scaler act, and starts the next agent.
+async fn scaled_without_an_agent(replicas: usize) {
+    let what = format!("10 scaled to {replicas}");
+    let Scene {
+        shop,
+        bridge,
+        agent,
+        ..
+    } = Scene::open("scaled", &unscaled("1", STEPS)).await;
+    let trace = shop.trace("web").await;
+    shop.kubectl(&["scale", "deployment/web", "--replicas=10"]);
+    trace
+        .until_settled(&what, LONG, |counts| sides(counts) == (10, 0))
+        .await;
+    bridge.break_at(3, Break::Before);
+    let second = unscaled("2", STEPS);
+    let second = shop
+        .repository
+        .push("web 2", &[("web.yaml", Some(&second))]);
+    bridge.broken().await;
+    agent.kill();
+    let alone = trace.until_rest(&what, STOOD, LONG).await;
+    assert_eq!(sides(&alone), (9, 5), "{what}: {trace}");
+
+    shop.kubectl(&["scale", "deployment/web", &format!("--replicas={replicas}")]);
+    trace
+        .until(&what, LONG, |counts| counts.total() != 14)
+        .await;
+    let scaled = trace.until_rest(&what, ALONE, LONG).await;
+    let share = replicas / 2;
+    let new = sides(&scaled).1;
+    assert!(
+        (share - 1..=share + 1).contains(&new),
+        "{what}: {new} new: {trace}"
+    );
+    let _next = shop.start();
+    shop.until_within(LONG, &what, || shop.outcome(&second) == "Succeeded")
+        .await;
+    trace
+        .until_settled(&what, LONG, |counts| sides(counts) == (0, replicas))
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scaler_keeps_the_share_of_new_pods_while_no_agent_lives() {
+    let all = [6, 14].map(|replicas| tokio::spawn(scaled_without_an_agent(replicas)));
+    for ended in join_all(all).await {
+        ended.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_pods_move_exactly_and_a_scale_down_adds_no_new_one() {
+    const WAYS: &str = "steps: [1, 25%, 55%, 100%]\nmaxSurge: 20%\nsoak: 1s\nmonitor: 1s";
+    const SLOW: Duration = Duration::from_secs(400);
+    let Scene {
+        shop,
+        bridge,
+        agent,
+        ..
+    } = Scene::open("many", &unscaled("1", WAYS)).await;
+    let trace = shop.trace("web").await;
+    shop.kubectl(&["scale", "deployment/web", "--replicas=200"]);
+    trace
+        .until_settled("200 pods", SLOW, |counts| sides(counts) == (200, 0))
+        .await;
+    // 1, then 41 and 50, then 90 and 110; the sixth write would open the last batch.
+    bridge.break_at(6, Break::Before);
+    let second = shop
+        .repository
+        .push("web 2", &[("web.yaml", Some(&unscaled("2", WAYS)))]);
+    bridge.broken().await;
+    agent.kill();
+    let alone = trace.until_rest("110 of 200", ALONE, SLOW).await;
+    assert_eq!(sides(&alone), (110, 110), "{trace}");
+    assert_eq!(trace.most_with("2"), 110, "never more: {trace}");
+    let stood = trace.stood(Duration::from_millis(200));
+    let stood: Vec<usize> = stood.iter().map(|counts| sides(counts).1).collect();
+    for target in [1, 41, 50, 90] {
+        assert!(stood.contains(&target), "{target} in {stood:?}: {trace}");
+    }
+    let pods = trace.pods_seen();
+
+    shop.kubectl(&["scale", "deployment/web", "--replicas=100"]);
+    trace
+        .until("the scale-down", SLOW, |counts| counts.total() < 190)
+        .await;
+    let scaled = trace.until_rest("100 pods", ALONE, SLOW).await;
+    assert!(scaled.total() >= 100, "{trace}");
+    assert_eq!(trace.pods_seen(), pods, "no pod was added: {trace}");
+
+    let _next = shop.start();
+    shop.until_within(SLOW, "the end", || shop.outcome(&second) == "Succeeded")
+        .await;
+    trace
+        .until_settled("the end", SLOW, |counts| sides(counts) == (0, 100))
+        .await;
 }

@@ -180,6 +180,13 @@ impl Trace {
         totals.max().unwrap_or_default()
     }
 
+    /// Returns the greatest number of pods with this tag at any moment.
+    pub(crate) fn most_with(&self, tag: &str) -> usize {
+        let moments = self.moments.borrow();
+        let tagged = moments.iter().map(|moment| moment.counts.with_tag(tag));
+        tagged.max().unwrap_or_default()
+    }
+
     fn at_rest(&self) -> Option<Counts> {
         self.at_rest_for(SETTLED_AFTER)
     }
