@@ -21,4 +21,5 @@ mod released;
 mod reverts;
 mod shapes;
 mod shop;
+mod standby;
 mod thousand;

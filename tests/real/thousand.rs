@@ -10,12 +10,14 @@ use kube::{Api, Client};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::cluster::audit::{Call, Mark};
+use crate::cluster::audit::Call;
 use crate::shop::{Agent, Shop, deployment};
 
-const APPS: usize = 100;
+const APPS: usize = 1000;
 /// The first sync writes a thousand Deployments, on a machine that others use too.
 const LONG: Duration = Duration::from_secs(600);
+/// Requests of a fetch that finds nothing new: one is asked for credentials, one is answered.
+const A_POLL: usize = 2;
 const POLICY: &str = "steps: [1, 50%, 100%]\nmaxSurge: 100%\nmonitor: 1s";
 
 /// The calls of the agent since a mark, by what they are for.
@@ -75,6 +77,7 @@ fn memory(agent: &Agent) -> (u64, u64) {
     (of("VmRSS:"), of("VmHWM:"))
 }
 
+/// Waits until the agent makes no calls any more.
 async fn until_quiet(shop: &Shop) {
     let audit = shop.plane.audit();
     loop {
@@ -87,12 +90,42 @@ async fn until_quiet(shop: &Shop) {
     }
 }
 
-fn bill(shop: &Shop, since: Mark) -> Bill {
-    Bill::of(shop.plane.audit().calls(&shop.account.user, since))
+fn web(tag: &str) -> String {
+    deployment("web", tag, POLICY).replace("replicas: 10", "replicas: 4")
 }
 
-/// Says what a rollout in three batches may cost.
-fn check(bill: &Bill) {
+/// Pushes `web` with a tag, lets `ask` do what is left, and tells the time until it is stored.
+async fn push(shop: &Shop, tag: &'static str, ask: impl FnOnce()) -> String {
+    let (client, namespace) = (shop.plane.client().await, shop.namespace.clone());
+    let waiting = tokio::spawn(stored(client, namespace, tag));
+    let manifest = web(tag);
+    let files = [("web.yaml", Some(manifest.as_str()))];
+    let commit = shop.repository.commit("web", &files);
+    let pushing = Instant::now();
+    shop.repository.git(&["push", "-q", "origin", "main"]);
+    let pushed = Instant::now();
+    ask();
+    let asked = Instant::now();
+    let at = timeout(LONG, waiting).await.unwrap().unwrap();
+    println!(
+        "tag {tag}: {:?} from the end of the push to stored, of it {:?} to ask; the push itself took {:?}",
+        at.saturating_duration_since(pushed),
+        asked - pushed,
+        pushed - pushing
+    );
+    shop.until_outcome(&commit, "Succeeded").await;
+    commit
+}
+
+/// Pushes `web` with a tag and checks what the whole rollout costs.
+async fn costs(shop: &Shop, agent: &Agent, tag: &'static str, ask: impl FnOnce()) {
+    until_quiet(shop).await;
+    let mark = shop.plane.audit().mark();
+    push(shop, tag, ask).await;
+    until_quiet(shop).await;
+    let bill = Bill::of(shop.plane.audit().calls(&shop.account.user, mark));
+    println!("tag {tag}: calls {bill:?}");
+    println!("tag {tag}: memory {:?} MiB (now, at most)", memory(agent));
     assert_eq!(bill.dry_runs, 1, "{bill:?}");
     assert_eq!(bill.workload, 4, "three batches and the end: {bill:?}");
     assert_eq!(bill.rest, [], "{bill:?}");
@@ -101,19 +134,22 @@ fn check(bill: &Bill) {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_image_among_a_thousand_applications_costs_what_one_application_does() {
     let shop = Shop::open("thousand").await;
-    let names: Vec<String> = (0..APPS - 1).map(|n| format!("app-{n:04}.yaml")).collect();
-    let texts: Vec<String> = (0..APPS - 1)
-        .map(|n| deployment(&format!("app-{n:04}"), "1", "").replace("replicas: 10", "replicas: 0"))
+    let idle: Vec<(String, String)> = (1..APPS)
+        .map(|number| {
+            let name = format!("app-{number:04}");
+            let text = deployment(&name, "1", "").replace("replicas: 10", "replicas: 0");
+            (format!("{name}.yaml"), text)
+        })
         .collect();
-    let web = |tag: &str| deployment("web", tag, POLICY).replace("replicas: 10", "replicas: 4");
     let first = web("1");
-    let mut files: Vec<(&str, Option<&str>)> = names
+    let mut files: Vec<(&str, Option<&str>)> = idle
         .iter()
-        .zip(&texts)
         .map(|(name, text)| (name.as_str(), Some(text.as_str())))
         .collect();
     files.push(("web.yaml", Some(&first)));
     let commit = shop.repository.push("a thousand", &files);
+
+    // A local repository, watched.
     let local = format!("file://{}", shop.repository.bare().display());
     shop.configure(&json!({"source": {"url": local, "secretRef": null, "interval": "1h"}}));
     let began = Instant::now();
@@ -125,32 +161,35 @@ async fn one_image_among_a_thousand_applications_costs_what_one_application_does
     })
     .await;
     println!("first sync of {APPS} applications: {:?}", began.elapsed());
-    until_quiet(&shop).await;
     println!("memory after it: {:?} MiB (now, at most)", memory(&agent));
+    costs(&shop, &agent, "2", || {}).await;
+    costs(&shop, &agent, "3", || {}).await;
 
-    let mark = shop.plane.audit().mark();
-    let waiting = tokio::spawn(stored(
-        shop.plane.client().await,
-        shop.namespace.clone(),
-        "2",
-    ));
-    sleep(Duration::from_millis(300)).await;
-    let commit = shop
-        .repository
-        .commit("web 2", &[("web.yaml", Some(&web("2")))]);
-    let pushing = Instant::now();
-    shop.repository.git(&["push", "-q", "origin", "main"]);
-    let pushed = Instant::now();
-    let at = timeout(LONG, waiting).await.unwrap().unwrap();
-    println!(
-        "local repository, push to stored: {:?} (the push itself: {:?})",
-        at.saturating_duration_since(pushed),
-        pushed - pushing
-    );
-    shop.until_outcome(&commit, "Succeeded").await;
+    // HTTPS, asked to look.
+    let remote = shop.server.requests();
+    shop.configure(&json!({"source": {"interval": "1h"}}));
+    shop.until("a look at the server", || shop.server.requests() > remote)
+        .await;
+    costs(&shop, &agent, "4", || {
+        shop.kubectl(&[
+            "annotate",
+            "configmap/tidegate-web",
+            "tidegate.dev/sync-requested=now",
+        ]);
+    })
+    .await;
+
+    // Polls that bring nothing new.
+    shop.configure(&json!({}));
+    let polls = shop.server.requests();
+    shop.until("a first poll", || shop.server.requests() > polls)
+        .await;
     until_quiet(&shop).await;
-    let found = bill(&shop, mark);
-    println!("calls: {found:?}");
-    println!("memory: {:?} MiB (now, at most)", memory(&agent));
-    check(&found);
+    let (mark, polls) = (shop.plane.audit().mark(), shop.server.requests());
+    shop.until("three polls", || {
+        shop.server.requests() >= polls + 3 * A_POLL
+    })
+    .await;
+    let bill = Bill::of(shop.plane.audit().calls(&shop.account.user, mark));
+    assert_eq!(bill, Bill::default(), "a poll without news calls nobody");
 }
