@@ -194,6 +194,16 @@ impl Book {
             .then(|| BookFault::TakenOver(format!("a writer of epoch {epoch}")))
     }
 
+    /// Takes note of the head as a watch shows it: a version that only people's annotations moved
+    /// is written upon without a lost race.
+    pub(super) fn saw(&mut self, head: &Object) {
+        if Records::content(head) == Some(&self.head)
+            && let Some(version) = head.resource_version()
+        {
+            self.version = Some(version.to_owned());
+        }
+    }
+
     /// Reads the head again after a lost race or an unanswered write.
     async fn catch_up(&mut self, next: &Stored) -> Result<(), BookFault> {
         let Some(found) = self.records.load(&self.namespace, &self.name).await? else {

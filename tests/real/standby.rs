@@ -94,7 +94,9 @@ async fn the_second_only_looks_at_the_lease_and_takes_over_when_the_first_is_kil
     let holder = shop.ledger()["holder"].clone();
     let expected = format!(".{}", other.id());
     assert!(
-        holder.as_str().is_some_and(|name| name.ends_with(&expected)),
+        holder
+            .as_str()
+            .is_some_and(|name| name.ends_with(&expected)),
         "{holder} is not the second, {expected}"
     );
 }

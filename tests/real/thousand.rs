@@ -77,6 +77,15 @@ fn memory(agent: &Agent) -> (u64, u64) {
     (of("VmRSS:"), of("VmHWM:"))
 }
 
+/// Processor time that a process has used so far, itself and its children that ended.
+fn work(agent: &Agent) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", agent.id())).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(11).take(4);
+    // The kernel counts in hundredths of a second.
+    Duration::from_millis(10) * ticks.map(|tick| tick.parse::<u32>().unwrap()).sum()
+}
+
 /// Waits until the agent makes no calls any more.
 async fn until_quiet(shop: &Shop) {
     let audit = shop.plane.audit();
@@ -120,15 +129,18 @@ async fn push(shop: &Shop, tag: &'static str, ask: impl FnOnce()) -> String {
 /// Pushes `web` with a tag and checks what the whole rollout costs.
 async fn costs(shop: &Shop, agent: &Agent, tag: &'static str, ask: impl FnOnce()) {
     until_quiet(shop).await;
-    let mark = shop.plane.audit().mark();
+    let (mark, before) = (shop.plane.audit().mark(), work(agent));
     push(shop, tag, ask).await;
     until_quiet(shop).await;
     let bill = Bill::of(shop.plane.audit().calls(&shop.account.user, mark));
     println!("tag {tag}: calls {bill:?}");
     println!("tag {tag}: memory {:?} MiB (now, at most)", memory(agent));
+    println!("tag {tag}: processor time {:?}", work(agent) - before);
     assert_eq!(bill.dry_runs, 1, "{bill:?}");
     assert_eq!(bill.workload, 4, "three batches and the end: {bill:?}");
     assert_eq!(bill.rest, [], "{bill:?}");
+    let reads = ["get", "list"].map(|verb| bill.ledger.get(verb));
+    assert_eq!(reads, [None, None], "the ledger is written, never read");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,7 +173,11 @@ async fn one_image_among_a_thousand_applications_costs_what_one_application_does
     })
     .await;
     println!("first sync of {APPS} applications: {:?}", began.elapsed());
-    println!("memory after it: {:?} MiB (now, at most)", memory(&agent));
+    println!(
+        "it took {:?} of processor time and {:?} MiB of memory (now, at most)",
+        work(&agent),
+        memory(&agent)
+    );
     costs(&shop, &agent, "2", || {}).await;
     costs(&shop, &agent, "3", || {}).await;
 
@@ -186,10 +202,12 @@ async fn one_image_among_a_thousand_applications_costs_what_one_application_does
         .await;
     until_quiet(&shop).await;
     let (mark, polls) = (shop.plane.audit().mark(), shop.server.requests());
+    let before = work(&agent);
     shop.until("three polls", || {
         shop.server.requests() >= polls + 3 * A_POLL
     })
     .await;
     let bill = Bill::of(shop.plane.audit().calls(&shop.account.user, mark));
+    println!("three polls: processor time {:?}", work(&agent) - before);
     assert_eq!(bill, Bill::default(), "a poll without news calls nobody");
 }
