@@ -289,10 +289,15 @@ async fn two_hundred_pods_move_exactly_and_a_scale_down_adds_no_new_one() {
     let alone = trace.until_rest("110 of 200", ALONE, SLOW).await;
     assert_eq!(sides(&alone), (110, 110), "{trace}");
     assert_eq!(trace.most_with("2"), 110, "never more: {trace}");
-    let stood = trace.stood(Duration::from_millis(200));
-    let stood: Vec<usize> = stood.iter().map(|counts| sides(counts).1).collect();
+    let seen = trace.counts();
     for target in [1, 41, 50, 90] {
-        assert!(stood.contains(&target), "{target} in {stood:?}: {trace}");
+        let is_full = |counts: &Counts| counts.ready_with("2") == target;
+        let full = seen.iter().position(is_full);
+        let beyond = seen.iter().position(|counts| sides(counts).1 > target);
+        assert!(
+            full.is_some() && full < beyond,
+            "no further one before {target} are Ready: {trace}"
+        );
     }
 
     shop.kubectl(&["scale", "deployment/web", "--replicas=100"]);

@@ -180,6 +180,12 @@ impl Trace {
         totals.max().unwrap_or_default()
     }
 
+    /// Returns all counts that there were, in order.
+    pub(crate) fn counts(&self) -> Vec<Counts> {
+        let moments = self.moments.borrow();
+        moments.iter().map(|moment| moment.counts.clone()).collect()
+    }
+
     /// Returns the greatest number of pods with this tag at any moment.
     pub(crate) fn most_with(&self, tag: &str) -> usize {
         let moments = self.moments.borrow();
