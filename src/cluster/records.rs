@@ -6,7 +6,7 @@
 //! died.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -57,12 +57,15 @@ pub struct Index {
     pub resource_version: String,
 }
 
+/// Names of shards, with their UIDs.
+type Shards = BTreeMap<String, String>;
+
 /// The store of one installation's ledgers.
 pub struct Records {
     cluster: Cluster,
     instance: String,
-    /// The shards that are known to be stored, of each head.
-    known: Mutex<BTreeMap<ObjectId, BTreeSet<String>>>,
+    /// The shards that are known to be stored, of each head, with their UIDs.
+    known: Mutex<BTreeMap<ObjectId, Shards>>,
 }
 
 impl Records {
@@ -166,8 +169,8 @@ impl Records {
     ) -> Result<String, Refusal> {
         let known = self.known().get(id).cloned();
         let mut there = match known {
-            Some(names) => names,
-            None => self.stored_shards(id).await?.into_keys().collect(),
+            Some(shards) => shards,
+            None => self.stored_shards(id).await?,
         };
         let names: Vec<String> = record
             .shards
@@ -175,18 +178,18 @@ impl Records {
             .map(|content| shard_name(id, content))
             .collect();
         for (name, content) in names.iter().zip(record.shards) {
-            if there.insert(name.clone()) {
-                self.create_shard(id, name, content).await?;
+            if !there.contains_key(name) {
+                let uid = self.create_shard(id, name, content).await?;
+                there.insert(name.clone(), uid);
             }
         }
         let data = json!({CONTENT: record.head, SHARDS: names.join(" ")});
         let version = self.swap(id, &data, Some(&self.label()), expected).await?;
-        let wanted: BTreeSet<String> = names.into_iter().collect();
-        let is_surplus = there.iter().any(|name| !wanted.contains(name));
-        self.known().insert(id.clone(), wanted.clone());
-        if is_surplus {
-            self.sweep(id, &wanted).await;
-        }
+        let (wanted, surplus): (Shards, Shards) = there
+            .into_iter()
+            .partition(|(name, _)| names.contains(name));
+        self.known().insert(id.clone(), wanted);
+        self.sweep(id, &surplus).await;
         Ok(version)
     }
 
@@ -198,7 +201,8 @@ impl Records {
         let id = Self::head(namespace, name);
         self.known().remove(&id);
         if self.cluster.delete("v1", &id, uid, None).await? == super::Deletion::Gone {
-            self.sweep(&id, &BTreeSet::new()).await;
+            let shards = self.stored_shards(&id).await?;
+            self.sweep(&id, &shards).await;
         }
         Ok(())
     }
@@ -267,22 +271,29 @@ impl Records {
         }
     }
 
-    async fn create_shard(&self, head: &ObjectId, name: &str, text: &str) -> Result<(), Refusal> {
+    /// Stores a shard and returns its UID.
+    async fn create_shard(
+        &self,
+        head: &ObjectId,
+        name: &str,
+        text: &str,
+    ) -> Result<String, Refusal> {
         let id = config_map(head.namespace.as_deref().unwrap_or_default(), name);
         let labels = BTreeMap::from([(SHARD.to_owned(), head.name.clone())]);
         let shard = document(&id, Some(&labels), &json!({CONTENT: text}));
-        match self.cluster.create(&shard).await {
-            Ok(_)
-            | Err(Refusal {
+        let stored = match self.cluster.create(&shard).await {
+            Err(Refusal {
                 cause: Cause::AlreadyExists,
                 ..
-            }) => Ok(()),
-            Err(refusal) => Err(refusal),
-        }
+            }) => self.cluster.get("v1", &id).await?,
+            created => Some(created?),
+        };
+        let stored = stored.ok_or_else(|| missing(&id))?;
+        Ok(stored.uid().unwrap_or_default().to_owned())
     }
 
     /// The shards that are there, with their UIDs.
-    async fn stored_shards(&self, head: &ObjectId) -> Result<BTreeMap<String, String>, Refusal> {
+    async fn stored_shards(&self, head: &ObjectId) -> Result<Shards, Refusal> {
         let labels = BTreeMap::from([(SHARD.to_owned(), head.name.clone())]);
         let place = head.namespace.as_deref();
         let shards = self.cluster.list("v1", "ConfigMap", place, &labels).await?;
@@ -293,17 +304,10 @@ impl Records {
             .collect())
     }
 
-    /// Deletes the shards that the head does not name. Only after a save of ours: whoever would
-    /// still name them has lost the compare-and-swap. What fails is tried again after a restart.
-    async fn sweep(&self, head: &ObjectId, wanted: &BTreeSet<String>) {
-        let shards = match self.stored_shards(head).await {
-            Ok(shards) => shards,
-            Err(refusal) => {
-                tracing::debug!(%refusal, "surplus shards were not looked for");
-                return;
-            }
-        };
-        for (name, uid) in shards.iter().filter(|(name, _)| !wanted.contains(*name)) {
+    /// Deletes shards that the head does not name. Only after a save of ours: whoever would still
+    /// name them has lost the compare-and-swap. What fails is tried again after a restart.
+    async fn sweep(&self, head: &ObjectId, surplus: &Shards) {
+        for (name, uid) in surplus {
             let id = config_map(head.namespace.as_deref().unwrap_or_default(), name);
             if let Err(refusal) = self.cluster.delete("v1", &id, uid, None).await {
                 tracing::debug!(%refusal, "a surplus shard stays");
@@ -311,7 +315,7 @@ impl Records {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<ObjectId, BTreeSet<String>>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<ObjectId, Shards>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The ledger as text: a head and shards of the inventory.
+//! The ledger as text: a head, and shards of what is recorded of each object.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,16 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::object::{Digest, ObjectId};
-use crate::plan::{Entry, Inventory};
+use crate::plan::Entry;
+use crate::rollout::Checkpoint;
 
 use super::{Ledger, SCHEMA};
 
-/// Bytes of a shard above which the inventory is spread over twice as many. Objects of an API
+/// Bytes of a shard above which the objects are spread over twice as many. Objects of an API
 /// server hold about 1 MiB.
-const SHARD: usize = 400_000;
+const LARGEST: usize = 400_000;
+/// Objects of a shard: a change of one object writes the records of so many.
+const OBJECTS: usize = 64;
 
 /// A ledger as it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,24 +49,52 @@ struct Head {
     ledger: serde_json::Value,
 }
 
+/// What is recorded of some objects. A rollout that is over is here and not in the head, which
+/// would outgrow what an API server takes where a commit brings a thousand workloads.
+#[derive(Default, Serialize)]
+struct Shard<'a> {
+    inventory: BTreeMap<&'a ObjectId, &'a Entry>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    over: BTreeMap<&'a ObjectId, &'a Checkpoint>,
+}
+
+/// The same, read.
+#[derive(Deserialize)]
+struct Found {
+    inventory: BTreeMap<ObjectId, Entry>,
+    #[serde(default)]
+    over: BTreeMap<ObjectId, Checkpoint>,
+}
+
 /// Encodes a ledger. A change of one object changes the head and one shard.
 #[must_use]
 pub fn encode(ledger: &Ledger) -> Stored {
-    let mut count = 1;
+    let mut count = ledger
+        .inventory
+        .len()
+        .div_ceil(OBJECTS)
+        .next_power_of_two()
+        .min(1024);
     let shards = loop {
-        let shards = spread(&ledger.inventory, count);
-        if count >= 1024 || shards.iter().all(|shard| shard.len() <= SHARD) {
+        let shards = spread(ledger, count);
+        if count >= 1024 || shards.iter().all(|shard| shard.len() <= LARGEST) {
             break shards;
         }
         count *= 2;
     };
+    let mut rest = serde_json::to_value(ledger).expect("records of strings and numbers are JSON");
+    if let Some(rollouts) = rest["rollouts"].as_object_mut() {
+        for (id, _) in over(ledger) {
+            rollouts.remove(&id.key());
+        }
+    }
     let head = Head {
         schema: ledger.schema,
         shards: shards
             .iter()
             .map(|shard| Digest::of_bytes(shard.as_bytes()))
             .collect(),
-        ledger: serde_json::to_value(ledger).expect("records of strings and numbers are JSON"),
+        ledger: rest,
     };
     Stored {
         head: serde_json::to_string(&head).expect("JSON values are JSON"),
@@ -93,17 +124,24 @@ pub fn decode(stored: &Stored) -> Result<Ledger, LedgerFault> {
         if Digest::of_bytes(shard.as_bytes()) != *digest {
             return Err(LedgerFault::Shard(index));
         }
-        let entries: BTreeMap<ObjectId, Entry> =
-            serde_json::from_str(shard).map_err(|_| LedgerFault::Shard(index))?;
-        ledger.inventory.extend(entries);
+        let found: Found = serde_json::from_str(shard).map_err(|_| LedgerFault::Shard(index))?;
+        ledger.inventory.extend(found.inventory);
+        ledger.rollouts.extend(found.over);
     }
     Ok(ledger)
 }
 
-fn spread(inventory: &Inventory, count: usize) -> Vec<String> {
-    let mut shards = vec![BTreeMap::new(); count];
-    for (id, entry) in inventory {
-        shards[place(id, count)].insert(id, entry);
+fn over(ledger: &Ledger) -> impl Iterator<Item = (&ObjectId, &Checkpoint)> {
+    ledger.rollouts.iter().filter(|(_, kept)| kept.is_over())
+}
+
+fn spread(ledger: &Ledger, count: usize) -> Vec<String> {
+    let mut shards: Vec<Shard<'_>> = (0..count).map(|_| Shard::default()).collect();
+    for (id, entry) in &ledger.inventory {
+        shards[place(id, count)].inventory.insert(id, entry);
+    }
+    for (id, kept) in over(ledger) {
+        shards[place(id, count)].over.insert(id, kept);
     }
     shards
         .iter()
@@ -134,6 +172,19 @@ mod tests {
         ledger
     }
 
+    fn checkpoint(phase: &str) -> Checkpoint {
+        let (digest, time) = (Digest::of(&json!(1)), "2026-01-01T00:00:00Z");
+        let write = json!({"commit": "c".repeat(40), "manifest": digest, "template": digest,
+            "overlay": "Plain", "base": 1, "restart": null});
+        let judge = json!({"since": time, "forgiven": {}, "ready": {}, "flaps": {},
+            "condemned": {}});
+        let kept = json!({"uid": "u", "phase": phase, "batch": 1, "batches": 3, "target": 1,
+            "replicas": 10, "write": write, "judgedBy": digest, "engagement": null,
+            "started": time, "opened": time, "healthySince": null, "judge": judge,
+            "isHeld": false, "failure": null, "evidence": [], "largest": 1, "tried": []});
+        serde_json::from_value(kept).unwrap()
+    }
+
     #[test]
     fn a_ledger_reads_back_as_it_was_written() {
         for objects in [0, 1, 5000] {
@@ -157,6 +208,22 @@ mod tests {
             .filter(|(a, b)| a != b)
             .count();
         assert_eq!(changed, 1);
+    }
+
+    #[test]
+    fn a_rollout_that_is_over_leaves_the_head_and_reads_back() {
+        let mut ledger = ledger(100);
+        for (index, id) in ledger.inventory.keys().enumerate() {
+            let phase = if index == 7 {
+                "Progressing"
+            } else {
+                "Succeeded"
+            };
+            ledger.rollouts.insert(id.clone(), checkpoint(phase));
+        }
+        let stored = encode(&ledger);
+        assert_eq!(stored.head.matches("\"phase\"").count(), 1);
+        assert_eq!(decode(&stored).unwrap(), ledger);
     }
 
     #[test]

@@ -43,7 +43,9 @@ pub(super) struct Book {
     namespace: String,
     name: String,
     version: Option<String>,
-    saved: Stored,
+    /// The records as they were last stored, and their head as text.
+    saved: Ledger,
+    head: String,
     /// Nothing is ever stored: a preview.
     is_closed: bool,
 }
@@ -63,21 +65,22 @@ impl Book {
             name: owner.name.clone(),
             fault,
         };
-        let (mut ledger, version, saved) = match found {
+        let (mut ledger, version, head) = match found {
             None => (
                 Ledger::new(&owner.instance, holder, spec.clone()),
                 None,
-                Stored::default(),
+                String::new(),
             ),
             Some(found) => {
-                let saved = Stored {
+                let stored = Stored {
                     head: found.head,
                     shards: found.shards,
                 };
-                let ledger = ledger::decode(&saved).map_err(unusable)?;
-                (ledger, Some(found.resource_version), saved)
+                let ledger = ledger::decode(&stored).map_err(unusable)?;
+                (ledger, Some(found.resource_version), stored.head)
             }
         };
+        let saved = ledger.clone();
         if ledger.instance != owner.instance {
             return Err(BookFault::OtherInstance(ledger.instance));
         }
@@ -102,6 +105,7 @@ impl Book {
             name: owner.name.clone(),
             version,
             saved,
+            head,
             is_closed: false,
         };
         book.save().await?;
@@ -126,13 +130,15 @@ impl Book {
             name: owner.name.clone(),
             fault,
         })?;
+        let ledger = ledger.unwrap_or_else(|| Ledger::new(&owner.instance, "preview", spec));
         Ok(Self {
-            ledger: ledger.unwrap_or_else(|| Ledger::new(&owner.instance, "preview", spec)),
+            saved: ledger.clone(),
+            ledger,
             records,
             namespace: owner.namespace.clone(),
             name: owner.name.clone(),
             version: None,
-            saved: Stored::default(),
+            head: String::new(),
             is_closed: true,
         })
     }
@@ -145,10 +151,10 @@ impl Book {
         if self.is_closed {
             return Ok(());
         }
-        let next = ledger::encode(&self.ledger);
-        if next == self.saved && self.version.is_some() {
+        if self.ledger == self.saved && self.version.is_some() {
             return Ok(());
         }
+        let next = ledger::encode(&self.ledger);
         for _ in 0..5 {
             let record = NewRecord {
                 head: &next.head,
@@ -162,7 +168,8 @@ impl Book {
             {
                 Ok(version) => {
                     self.version = Some(version);
-                    self.saved = next;
+                    self.saved = self.ledger.clone();
+                    self.head = next.head;
                     return Ok(());
                 }
                 Err(refusal) if is_race(&refusal) => self.catch_up(&next).await?,
@@ -186,13 +193,23 @@ impl Book {
             .then(|| BookFault::TakenOver(format!("a writer of epoch {epoch}")))
     }
 
+    /// Takes note of the head as a watch shows it: a version that only people's annotations moved
+    /// is written upon without a lost race.
+    pub(super) fn saw(&mut self, head: &Object) {
+        if Records::content(head) == Some(&self.head)
+            && let Some(version) = head.resource_version()
+        {
+            self.version = Some(version.to_owned());
+        }
+    }
+
     /// Reads the head again after a lost race or an unanswered write.
     async fn catch_up(&mut self, next: &Stored) -> Result<(), BookFault> {
         let Some(found) = self.records.load(&self.namespace, &self.name).await? else {
             self.version = None;
             return Ok(());
         };
-        let same = found.head == self.saved.head || found.head == next.head;
+        let same = found.head == self.head || found.head == next.head;
         if !same {
             let stored = Stored {
                 head: found.head,

@@ -11,7 +11,7 @@ use crate::cluster::Cause;
 use crate::ledger::Course;
 use crate::object::{Deployment, Digest, ObjectId};
 use crate::plan::{Managers, Set, Standing, uses};
-use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Stance, step};
+use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Seen, Stance, step};
 
 use super::BookFault;
 use super::app::{App, after};
@@ -41,6 +41,7 @@ impl App {
         ids: &[ObjectId],
         set: &Arc<Set>,
     ) -> Result<Progress, BookFault> {
+        self.found(ids, set).await?;
         let mut wakes = Vec::new();
         let mut is_done = true;
         let is_rolling = |id: &&ObjectId| self.is_rolling(id) && !self.is_held_back(id);
@@ -80,7 +81,7 @@ impl App {
     }
 
     /// Says whether a workload of the aim failed and its fate is not decided yet.
-    fn has_fresh_failure(&self, set: &Set) -> bool {
+    pub(super) fn has_fresh_failure(&self, set: &Set) -> bool {
         let aim = self.book.ledger.aim.as_ref();
         aim.is_some_and(|aim| aim.course == Course::Forward) && !self.failed(set).is_empty()
     }
@@ -92,7 +93,7 @@ impl App {
         aim.is_some_and(|aim| aim.held.contains_key(id)) && self.is_rolling(id)
     }
 
-    fn is_rolling(&self, id: &ObjectId) -> bool {
+    pub(super) fn is_rolling(&self, id: &ObjectId) -> bool {
         self.book
             .ledger
             .rollouts
@@ -121,6 +122,12 @@ impl App {
         }
     }
 
+    /// Looks at one workload.
+    pub(super) fn seen(&self, id: &ObjectId, set: &Set) -> Seen {
+        let ease = (&set[id].withdrawn[..], &self.sync.take_from[..]);
+        observe(&self.shared.live, id, ease, clock::now())
+    }
+
     /// Moves one workload until it has to wait.
     async fn drive(
         &mut self,
@@ -132,10 +139,7 @@ impl App {
             let Some(goal) = self.goal(id, set).await? else {
                 return Ok(Driven::Waiting(Some(after(clock::now(), REFUSED))));
             };
-            let seen = {
-                let ease = (&set[id].withdrawn[..], &self.sync.take_from[..]);
-                observe(&self.shared.live, id, ease, clock::now())
-            };
+            let seen = self.seen(id, set);
             let kept = self.book.ledger.rollouts.get(id);
             let decision = step(&goal, stance, &seen, kept);
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
@@ -170,12 +174,9 @@ impl App {
         decision: &Decision,
     ) -> Result<Option<Driven>, BookFault> {
         match &decision.action {
-            Action::Wait => {
-                if decision.must_store {
-                    self.book.save().await?;
-                }
-                self.settle_down(id, set, decision).await
-            }
+            // Nothing depends on it before the next write, which stores all that is recorded, or
+            // the end of the pass.
+            Action::Wait => self.settle_down(id, set, decision).await,
             Action::Write => {
                 let overlay = decision.checkpoint.as_ref().map(|kept| kept.write.overlay);
                 let written = self.write(id, set, overlay.unwrap_or(Overlay::Plain)).await;
@@ -267,7 +268,7 @@ impl App {
     }
 
     /// Tells what happened, under the commit: what the next one does in the same words is news.
-    fn tell(&self, id: &ObjectId, goal: &Goal, notes: &[Note]) {
+    pub(super) fn tell(&self, id: &ObjectId, goal: &Goal, notes: &[Note]) {
         for note in notes {
             let text = format!("{}: {}", goal.commit.short(), note.text);
             let bad = note.reason.is_warning();
@@ -285,7 +286,11 @@ impl App {
 
     /// What the set wants of a workload, as the API server would store it. `None` where it could
     /// not be told; the reason is noted.
-    async fn goal(&mut self, id: &ObjectId, set: &Arc<Set>) -> Result<Option<Goal>, BookFault> {
+    pub(super) async fn goal(
+        &mut self,
+        id: &ObjectId,
+        set: &Arc<Set>,
+    ) -> Result<Option<Goal>, BookFault> {
         let wanted = &set[id];
         let probe = match self.probe(id, wanted).await {
             Ok(probe) => probe,

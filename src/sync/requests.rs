@@ -36,6 +36,7 @@ impl App {
         if let Some(fault) = self.book.lost_to(&head) {
             return Err(fault);
         }
+        self.book.saw(&head);
         let asked: BTreeMap<&str, String> = request::ALL
             .iter()
             .filter_map(|key| Some((*key, head.annotation(key)?.to_owned())))
@@ -44,6 +45,9 @@ impl App {
         for (key, value) in asked {
             let served = self.book.ledger.served.get(key) == Some(&value);
             if served || key == request::PAUSE {
+                continue;
+            }
+            if key == request::SYNC && self.requested.as_ref() == Some(&value) {
                 continue;
             }
             if key == request::SYNC {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::cluster::{Cluster, Live, Refusal};
-use crate::object::{Digest, Object, ObjectId, mark};
+use crate::object::{Deployment, Digest, Object, ObjectId, mark};
 use crate::plan::{Entry, Managers, Set, State, Wanted};
 use crate::policy::{Provenance, Resolved};
 use crate::rollout::Overlay;
@@ -44,7 +44,7 @@ impl App {
         let mut ids = ids.to_vec();
         let mut is_whole = self.examine_new(&mut ids, set).await?;
         for id in &ids {
-            self.intend(id, &set[id], None);
+            self.intend(id, &set[id]);
         }
         self.book.save().await?;
         let (cluster, live) = (self.shared.cluster.clone(), self.shared.live.clone());
@@ -131,14 +131,7 @@ impl App {
         overlay: Overlay,
     ) -> Result<(), BookFault> {
         let wanted = &set[id];
-        let template = self
-            .book
-            .ledger
-            .rollouts
-            .get(id)
-            .filter(|kept| !kept.is_over());
-        let template = template.map(|kept| kept.write.template.clone());
-        self.intend(id, wanted, template.as_ref());
+        self.intend(id, wanted);
         self.book.save().await?;
         let mut object = wanted.dressed(&self.book.ledger.inventory[id], overlay);
         if let Some(live) = self.shared.live.get(id) {
@@ -150,15 +143,13 @@ impl App {
         let (cluster, live) = (&self.shared.cluster, &self.shared.live);
         let stored = apply(cluster, live, object, &wanted.withdrawn).await?;
         self.wrote(id, wanted, &stored);
-        if let (Some(entry), Some(template)) = (self.book.ledger.inventory.get_mut(id), template) {
-            entry.template = Some(template);
-        }
         self.clear("ApplyFailed");
         Ok(())
     }
 
     /// Records what is about to be written, with the values that every later write repeats.
-    fn intend(&mut self, id: &ObjectId, wanted: &Wanted, template: Option<&Digest>) {
+    fn intend(&mut self, id: &ObjectId, wanted: &Wanted) {
+        let template = self.template_under_way(id);
         let path = &wanted.place.path;
         let known = self.book.ledger.inventory.contains_key(id);
         let probe = self.probes.get(&(id.clone(), wanted.hash.clone()));
@@ -177,15 +168,22 @@ impl App {
             entry.commit = wanted.commit().clone();
             entry.path.clone_from(path);
         }
-        if template.is_some_and(|template| entry.template.as_ref() != Some(template)) {
+        if template.is_some() && entry.template != template {
             entry.change_cause = Some(wanted.revision.change_cause());
         }
+    }
+
+    /// The template that the rollout under way writes.
+    fn template_under_way(&self, id: &ObjectId) -> Option<Digest> {
+        let kept = self.book.ledger.rollouts.get(id)?;
+        (!kept.is_over()).then(|| kept.write.template.clone())
     }
 
     /// Records what was written.
     fn wrote(&mut self, id: &ObjectId, wanted: &Wanted, stored: &Object) {
         self.shared.live.saw(stored.clone());
         self.denials.remove(id);
+        let template = self.template_under_way(id);
         let Some(entry) = self.book.ledger.inventory.get_mut(id) else {
             return;
         };
@@ -198,7 +196,8 @@ impl App {
         entry.is_kept = wanted.is_kept();
         entry.policy = wanted.policy.as_ref().map(told);
         if id.is_deployment() {
-            entry.template = Some(crate::object::Deployment(stored).restart_blind_digest());
+            let live = || Deployment(stored).restart_blind_digest();
+            entry.template = Some(template.unwrap_or_else(live));
         }
     }
 

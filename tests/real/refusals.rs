@@ -255,7 +255,7 @@ async fn values_of_secrets_are_never_told() {
         .push("token", &[("token.yaml", Some(&secret("")))]);
     let mut command = shop.run_command("cache");
     command.env("RUST_LOG", "trace");
-    let agent = shop.start_with(command);
+    let agent = shop.start_as(command);
     shop.until_outcome(&first, "Succeeded").await;
     let bad = [
         secret("  number: 590291590291\n"),

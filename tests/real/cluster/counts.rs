@@ -53,6 +53,12 @@ impl Counts {
         tagged.map(|tally| tally.pods).sum()
     }
 
+    /// Returns the number of Ready pods with this tag.
+    pub(crate) fn ready_with(&self, tag: &str) -> usize {
+        let tagged = self.0.values().filter(|tally| tally.tag == tag);
+        tagged.map(|tally| tally.ready).sum()
+    }
+
     /// Returns the number of pods with any other tag.
     pub(crate) fn without_tag(&self, tag: &str) -> usize {
         self.total() - self.with_tag(tag)

@@ -20,6 +20,7 @@
 pub(crate) mod accounts;
 pub(crate) mod audit;
 mod background;
+pub(crate) mod bridge;
 pub(crate) mod conduct;
 mod control_plane;
 mod counts;

@@ -3,7 +3,7 @@
 //! A watch tells every change in the order in which it was stored, so no state is missed, unless
 //! the API server was stopped meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ struct Moment {
     asked: usize,
     /// Whether the Deployment controller has observed the Deployment's newest generation.
     observed: bool,
+    /// How many pods there have been so far.
+    seen: usize,
 }
 
 impl Trace {
@@ -117,14 +119,42 @@ impl Trace {
         }
     }
 
+    /// Waits until the counts have stood for a time, and returns them.
+    ///
+    /// # Panics
+    /// As [`Self::until`].
+    pub(crate) async fn until_rest(&self, what: &str, stood: Duration, within: Duration) -> Counts {
+        let rest = async {
+            loop {
+                if let Some(counts) = self.at_rest_for(stood) {
+                    return counts;
+                }
+                sleep(PAUSE).await;
+            }
+        };
+        timeout(within, rest).await.unwrap_or_else(|_| {
+            panic!("{what}: not at rest within {within:?}; the pods were\n{self}")
+        })
+    }
+
+    /// Returns how many pods there have been in all.
+    pub(crate) fn pods_seen(&self) -> usize {
+        self.moments.borrow().last().map_or(0, |last| last.seen)
+    }
+
     /// Returns the counts that settled, in order.
     pub(crate) fn settled(&self) -> Vec<Counts> {
+        self.stood(SETTLED_AFTER)
+    }
+
+    /// Returns the counts that stood for a time, in order.
+    pub(crate) fn stood(&self, time: Duration) -> Vec<Counts> {
         let moments = self.moments.borrow();
         let ends = moments.iter().skip(1).map(|next| next.at);
         let mut settled: Vec<Counts> = moments
             .iter()
             .zip(ends.chain([Instant::now()]))
-            .filter(|(moment, end)| moment.observed && *end - moment.at >= SETTLED_AFTER)
+            .filter(|(moment, end)| moment.observed && *end - moment.at >= time)
             .map(|(moment, _)| moment.counts.clone())
             .collect();
         settled.dedup();
@@ -162,10 +192,27 @@ impl Trace {
         asked.max().unwrap_or_default()
     }
 
+    /// Returns all counts that there were, in order.
+    pub(crate) fn counts(&self) -> Vec<Counts> {
+        let moments = self.moments.borrow();
+        moments.iter().map(|moment| moment.counts.clone()).collect()
+    }
+
+    /// Returns the greatest number of pods with this tag at any moment.
+    pub(crate) fn most_with(&self, tag: &str) -> usize {
+        let moments = self.moments.borrow();
+        let tagged = moments.iter().map(|moment| moment.counts.with_tag(tag));
+        tagged.max().unwrap_or_default()
+    }
+
     fn at_rest(&self) -> Option<Counts> {
+        self.at_rest_for(SETTLED_AFTER)
+    }
+
+    fn at_rest_for(&self, stood: Duration) -> Option<Counts> {
         let moments = self.moments.borrow();
         let last = moments.last()?;
-        (last.observed && last.at.elapsed() >= SETTLED_AFTER).then(|| last.counts.clone())
+        (last.observed && last.at.elapsed() >= stood).then(|| last.counts.clone())
     }
 }
 
@@ -211,6 +258,8 @@ struct World {
     /// Whether all pods have been listed.
     complete: bool,
     observed: Option<bool>,
+    /// UIDs of all pods that there ever were.
+    ever: HashSet<String>,
 }
 
 impl World {
@@ -247,6 +296,7 @@ impl World {
     fn learn_of_pod(&mut self, event: Event<Pod>) {
         match event {
             Event::Apply(pod) | Event::InitApply(pod) => {
+                self.ever.insert(pod.uid().unwrap_or_default());
                 self.pods.insert(pod.uid().unwrap_or_default(), pod);
             }
             Event::Delete(pod) => {
@@ -271,6 +321,7 @@ fn note(moments: &mut Vec<Moment>, world: &World) -> bool {
         counts: Counts::of(world.pods.values()),
         asked: world.sets.values().sum(),
         observed,
+        seen: world.ever.len(),
     };
     let differs = moments.last().is_none_or(|last| {
         last.counts != now.counts || last.asked != now.asked || last.observed != now.observed

@@ -4,7 +4,7 @@ mod agent;
 mod repository;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -84,6 +84,11 @@ impl Shop {
         std::fs::write(self.config(), text).expect("there is room");
     }
 
+    /// Where the shop's files are.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("gitsync.yaml")
     }
@@ -115,11 +120,11 @@ impl Shop {
 
     /// Starts the agent.
     pub(crate) fn start(&self) -> Agent {
-        self.start_with(self.run_command("cache"))
+        self.start_as(self.run_command("cache"))
     }
 
-    /// Starts an agent by its command line.
-    pub(crate) fn start_with(&self, command: Command) -> Agent {
+    /// Starts the agent by a command line of its own.
+    pub(crate) fn start_as(&self, command: Command) -> Agent {
         Agent::start(command, self.folder.path())
     }
 
@@ -320,8 +325,18 @@ impl Shop {
     }
 
     /// Waits until something holds; tells the ledger where it does not in time.
-    pub(crate) async fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let end = Instant::now() + SOON;
+    pub(crate) async fn until(&self, what: &str, holds: impl FnMut() -> bool) {
+        self.until_within(SOON, what, holds).await;
+    }
+
+    /// The same with a time of its own.
+    pub(crate) async fn until_within(
+        &self,
+        within: Duration,
+        what: &str,
+        mut holds: impl FnMut() -> bool,
+    ) {
+        let end = Instant::now() + within;
         while !holds() {
             let ledger = || serde_json::to_string_pretty(&self.ledger()).unwrap_or_default();
             assert!(

@@ -1,0 +1,213 @@
+//! One image changes in a repository of 1,000 applications: what it costs, and what nothing costs.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, Client};
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::cluster::audit::Call;
+use crate::shop::{Agent, Shop, deployment};
+
+const APPS: usize = 1000;
+/// The first sync writes a thousand Deployments, on a machine that others use too.
+const LONG: Duration = Duration::from_secs(600);
+/// Requests of a fetch that finds nothing new: one is asked for credentials, one is answered.
+const A_POLL: usize = 2;
+const POLICY: &str = "steps: [1, 50%, 100%]\nmaxSurge: 100%\nmonitor: 1s";
+
+/// The calls of the agent since a mark, by what they are for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Bill {
+    dry_runs: usize,
+    workload: usize,
+    ledger: BTreeMap<String, usize>,
+    events: usize,
+    rest: Vec<Call>,
+}
+
+impl Bill {
+    fn of(calls: Vec<Call>) -> Self {
+        let mut bill = Self::default();
+        for call in calls {
+            let is_ledger = call.resource == "configmaps"
+                && (call.name.starts_with("tidegate-web") || call.name.is_empty());
+            match call.resource.as_str() {
+                "leases" => {}
+                _ if call.verb == "watch" => {}
+                "deployments" if call.dry_run => bill.dry_runs += 1,
+                "deployments" if call.verb == "patch" => bill.workload += 1,
+                "events" => bill.events += 1,
+                _ if is_ledger => *bill.ledger.entry(call.verb).or_default() += 1,
+                _ => bill.rest.push(call),
+            }
+        }
+        bill
+    }
+}
+
+/// Waits until the image of `web` is stored with this tag.
+async fn stored(client: Client, namespace: String, tag: &'static str) -> Instant {
+    let only_it = watcher::Config::default().fields("metadata.name=web");
+    let deployments: Api<Deployment> = Api::namespaced(client, &namespace);
+    let mut seen = watcher(deployments, only_it).applied_objects().boxed();
+    let end = format!(":{tag}");
+    while let Ok(Some(found)) = seen.try_next().await {
+        let pods = found.spec.and_then(|spec| spec.template.spec);
+        let image = pods.and_then(|pods| pods.containers.into_iter().next()?.image);
+        if image.is_some_and(|image| image.ends_with(&end)) {
+            break;
+        }
+    }
+    Instant::now()
+}
+
+/// Resident memory of a process in MiB, now and at most.
+fn memory(agent: &Agent) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.id())).unwrap();
+    let of = |key: &str| {
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kilobytes / 1024
+    };
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+/// Processor time that a process has used so far, itself and its children that ended.
+fn work(agent: &Agent) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", agent.id())).unwrap();
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let ticks = fields.split_whitespace().skip(11).take(4);
+    // The kernel counts in hundredths of a second.
+    Duration::from_millis(10) * ticks.map(|tick| tick.parse::<u32>().unwrap()).sum()
+}
+
+/// Waits until the agent makes no calls any more.
+async fn until_quiet(shop: &Shop) {
+    let audit = shop.plane.audit();
+    loop {
+        let mark = audit.mark();
+        sleep(Duration::from_secs(3)).await;
+        let bill = Bill::of(audit.calls(&shop.account.user, mark));
+        if bill == Bill::default() {
+            return;
+        }
+    }
+}
+
+fn web(tag: &str) -> String {
+    deployment("web", tag, POLICY).replace("replicas: 10", "replicas: 4")
+}
+
+/// Pushes `web` with a tag, lets `ask` do what is left, and tells the time until it is stored.
+async fn push(shop: &Shop, tag: &'static str, ask: impl FnOnce()) -> String {
+    let (client, namespace) = (shop.plane.client().await, shop.namespace.clone());
+    let waiting = tokio::spawn(stored(client, namespace, tag));
+    let manifest = web(tag);
+    let files = [("web.yaml", Some(manifest.as_str()))];
+    let commit = shop.repository.commit("web", &files);
+    let pushing = Instant::now();
+    shop.repository.git(&["push", "-q", "origin", "main"]);
+    let pushed = Instant::now();
+    ask();
+    let asked = Instant::now();
+    let at = timeout(LONG, waiting).await.unwrap().unwrap();
+    println!(
+        "tag {tag}: {:?} from the end of the push to stored, of it {:?} to ask; the push itself took {:?}",
+        at.saturating_duration_since(pushed),
+        asked - pushed,
+        pushed - pushing
+    );
+    shop.until_outcome(&commit, "Succeeded").await;
+    commit
+}
+
+/// Pushes `web` with a tag and checks what the whole rollout costs.
+async fn costs(shop: &Shop, agent: &Agent, tag: &'static str, ask: impl FnOnce()) {
+    until_quiet(shop).await;
+    let (mark, before) = (shop.plane.audit().mark(), work(agent));
+    push(shop, tag, ask).await;
+    until_quiet(shop).await;
+    let bill = Bill::of(shop.plane.audit().calls(&shop.account.user, mark));
+    println!("tag {tag}: calls {bill:?}");
+    println!("tag {tag}: memory {:?} MiB (now, at most)", memory(agent));
+    println!("tag {tag}: processor time {:?}", work(agent) - before);
+    assert_eq!(bill.dry_runs, 1, "{bill:?}");
+    assert_eq!(bill.workload, 4, "three batches and the end: {bill:?}");
+    assert_eq!(bill.rest, [], "{bill:?}");
+    let reads = ["get", "list"].map(|verb| bill.ledger.get(verb));
+    assert_eq!(reads, [None, None], "the ledger is written, never read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_image_among_a_thousand_applications_costs_what_one_application_does() {
+    let shop = Shop::open("thousand").await;
+    let idle: Vec<(String, String)> = (1..APPS)
+        .map(|number| {
+            let name = format!("app-{number:04}");
+            let text = deployment(&name, "1", "").replace("replicas: 10", "replicas: 0");
+            (format!("{name}.yaml"), text)
+        })
+        .collect();
+    let first = web("1");
+    let mut files: Vec<(&str, Option<&str>)> = idle
+        .iter()
+        .map(|(name, text)| (name.as_str(), Some(text.as_str())))
+        .collect();
+    files.push(("web.yaml", Some(&first)));
+    let commit = shop.repository.push("a thousand", &files);
+
+    // A local repository, watched.
+    let local = format!("file://{}", shop.repository.bare().display());
+    shop.configure(&json!({"source": {"url": local, "secretRef": null, "interval": "1h"}}));
+    let began = Instant::now();
+    let mut command = shop.run_command("cache");
+    command.arg("--allow-file-urls");
+    let agent = shop.start_as(command);
+    shop.until_within(LONG, "the first sync", || {
+        shop.outcome(&commit) == "Succeeded"
+    })
+    .await;
+    println!("first sync of {APPS} applications: {:?}", began.elapsed());
+    println!(
+        "it took {:?} of processor time and {:?} MiB of memory (now, at most)",
+        work(&agent),
+        memory(&agent)
+    );
+    costs(&shop, &agent, "2", || {}).await;
+    costs(&shop, &agent, "3", || {}).await;
+
+    // HTTPS, asked to look.
+    let remote = shop.server.requests();
+    shop.configure(&json!({"source": {"interval": "1h"}}));
+    shop.until("a look at the server", || shop.server.requests() > remote)
+        .await;
+    costs(&shop, &agent, "4", || {
+        shop.kubectl(&[
+            "annotate",
+            "configmap/tidegate-web",
+            "tidegate.dev/sync-requested=now",
+        ]);
+    })
+    .await;
+
+    // Polls that bring nothing new.
+    shop.configure(&json!({}));
+    let polls = shop.server.requests();
+    shop.until("a first poll", || shop.server.requests() > polls)
+        .await;
+    until_quiet(&shop).await;
+    let (mark, polls) = (shop.plane.audit().mark(), shop.server.requests());
+    let before = work(&agent);
+    shop.until("three polls", || {
+        shop.server.requests() >= polls + 3 * A_POLL
+    })
+    .await;
+    let bill = Bill::of(shop.plane.audit().calls(&shop.account.user, mark));
+    println!("three polls: processor time {:?}", work(&agent) - before);
+    assert_eq!(bill, Bill::default(), "a poll without news calls nobody");
+}
