@@ -39,6 +39,18 @@ pub enum Class {
     Capacity,
 }
 
+impl Class {
+    /// Says whether a failure speaks against the new revision: only then it may go back by itself
+    /// and is quarantined.
+    #[must_use]
+    pub fn is_against_revision(self) -> bool {
+        match self {
+            Self::Revision => true,
+            Self::Capacity => false,
+        }
+    }
+}
+
 /// Why a pod or a rollout failed, for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {

@@ -65,3 +65,114 @@ impl Ledger {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::object::ObjectId;
+    use crate::rollout::{Overlay, Phase};
+
+    use super::*;
+
+    fn sha(letter: char) -> String {
+        String::from(letter).repeat(40)
+    }
+
+    fn revision(letter: char) -> Value {
+        json!({"id": sha(letter), "subject": "s", "author": "a", "time": "2026-01-01T00:00:00Z"})
+    }
+
+    fn web() -> ObjectId {
+        "apps/Deployment/shop/web".parse().unwrap()
+    }
+
+    /// A rollout of commit b over commit a that was released in batch 1.
+    fn released(outcome: &str, failure: &Value, is_back: bool) -> Ledger {
+        let at = "2026-01-01T00:00:00Z";
+        let digest = crate::object::Digest::of(&json!("x"));
+        let write = json!({
+            "commit": sha('b'), "manifest": digest, "template": digest, "base": 1, "restart": null,
+            "overlay": {"Frozen": {"surge": "10%", "unavailable": "0%"}},
+        });
+        let judge = json!({"since": at, "forgiven": {}, "ready": {}, "flaps": {}, "condemned": {}});
+        let engagement = json!({
+            "since": at, "minReadySeconds": 0, "progressDeadlineSeconds": 600,
+            "strategy": {}, "template": {},
+        });
+        let kept = json!({
+            "uid": "u1", "phase": if failure.is_null() { "Progressing" } else { "Failed" },
+            "batch": 1, "batches": 3, "target": 1, "replicas": 10, "write": write,
+            "judgedBy": digest, "engagement": engagement, "started": at, "opened": at,
+            "healthySince": null, "judge": judge, "isHeld": false, "failure": failure,
+            "evidence": [], "largest": 1, "tried": [],
+        });
+        let mut ledger = serde_json::to_value(Ledger::new("tidegate", "agent", json!({}))).unwrap();
+        ledger["released"] = json!({"by": "ada", "at": at, "isBack": is_back});
+        ledger["rollouts"] = json!({web().to_string(): kept});
+        ledger["lastGood"] = revision('a');
+        ledger["aim"] = json!({
+            "revision": revision('b'), "tree": "t", "course": "Forward", "held": {},
+            "started": at, "stage": null, "isDone": false,
+        });
+        ledger["history"] = json!([{
+            "revision": revision('b'), "outcome": outcome, "started": at, "ended": null,
+            "batches": [0, 3], "images": [], "rollbackTo": null, "rendered": null, "message": "",
+        }]);
+        let mut ledger: Ledger = serde_json::from_value(ledger).unwrap();
+        let commit = sha('b').parse().unwrap();
+        let mut entry = crate::plan::Entry::intended("apps/v1", &commit, "web.yaml");
+        entry.hash = Some(digest);
+        ledger.inventory.insert(web(), entry);
+        ledger
+    }
+
+    fn crashed() -> Value {
+        let cause = json!({
+            "class": "Revision", "pod": "p", "container": "c", "reason": "CrashLoopBackOff",
+            "message": "",
+        });
+        json!({"cause": cause, "at": "2026-01-01T00:00:00Z", "batch": 1})
+    }
+
+    #[test]
+    fn what_went_on_natively_is_watched_without_levers() {
+        let mut ledger = released("InProgress", &Value::Null, false);
+        ledger.take_up(Timestamp::UNIX_EPOCH);
+        assert_eq!(ledger.released, None);
+        let kept = &ledger.rollouts[&web()];
+        assert_eq!(kept.phase, Phase::Native);
+        assert_eq!(kept.write.overlay, Overlay::Plain);
+        assert_eq!(kept.engagement, None);
+        assert_eq!(ledger.inventory[&web()].hash, None, "it is written again");
+        assert_eq!(ledger.aim.unwrap().course, Course::Forward);
+    }
+
+    #[test]
+    fn what_was_taken_back_by_a_person_is_begun_anew() {
+        let mut ledger = released("InProgress", &Value::Null, true);
+        ledger.take_up(Timestamp::UNIX_EPOCH);
+        assert!(ledger.rollouts.is_empty());
+        assert_eq!(ledger.aim.unwrap().course, Course::Forward);
+    }
+
+    #[test]
+    fn a_failed_commit_is_left_for_the_last_good_revision() {
+        let mut ledger = released("Failed", &crashed(), false);
+        ledger.take_up(Timestamp::UNIX_EPOCH);
+        assert!(ledger.rollouts.is_empty());
+        let aim = ledger.aim.unwrap();
+        assert_eq!(aim.revision.id.to_string(), sha('a'));
+        let (from, outcome) = (sha('b').parse().unwrap(), Outcome::RolledBack);
+        assert_eq!(aim.course, Course::Back { from, outcome });
+    }
+
+    #[test]
+    fn without_a_mark_nothing_changes() {
+        let mut ledger = released("InProgress", &Value::Null, false);
+        ledger.released = None;
+        let before = ledger.clone();
+        ledger.take_up(Timestamp::UNIX_EPOCH);
+        assert_eq!(ledger, before);
+    }
+}

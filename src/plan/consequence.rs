@@ -7,9 +7,12 @@ use crate::policy::OnFailure;
 /// `None` where nothing failed. Want of room never goes back by itself, and of several Pause wins.
 #[must_use]
 pub fn consequence(failures: impl IntoIterator<Item = (Class, OnFailure)>) -> Option<OnFailure> {
-    let asked = failures.into_iter().map(|(class, asked)| match class {
-        Class::Capacity => OnFailure::Pause,
-        Class::Revision => asked,
+    let asked = failures.into_iter().map(|(class, asked)| {
+        if class.is_against_revision() {
+            asked
+        } else {
+            OnFailure::Pause
+        }
     });
     asked.max()
 }

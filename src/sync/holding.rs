@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock;
-use crate::health::Class;
 use crate::object::{Digest, Object, ObjectId};
 use crate::plan::{Set, uses};
 use crate::revision::CommitId;
@@ -30,8 +29,9 @@ impl App {
         for id in workloads.iter().filter(|id| id.is_deployment()) {
             let kept = self.book.ledger.rollouts.get(id).cloned();
             let failure = kept.as_ref().and_then(|kept| kept.failure.as_ref());
-            let capacity = failure.is_some_and(|failure| failure.cause.class == Class::Capacity);
-            let Some(wanted) = set.get(id).filter(|_| !capacity) else {
+            let is_against =
+                failure.is_none_or(|failure| failure.cause.class.is_against_revision());
+            let Some(wanted) = set.get(id).filter(|_| is_against) else {
                 continue;
             };
             let Some(failed) = self.candidate(set, id).await? else {

@@ -39,6 +39,13 @@ fn is_quarantined(shop: &Shop, commit: &str) -> bool {
         .any(|culprit| culprit["commit"] == commit)
 }
 
+/// Asks for the fate of a commit as CI does; returns the exit code.
+fn wait(shop: &Shop, commit: &str) -> i32 {
+    let arguments = ["wait", "web", "--commit", commit, "--timeout", "20s"];
+    let output = shop.tidegate(&arguments);
+    output.status.code().expect("it ends by itself")
+}
+
 /// Pushes what a fresh shop begins with and waits until it runs.
 async fn begin(shop: &Shop, files: &[(&str, Option<&str>)]) {
     let first = shop.repository.push("works", files);
@@ -69,6 +76,12 @@ async fn under_pause_the_batch_stays_and_the_ledger_names_pod_container_and_reas
         "{message}"
     );
     assert!(is_quarantined(&shop, &bad));
+    let status = shop.tidegate(&["status", "web"]).stdout;
+    let status = String::from_utf8_lossy(&status);
+    for told in [pod, "container web", "CrashLoopBackOff"] {
+        assert!(status.contains(told), "{told} is missing: {status}");
+    }
+    assert_eq!(wait(&shop, &bad), 5);
 
     agent.kill();
     let _agent = shop.start();
@@ -125,6 +138,8 @@ async fn under_rollback_pods_and_objects_of_the_whole_commit_are_back_and_it_is_
             .contains("CrashLoopBackOff"),
         "{record}"
     );
+
+    assert_eq!(wait(&shop, &bad), 3);
 
     agent.kill();
     let moves = trace.settled().len();
@@ -227,6 +242,7 @@ async fn a_commit_that_touches_a_comment_stays_held_until_a_retry_lifts_it() {
             .repository
             .push("comments", &[("web.yaml", Some(&commented))]);
         shop.until_outcome(&comment, "Held").await;
+        assert_eq!(wait(&shop, &comment), 5);
         let new = usize::from(on_failure == "Pause");
         trace
             .until_settled("the pods as they were", SOON, |counts| {
@@ -347,6 +363,7 @@ async fn an_abort_takes_the_pods_back_and_the_commit_is_held_off() {
     assert!(trace.fewest_ready() >= 10, "{trace}");
     assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
     assert!(is_quarantined(&shop, &aborted));
+    assert_eq!(wait(&shop, &aborted), 3);
     let commented = format!("# a word\n{text}");
     let comment = shop
         .repository
