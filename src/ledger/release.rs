@@ -109,7 +109,7 @@ mod tests {
         });
         let mut ledger = serde_json::to_value(Ledger::new("tidegate", "agent", json!({}))).unwrap();
         ledger["released"] = json!({"by": "ada", "at": at, "isBack": is_back});
-        ledger["rollouts"] = json!({web().to_string(): kept});
+        ledger["rollouts"] = json!({web().key(): kept});
         ledger["lastGood"] = revision('a');
         ledger["aim"] = json!({
             "revision": revision('b'), "tree": "t", "course": "Forward", "held": {},

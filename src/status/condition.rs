@@ -180,7 +180,7 @@ fn troubled(problem: &Problem) -> (Reason, String) {
         "GitUnreachable" | "AuthenticationFailed" => Reason::GitUnreachable,
         "Rejected" | "PathMissing" | "VerificationFailed" => Reason::Rejected,
         "HistoryRewritten" => Reason::AwaitingPromotion,
-        "RolloutFailed" | "StageFailed" => Reason::RolloutFailed,
+        "RolloutFailed" | "RollbackFailed" => Reason::RolloutFailed,
         "RenderFailed" => Reason::RenderFailed,
         "InvalidSpec" => Reason::InvalidSpec,
         _ => Reason::ApplyFailed,

@@ -37,6 +37,7 @@ impl App {
                     .deployed(from)
                     .map(|record| record.message.clone());
                 self.end(from, *outcome, &why.unwrap_or_default(), now);
+                self.clear("RollbackFailed");
                 let note = format!("the cluster is back on {}", aim.revision.id.short());
                 self.announce(None, "RolledBack", note, false);
             }
