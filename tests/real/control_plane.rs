@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::cluster::accounts::secrets_rules;
 use crate::cluster::audit::Call;
-use crate::cluster::{ControlPlane, Trace};
+use crate::cluster::{ControlPlane, Exposure, Trace};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -445,4 +445,40 @@ fn a_control_plane_waits_for_its_end() {
     let [etcd, api, controllers] = plane.process_ids();
     println!("started {folder} {etcd},{api},{controllers}");
     stdin().read_line(&mut String::new()).expect("it is a pipe");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "7 pods are new")]
+async fn a_write_that_lets_more_pods_be_new_than_it_says_is_found() {
+    let plane = ControlPlane::shared();
+    let namespace = plane.namespace("exposure").await;
+    plane.apply(&namespace, &web(10, "1"));
+    let trace = Trace::start(plane.client().await, &namespace, "web").await;
+    trace
+        .until_settled("ten pods", SOON, |pods| pods.ready() == 10)
+        .await;
+    let exposure = Exposure::start(plane.client().await, &namespace, "web");
+    let patch = |surge: u32, unavailable: u32| {
+        let change = json!({"spec": {
+            "minReadySeconds": 2_147_483_646, "progressDeadlineSeconds": 2_147_483_647,
+            "strategy": {"rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}},
+            "template": {"spec": {"containers": [{"name": "web", "image": "shop/web:2"}]}},
+        }});
+        let change = change.to_string();
+        let done = plane.kubectl(&["patch", "-n", &namespace, "deployment/web", "-p", &change]);
+        assert!(done.status.success());
+    };
+    patch(1, 4);
+    trace
+        .until_settled("five new pods", SOON, |pods| {
+            pods.with_tag("2") == 5 && pods.with_tag("1") == 6
+        })
+        .await;
+    exposure.assert_never_enlarged();
+    // Six are meant; to lower maxUnavailable adds new pods instead.
+    patch(3, 3);
+    trace
+        .until_settled("seven new pods", SOON, |pods| pods.with_tag("2") == 7)
+        .await;
+    exposure.assert_never_enlarged();
 }
