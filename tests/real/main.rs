@@ -14,9 +14,13 @@ mod failures;
 mod git_server;
 mod git_ssh;
 mod git_transport;
+mod laws;
 mod newest;
 mod readme;
 mod released;
 mod reverts;
 mod shapes;
 mod shop;
+#[path = "../fast/world/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the fast lane uses the rest")]
+mod world;
