@@ -368,7 +368,7 @@ mod tests {
         }
     }
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         let object = json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": "web-1", "uid": "u1", "creationTimestamp": at(0).to_string()},
@@ -378,7 +378,7 @@ mod tests {
     }
 
     fn waiting_for(reason: &str, message: &str) -> Pod {
-        pod(json!({"containerStatuses": [
+        pod(&json!({"containerStatuses": [
             {"name": "web", "restartCount": 0, "state": {"waiting": {"reason": reason, "message": message}}}
         ]}))
     }
@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_pod_is_healthy_after_min_ready_seconds_of_readiness() {
-        let ready = pod(json!({"conditions": [
+        let ready = pod(&json!({"conditions": [
             {"type": "Ready", "status": "True", "lastTransitionTime": at(10).to_string()}
         ]}));
         assert_eq!(ready.judge(&by(14)), Verdict::Waiting(Some(at(15))));
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_crash_loop_fails_at_once_and_restarts_before_the_judgement_are_forgiven() {
-        let looping = pod(json!({"containerStatuses": [
+        let looping = pod(&json!({"containerStatuses": [
             {"name": "web", "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
         ]}));
         assert_eq!(reason_at(&looping, 1).as_deref(), Some("CrashLoopBackOff"));
@@ -435,7 +435,7 @@ mod tests {
 
     #[test]
     fn an_unschedulable_pod_is_a_matter_of_capacity_and_its_deadline_does_not_run() {
-        let unschedulable = pod(json!({"conditions": [{
+        let unschedulable = pod(&json!({"conditions": [{
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
             "message": "0/3 nodes are available", "lastTransitionTime": at(0).to_string(),
         }]}));
@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn an_evicted_or_terminating_pod_says_nothing() {
-        let evicted = pod(json!({"phase": "Failed", "reason": "Evicted"}));
+        let evicted = pod(&json!({"phase": "Failed", "reason": "Evicted"}));
         assert_eq!(evicted.judge(&by(1000)), Verdict::Ignored);
     }
 }

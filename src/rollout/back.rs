@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::object::{Amount, Strategy};
 use crate::policy::Order;
 
-use super::checkup::{examine, later};
+use super::checkup::{earlier, examine, later};
 use super::step::Tick;
 use super::{Checkpoint, Decision, Overlay, Phase, Reason};
 
@@ -52,14 +54,17 @@ impl Tick<'_> {
             if unavailable(wider) > unavailable(kept.write.overlay) {
                 kept.write.overlay = wider;
                 kept.write.base = self.live.generation;
+                kept.opened = self.now;
+                kept.judge.since = self.now;
                 return Decision::write(kept, Reason::RollingBack);
             }
         }
         let found = examine(self.goal, self.live, self.now, &mut kept);
+        let wake = earlier(found.wake, self.patience().filter(|end| *end > self.now));
         match found.failed {
             Some(cause) if kept.phase == Phase::RollingBack => self.fail(kept, cause),
-            Some(_) => Decision::wait(kept, Reason::RollbackFailed, found.wake),
-            None => Decision::wait(kept, Reason::RollingBack, found.wake),
+            Some(_) => Decision::wait(kept, Reason::RollbackFailed, wake),
+            None => Decision::wait(kept, Reason::RollingBack, wake),
         }
     }
 
@@ -113,16 +118,15 @@ impl Tick<'_> {
 
     /// Says whether pods of the target are refused, or find no room, for long.
     fn is_refused(&self) -> bool {
-        let Some(set) = self.live.current() else {
-            return false;
-        };
-        let long = |since| self.now >= later(since, REFUSED);
-        set.refused.as_ref().is_some_and(|(since, _)| long(*since))
-            || set.present().any(|pod| {
-                pod.unschedulable
-                    .as_ref()
-                    .is_some_and(|(since, _)| long(*since))
-            })
+        self.patience().is_some_and(|end| self.now >= end)
+    }
+
+    /// When pods of the target will have been refused, or without room, for long.
+    fn patience(&self) -> Option<Timestamp> {
+        let set = self.live.current()?;
+        let rooms = set.present().filter_map(|pod| pod.unschedulable.as_ref());
+        let since = rooms.chain(&set.refused).map(|(since, _)| *since).min()?;
+        Some(later(since, REFUSED))
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::health::{Cause, Class};
-use crate::object::Strategy;
+use crate::object::{Digest, Strategy};
 use crate::policy::Mode;
 
+use super::foreign::is_outdated;
 use super::lever::deployment::{Census, engage};
 use super::step::Tick;
 use super::{
@@ -30,8 +31,11 @@ impl Checkpoint {
 impl Tick<'_> {
     /// Nothing is under way.
     pub(super) fn begin(&self, over: Option<Checkpoint>) -> Decision {
+        if over.as_ref().is_some_and(|over| is_outdated(self, over)) {
+            return Decision::idle(Reason::Applied);
+        }
         if self.live.is_frozen() {
-            return self.adopt();
+            return self.adopt(None);
         }
         if self.live.template == self.goal.template {
             return Decision::idle(Reason::InSync);
@@ -50,6 +54,9 @@ impl Tick<'_> {
 
     /// Opens batch 1 on the pods as they are.
     pub(super) fn engage(&self, before: Option<Checkpoint>) -> Decision {
+        if self.live.template == self.goal.template {
+            return self.stay(before.as_ref());
+        }
         if self.live.spec_editor.is_some() {
             return self.absorb(before);
         }
@@ -59,6 +66,13 @@ impl Tick<'_> {
             || replicas == 0;
         if native {
             return self.apply_natively(before.as_ref());
+        }
+        if !self.live.is_observed() {
+            // How many pods are missing shows only after the controller has seen the replicas.
+            return Decision {
+                checkpoint: before.filter(|before| !before.is_over()),
+                ..Decision::idle(Reason::Applied)
+            };
         }
         let schedule = Schedule::of(&self.goal.policy, self.goal.strategy, replicas);
         let census = Census {
@@ -73,12 +87,12 @@ impl Tick<'_> {
             schedule.surge(1),
             census,
         );
-        let (surge, unavailable) = levers.encode(replicas);
+        let (surge, unavailable) = levers.encode_start(replicas);
         let mut kept = self.checkpoint(before.as_ref(), Overlay::Frozen { surge, unavailable });
         kept.batch = 1;
         kept.batches = schedule.batches();
         kept.target = schedule.target(1).max(levers.target());
-        kept.largest = kept.largest.max(schedule.size(1)).max(levers.target());
+        kept.largest = kept.largest.max(schedule.size(1));
         let text = format!(
             "batch 1 of {}: {} of {replicas} pods may be new ({surge} surge, {unavailable} unavailable), revision {}",
             kept.batches,
@@ -88,12 +102,23 @@ impl Tick<'_> {
         Decision::write(kept, Reason::RolloutStarted).told(Reason::RolloutStarted, text)
     }
 
+    /// The template is in place already, and the freeze comes only with another one: levers that
+    /// are there are taken over, else Kubernetes goes on by itself.
+    fn stay(&self, before: Option<&Checkpoint>) -> Decision {
+        let rolls = matches!(self.live.strategy, Strategy::RollingUpdate { .. });
+        if rolls && self.live.is_frozen() {
+            return self.adopt(before);
+        }
+        self.apply_natively(before)
+    }
+
     /// A fresh checkpoint for the goal, with what must live on from the one before.
     pub(super) fn checkpoint(&self, before: Option<&Checkpoint>, overlay: Overlay) -> Checkpoint {
         let active = before.filter(|before| !before.is_over());
         let mut tried: BTreeSet<_> = active.map(|c| c.tried.clone()).unwrap_or_default();
         tried.insert(self.goal.template.clone());
         let engagement = active.and_then(|c| c.engagement.clone());
+        let engagement = engagement.or_else(|| Some(self.engagement(before)));
         Checkpoint {
             uid: self.live.uid.clone(),
             phase: Phase::Progressing,
@@ -110,7 +135,7 @@ impl Tick<'_> {
                 restart: None,
             },
             judged_by: self.goal.judged_by.clone(),
-            engagement: engagement.or_else(|| Some(self.engagement())),
+            engagement,
             started: self.now,
             opened: self.now,
             healthy_since: None,
@@ -136,10 +161,14 @@ impl Tick<'_> {
             .collect()
     }
 
-    /// What a release needs: the live state, or Git's where the live one is not to be kept.
-    fn engagement(&self) -> Engagement {
+    /// What a release needs: the live state, or Git's where the live one is someone's change.
+    fn engagement(&self, before: Option<&Checkpoint>) -> Engagement {
         let (live, goal) = (self.live, self.goal);
-        let foreign = live.is_frozen() || live.spec_editor.is_some();
+        let ended = |template: &Digest| {
+            before.is_some_and(|it| it.is_over() && it.write.template == *template)
+        };
+        let edited = live.spec_editor.is_some() && !ended(&live.template);
+        let foreign = live.is_frozen() || edited || ended(&goal.template);
         let (min_ready, deadline, strategy) = if foreign {
             (
                 goal.min_ready_seconds,
@@ -168,7 +197,7 @@ impl Tick<'_> {
 
     /// Levers without a record (reinstalled, ledger lost): taken over where the template is Git's,
     /// else held.
-    fn adopt(&self) -> Decision {
+    fn adopt(&self, before: Option<&Checkpoint>) -> Decision {
         let Strategy::RollingUpdate {
             max_surge,
             max_unavailable,
@@ -180,7 +209,7 @@ impl Tick<'_> {
             surge: max_surge,
             unavailable: max_unavailable,
         };
-        let mut kept = self.checkpoint(None, overlay);
+        let mut kept = self.checkpoint(before, overlay);
         let replicas = self.live.replicas;
         let schedule = Schedule::of(&self.goal.policy, self.goal.strategy, replicas);
         let new = self.live.pods_with(&self.live.template);
@@ -192,7 +221,8 @@ impl Tick<'_> {
                 .target(kept.batch)
                 .max(self.live.levers().target())
                 .min(replicas);
-            kept.largest = kept.target;
+            let sizes = (1..=kept.batch).map(|batch| schedule.size(batch));
+            kept.largest = sizes.max().unwrap_or_default();
             let text = format!(
                 "levers without a record: taken over in batch {}",
                 kept.batch

@@ -35,7 +35,8 @@ pub struct Checkpoint {
     pub engagement: Option<Engagement>,
     /// When the rollout began.
     pub started: Timestamp,
-    /// When the open batch, or the phase, began.
+    /// When the open slice or the phase began, or was last seen whole: the progress deadline runs
+    /// from here.
     pub opened: Timestamp,
     /// Since when all that the batch needs is healthy.
     pub healthy_since: Option<Timestamp>,
@@ -88,7 +89,8 @@ pub struct Write {
     pub template: Digest,
     /// What is laid over it.
     pub overlay: Overlay,
-    /// Generation of the live object that it was decided on; 0 for a creation.
+    /// Generation of the live object that it was decided on, 0 for a creation; once it was seen in
+    /// place, the generation then.
     pub base: i64,
     /// Digest of the template with restarts by hand, once seen.
     pub restart: Option<Digest>,
@@ -184,10 +186,11 @@ impl Checkpoint {
         matches!(self.phase, Phase::Succeeded | Phase::RolledBack)
     }
 
-    /// Says whether levers or a freeze of ours are on the workload.
+    /// Says whether levers or a freeze of ours are on the workload, or may be until a write that
+    /// takes them off is seen.
     #[must_use]
     pub fn is_engaged(&self) -> bool {
-        !self.is_over() && self.write.overlay != Overlay::Plain
+        !self.is_over() && (self.write.overlay != Overlay::Plain || self.engagement.is_some())
     }
 
     /// Says whether it is on its way back to an earlier template.

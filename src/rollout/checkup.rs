@@ -121,10 +121,14 @@ impl Checkup {
             return;
         };
         let progress = newest.map(|ready| later(ready, goal.min_ready()));
-        let start = kept
-            .opened
-            .max(kept.judge.since)
-            .max(progress.unwrap_or(kept.opened));
+        let start = if kept.healthy_since.is_some() {
+            // It was whole until this look.
+            now
+        } else {
+            kept.opened
+                .max(kept.judge.since)
+                .max(progress.unwrap_or(kept.opened))
+        };
         let end = later(start, deadline);
         if now >= end {
             let message = format!(

@@ -10,7 +10,7 @@ use super::Checkpoint;
 /// The next move of one rollout.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// The checkpoint from now on; `None` where there is nothing to remember.
+    /// The checkpoint from now on; `None` where the one that there is, if any, stays.
     pub checkpoint: Option<Checkpoint>,
     /// Whether the checkpoint must be stored before the action is done.
     pub must_store: bool,

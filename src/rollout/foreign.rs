@@ -2,8 +2,9 @@
 
 use crate::object::{FREEZE_DEADLINE, Strategy};
 
+use super::lever::deployment::Levers;
 use super::step::Tick;
-use super::{Action, Checkpoint, Decision, Judge, Overlay, Phase, Reason};
+use super::{Action, Checkpoint, Decision, Judge, Overlay, Phase, Reason, Stance};
 
 /// How the live workload stands to the last recorded write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub(super) fn landing(tick: &Tick<'_>, kept: &Checkpoint) -> Landing {
             Landing::Landed
         };
     }
-    if live.generation <= kept.write.base {
+    if live.generation <= kept.write.base || is_only_scaled(tick, kept) {
         return Landing::Pending;
     }
     if live.template == kept.write.template {
@@ -43,6 +44,24 @@ pub(super) fn landing(tick: &Tick<'_>, kept: &Checkpoint) -> Landing {
     } else {
         Landing::Template
     }
+}
+
+/// Says whether the write did not get there because a scaler came first: it would have made the
+/// next generation, and there is another one.
+fn is_only_scaled(tick: &Tick<'_>, kept: &Checkpoint) -> bool {
+    let live = tick.live;
+    live.generation == kept.write.base + 1
+        && tick.goal.replicas.is_none()
+        && live.replicas != kept.replicas
+        && live.spec_editor.is_none()
+}
+
+/// Says whether the live workload is as it was before the last write of a rollout that is over:
+/// an old observation.
+pub(super) fn is_outdated(tick: &Tick<'_>, over: &Checkpoint) -> bool {
+    let live = tick.live;
+    let stands = live.template == over.write.template && !live.is_frozen();
+    live.generation <= over.write.base && !stands
 }
 
 /// Says whether every field that the write set, beside the template, is as it set it.
@@ -77,6 +96,131 @@ fn stands(tick: &Tick<'_>, kept: &Checkpoint) -> bool {
 }
 
 impl Tick<'_> {
+    /// The recorded write is not in place. Much may have happened since it was decided: it is
+    /// decided again on what is there now, never made blindly.
+    pub(super) fn decide_again(&self, mut kept: Checkpoint) -> Decision {
+        if let Some(overlay) = self.levers_in_force(&kept) {
+            let mut open = kept.clone();
+            open.write.overlay = overlay;
+            if stands(self, &open) {
+                return self.carry_on_below(open, kept);
+            }
+            kept.write.overlay = overlay;
+        }
+        let starts = self.live.template != kept.write.template;
+        let opens = starts && matches!(kept.phase, Phase::Progressing | Phase::Native);
+        if opens && self.stance == Stance::Hold && !kept.is_held {
+            return Decision::wait(kept, Reason::Held, None);
+        }
+        let mut decision = match kept.write.overlay {
+            Overlay::Native { .. } => self.go_back(Some(kept)),
+            Overlay::Frozen { .. } if starts => self.start_over(kept),
+            Overlay::Plain | Overlay::Frozen { .. } => {
+                kept.write.overlay = self.reinstated(&kept);
+                kept.write.base = self.live.generation;
+                kept.opened = self.now;
+                Decision::write(kept, Reason::Applied)
+            }
+        };
+        decision.notes.clear();
+        decision
+    }
+
+    /// Goes on under the levers that stand; until another write is due the recorded one counts.
+    fn carry_on_below(&self, open: Checkpoint, kept: Checkpoint) -> Decision {
+        let base = kept.write.base;
+        let mut decision = self.carry_on(open);
+        if let Some(checkpoint) = &mut decision.checkpoint
+            && decision.action != Action::Write
+        {
+            checkpoint.write = kept.write;
+            checkpoint.write.base = self.live.generation;
+        }
+        if base == self.live.generation {
+            return decision;
+        }
+        decision.stored()
+    }
+
+    /// Levers, replicas or the pause are not as recorded: someone changed them by hand, or an
+    /// opening did not get there and people or a scaler wrote since. Less than was recorded is
+    /// never made more without a look at the pods.
+    pub(super) fn correct(&self, kept: Checkpoint) -> Decision {
+        let (live, own) = (self.live.levers(), self.levers_of(&kept));
+        let is_less = live.target() < own.target()
+            && self.live.is_observed()
+            && self.missing(&kept) <= live.unavailable
+            && self.levers_in_force(&kept).is_some();
+        if !is_less {
+            return self.restore(kept);
+        }
+        let text = format!(
+            "{} changed the workload; the levers are less than recorded",
+            self.editor()
+        );
+        let decision = self.decide_again(kept);
+        decision.told_first(Reason::DriftDetected, text)
+    }
+
+    /// The levers that stand on the recorded template, where the freeze is on and they open no
+    /// more than the recorded ones.
+    pub(super) fn levers_in_force(&self, kept: &Checkpoint) -> Option<Overlay> {
+        let frozen = self.live.is_frozen() && self.live.template == kept.write.template;
+        let (live, own) = (self.live.levers(), self.levers_of(kept));
+        let below = live.target() <= own.target() && live.unavailable <= own.unavailable;
+        let same = frozen && below;
+        match (kept.write.overlay, self.live.strategy) {
+            (
+                Overlay::Frozen { .. },
+                Strategy::RollingUpdate {
+                    max_surge,
+                    max_unavailable,
+                },
+            ) if same => Some(Overlay::Frozen {
+                surge: max_surge,
+                unavailable: max_unavailable,
+            }),
+            (Overlay::Plain | Overlay::Frozen { .. } | Overlay::Native { .. }, _) => None,
+        }
+    }
+
+    /// The recorded levers, with as many pods unavailable as old ones have left meanwhile: the same
+    /// target with fewer would add new pods in their place.
+    fn reinstated(&self, kept: &Checkpoint) -> Overlay {
+        let replicas = self.live.replicas;
+        let frozen = matches!(kept.write.overlay, Overlay::Frozen { .. });
+        if !frozen || replicas == 0 || replicas != self.replicas() || !self.live.is_observed() {
+            return kept.write.overlay;
+        }
+        let (own, missing) = (self.levers_of(kept), self.missing(kept));
+        if missing <= own.unavailable {
+            return kept.write.overlay;
+        }
+        let target = own.target().max(missing).min(replicas);
+        let levers = Levers {
+            surge: target - missing,
+            unavailable: missing,
+        };
+        let (surge, unavailable) = levers.encode_start(replicas);
+        Overlay::Frozen { surge, unavailable }
+    }
+
+    /// Pods that the other templates are short of all replicas.
+    fn missing(&self, kept: &Checkpoint) -> u32 {
+        let others = self.live.pods_without(&kept.write.template);
+        self.live.replicas.saturating_sub(others)
+    }
+
+    /// The recorded levers, resolved at today's replicas.
+    fn levers_of(&self, kept: &Checkpoint) -> Levers {
+        match kept.write.overlay {
+            Overlay::Plain => self.live.levers(),
+            Overlay::Frozen { surge, unavailable } | Overlay::Native { surge, unavailable } => {
+                Levers::resolve(surge, unavailable, self.live.replicas)
+            }
+        }
+    }
+
     /// Levers, replicas or the pause were changed by hand: the recorded values are written again,
     /// then every new pod is checked before anything opens.
     pub(super) fn restore(&self, mut kept: Checkpoint) -> Decision {
@@ -86,6 +230,7 @@ impl Tick<'_> {
                 format!("{} changed the workload by hand", self.editor()),
             );
         }
+        kept.write.overlay = self.reinstated(&kept);
         kept.write.base = self.live.generation;
         kept.healthy_since = None;
         kept.judge.since = self.now;
@@ -99,43 +244,54 @@ impl Tick<'_> {
     /// The template was changed by hand: Git's comes back on the pods as they are.
     pub(super) fn retake(&self, kept: Checkpoint) -> Decision {
         if self.live.spec_editor.is_some() {
-            return self.absorb(Some(kept)).told(
-                Reason::DriftDetected,
-                format!("{} changed the pod template by hand", self.editor()),
-            );
+            return self.absorb(Some(kept));
         }
-        let decision = match kept.phase {
+        let decision = self.start_over(kept);
+        if decision.action != Action::Write {
+            return decision;
+        }
+        decision.told_first(
+            Reason::DriftCorrected,
+            "Git's pod template is written over another one".to_owned(),
+        )
+    }
+
+    /// Writes the template anew on the pods as they are; a failure stays one.
+    fn start_over(&self, kept: Checkpoint) -> Decision {
+        let is_held = self.stance == Stance::Hold;
+        let failure = kept.failure.clone();
+        match kept.phase {
             Phase::RollingBack | Phase::RollbackFailed => self.go_back(Some(kept)),
             Phase::Native
             | Phase::Finalizing
             | Phase::Succeeded
             | Phase::RolledBack
             | Phase::Progressing
-            | Phase::Monitoring => self.engage(Some(kept)),
-            Phase::Failed => {
-                let failure = kept.failure.clone();
-                let mut decision = self.engage(Some(kept));
-                if let Some(checkpoint) = &mut decision.checkpoint {
-                    checkpoint.phase = Phase::Failed;
-                    checkpoint.failure = failure;
-                }
-                decision
-            }
-        };
-        decision.told_first(
-            Reason::DriftCorrected,
-            "the pod template that was changed by hand is taken back".to_owned(),
-        )
+            | Phase::Monitoring => marked(self.engage(Some(kept)), |kept| kept.is_held = is_held),
+            Phase::Failed => marked(self.engage(Some(kept)), |kept| {
+                kept.phase = Phase::Failed;
+                kept.failure = failure;
+            }),
+        }
     }
 
     /// Moves what people own in the spec to tidegate, so that an apply can remove it.
     pub(super) fn absorb(&self, kept: Option<Checkpoint>) -> Decision {
-        let idle = Decision::idle(Reason::DriftDetected);
-        Decision {
+        let recorded = kept.as_ref().map(|kept| &kept.write.template);
+        let is_drift = recorded.is_none_or(|template| *template != self.live.template);
+        let decision = Decision {
             checkpoint: kept,
             action: Action::Absorb,
-            ..idle
+            ..Decision::idle(Reason::DriftDetected)
+        };
+        if !is_drift {
+            return decision;
         }
+        let text = format!(
+            "{} changed the pod template by hand; it is taken back",
+            self.editor()
+        );
+        decision.told(Reason::DriftDetected, text)
     }
 
     /// A restart by hand is let through; its pods are watched from now on.
@@ -156,4 +312,14 @@ impl Tick<'_> {
     fn editor(&self) -> &str {
         self.live.editor.as_deref().unwrap_or("someone")
     }
+}
+
+/// Adds what must live on to the checkpoint of a decision.
+fn marked(mut decision: Decision, mark: impl FnOnce(&mut Checkpoint)) -> Decision {
+    if let Some(kept) = &mut decision.checkpoint
+        && decision.action == Action::Write
+    {
+        mark(kept);
+    }
+    decision
 }

@@ -1,6 +1,8 @@
 //! Batch after batch, then the watch over all pods, then the levers are given back.
 
-use crate::object::Amount;
+use jiff::Timestamp;
+
+use crate::object::{Amount, Strategy};
 
 use super::checkup::{Checkup, earlier, examine, later, rollout_cause};
 use super::lever::deployment::{Levers, Opening, open};
@@ -25,27 +27,44 @@ impl Tick<'_> {
         let healthy =
             self.live.is_settled() && found.healthy >= allowed && found.healthy == found.present;
         if !healthy {
-            let changed = kept.healthy_since.take().is_some() || kept.judge.flaps != flaps;
-            let doomed = self.condemned(&kept);
-            let wait = Decision::wait(kept, Reason::WaitingHealthy, found.wake);
-            let wait = if changed { wait.stored() } else { wait };
-            return if doomed.is_empty() {
-                wait
-            } else {
-                Decision {
-                    action: Action::Delete(doomed),
-                    ..wait
-                }
-            };
+            let flapped = kept.judge.flaps != flaps;
+            return self.wait_healthy(kept, found.wake, flapped);
         }
         if allowed < kept.target {
             return self.open_slice(kept, found.healthy);
         }
-        self.soak(kept, found)
+        self.soak(kept, &found)
+    }
+
+    /// Not all that should be is healthy; pods that are judged afresh go once they are not Ready.
+    pub(super) fn wait_healthy(
+        &self,
+        mut kept: Checkpoint,
+        wake: Option<Timestamp>,
+        flapped: bool,
+    ) -> Decision {
+        let was_whole = kept.healthy_since.take().is_some();
+        if was_whole {
+            kept.opened = self.now;
+        }
+        let doomed = self.doomed(&kept);
+        let wait = Decision::wait(kept, Reason::WaitingHealthy, wake);
+        let wait = if was_whole || flapped {
+            wait.stored()
+        } else {
+            wait
+        };
+        if doomed.is_empty() {
+            return wait;
+        }
+        Decision {
+            action: Action::Delete(doomed),
+            ..wait
+        }
     }
 
     /// The batch is healthy: it closes when it has been for long enough.
-    fn soak(&self, mut kept: Checkpoint, found: Checkup) -> Decision {
+    fn soak(&self, mut kept: Checkpoint, found: &Checkup) -> Decision {
         let policy = &self.goal.policy;
         let (wait, reason) = match kept.phase {
             Phase::Monitoring => (policy.monitor, Reason::Monitoring),
@@ -99,7 +118,6 @@ impl Tick<'_> {
             kept.batches = schedule.batches();
             kept.target = schedule.target(next);
             kept.largest = kept.largest.max(schedule.size(next));
-            kept.opened = self.now;
             let decision = self.open(kept, healthy, Reason::BatchStarted);
             return decision.told_first(Reason::BatchHealthy, text);
         }
@@ -129,6 +147,7 @@ impl Tick<'_> {
         };
         let levers = open(schedule.order, opening);
         kept.healthy_since = None;
+        kept.opened = self.now;
         let text = format!(
             "batch {} of {}: {} of {} pods may be new",
             kept.batch,
@@ -140,7 +159,20 @@ impl Tick<'_> {
     }
 
     fn write_levers(&self, mut kept: Checkpoint, levers: Levers, reason: Reason) -> Decision {
-        let (surge, unavailable) = levers.encode(self.live.replicas);
+        let replicas = self.live.replicas;
+        let (mut surge, mut unavailable) = levers.encode(replicas);
+        if let Strategy::RollingUpdate {
+            max_unavailable: before,
+            ..
+        } = self.live.strategy
+        {
+            // Unavailable pods never fall, not by rounding either.
+            let kept = before.rounded_down(replicas);
+            if kept > unavailable.rounded_down(replicas) {
+                unavailable = before;
+                surge = Amount::Count(levers.target() - kept.min(levers.target()));
+            }
+        }
         kept.write.overlay = Overlay::Frozen { surge, unavailable };
         kept.write.base = self.live.generation;
         Decision::write(kept, reason)
@@ -149,16 +181,10 @@ impl Tick<'_> {
     /// The replicas changed under the rollout: the batch keeps its share.
     fn rescale(&self, mut kept: Checkpoint) -> Decision {
         let (before, now) = (kept.replicas, self.live.replicas);
-        let share = u64::from(kept.target) * u64::from(now);
-        let share = share.div_ceil(u64::from(before.max(1)));
-        let allowed = self.live.levers().target().min(now);
-        kept.target = u32::try_from(share).unwrap_or(now).min(now).max(allowed);
-        kept.replicas = now;
-        let schedule = self.schedule();
-        kept.batches = schedule.batches();
-        kept.batch = kept.batch.min(kept.batches).max(1);
+        self.keep_share(&mut kept);
         kept.healthy_since = None;
         let text = format!("replicas went from {before} to {now}; the share of new pods stays");
+        kept.opened = self.now;
         let levers = self.live.levers();
         let rest = matches!(
             kept.write.overlay,
@@ -176,17 +202,30 @@ impl Tick<'_> {
         decision.told(Reason::Rescaled, text)
     }
 
+    /// Takes the share of the open batch over to today's replicas.
+    fn keep_share(&self, kept: &mut Checkpoint) {
+        let now = self.live.replicas;
+        let share = u64::from(kept.target) * u64::from(now);
+        let share = share.div_ceil(u64::from(kept.replicas.max(1)));
+        let allowed = self.live.levers().target().min(now);
+        kept.target = u32::try_from(share).unwrap_or(now).min(now).max(allowed);
+        kept.replicas = now;
+        let schedule = self.schedule();
+        kept.batches = schedule.batches();
+        kept.batch = schedule.holding(kept.target);
+    }
+
     /// Lays a changed policy over the rest of the rollout: what is open stays, and closes as it is.
     pub(super) fn replan(&self, kept: &mut Checkpoint) {
         if kept.batch == 0 || kept.phase == Phase::Monitoring {
             return;
         }
+        self.keep_share(kept);
         let schedule = self.schedule();
         let allowed = self.live.levers().target().min(self.live.replicas);
-        kept.batches = schedule.batches();
         let tightened = schedule.target(kept.batch).max(allowed);
         kept.target = kept.target.min(tightened).max(allowed);
-        kept.batch = schedule.reached(kept.target).max(1);
+        kept.batch = schedule.holding(kept.target);
     }
 
     /// All that the rollout needs was healthy: Git's manifest without levers.
@@ -259,14 +298,10 @@ impl Tick<'_> {
             .told(reason, told)
     }
 
-    /// Condemned pods that are still there: name and UID.
-    fn condemned(&self, kept: &Checkpoint) -> Vec<(String, String)> {
-        let pods = self
-            .live
-            .current()
-            .into_iter()
-            .flat_map(super::Set::present);
-        pods.filter(|pod| kept.judge.condemned.contains_key(&pod.uid))
+    /// Condemned pods that are there and not Ready: name and UID. Those that serve stay.
+    pub(super) fn doomed(&self, kept: &Checkpoint) -> Vec<(String, String)> {
+        self.unready()
+            .filter(|pod| kept.judge.condemned.contains_key(&pod.uid))
             .map(|pod| (pod.name.clone(), pod.uid.clone()))
             .collect()
     }

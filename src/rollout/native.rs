@@ -57,7 +57,9 @@ impl Tick<'_> {
     pub(super) fn apply_natively(&self, before: Option<&Checkpoint>) -> Decision {
         let mut kept = self.checkpoint(before, Overlay::Plain);
         kept.phase = Phase::Native;
-        kept.engagement = None;
+        kept.engagement = before
+            .filter(|before| !before.is_over())
+            .and_then(|before| before.engagement.clone());
         let text = format!("revision {} is applied as it is", self.goal.commit.short());
         Decision::write(kept, Reason::Applied).told(Reason::Applied, text)
     }
@@ -73,9 +75,8 @@ impl Tick<'_> {
         }
         let healthy = self.live.is_complete() && found.healthy >= self.live.replicas;
         if !healthy {
-            let changed = kept.healthy_since.take().is_some() || kept.judge.flaps != flaps;
-            let wait = Decision::wait(kept, Reason::WaitingHealthy, found.wake);
-            return if changed { wait.stored() } else { wait };
+            let flapped = kept.judge.flaps != flaps;
+            return self.wait_healthy(kept, found.wake, flapped);
         }
         let is_new = kept.healthy_since.is_none() || found.has_flapped;
         let since = kept
@@ -90,6 +91,7 @@ impl Tick<'_> {
             return if is_new { decision.stored() } else { decision };
         }
         kept.phase = Phase::Succeeded;
+        kept.engagement = None;
         let text = format!(
             "{} of {} pods are healthy",
             found.healthy, self.live.replicas

@@ -73,6 +73,12 @@ impl Schedule {
         self.surge.unwrap_or_else(|| self.size(batch)).max(1)
     }
 
+    /// Returns the batch that so many pods belong to: the smallest whose target is not below.
+    #[must_use]
+    pub fn holding(&self, pods: u32) -> u32 {
+        (self.reached(pods.saturating_sub(1)) + 1).min(self.batches())
+    }
+
     /// Returns the largest batch whose target is at most `pods`; 0 where even the first is above.
     #[must_use]
     pub fn reached(&self, pods: u32) -> u32 {
@@ -170,6 +176,10 @@ mod tests {
         assert_eq!(
             (0..=10).map(|n| schedule.reached(n)).collect::<Vec<_>>(),
             [0, 1, 1, 1, 1, 2, 2, 2, 2, 2, 3]
+        );
+        assert_eq!(
+            (0..=10).map(|n| schedule.holding(n)).collect::<Vec<_>>(),
+            [1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3]
         );
     }
 }

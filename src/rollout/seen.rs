@@ -126,17 +126,23 @@ impl Live {
             .sum()
     }
 
-    /// Says whether the controller has seen the last write and every set has just the pods it asks
-    /// for.
+    /// Says whether the controller has seen the last write.
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        self.observed_generation >= self.generation
+    }
+
+    /// Says whether the controller has seen the last write and the current set has just the pods
+    /// it asks for. Old pods that are missing never block.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.observed_generation >= self.generation && self.sets.iter().all(Set::is_settled)
+        self.is_observed() && self.current().is_some_and(Set::is_settled)
     }
 
     /// Says whether the controller calls the rollout complete (`DeploymentComplete`).
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.observed_generation >= self.generation
+        self.is_observed()
             && self.counts.updated == self.replicas
             && self.counts.replicas == self.replicas
             && self.counts.available == self.replicas

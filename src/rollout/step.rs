@@ -2,13 +2,19 @@
 
 use jiff::Timestamp;
 
+use crate::health::Pod;
+
+use super::checkup::examine;
 use super::foreign::{Landing, landing};
-use super::{Checkpoint, Decision, Goal, Judge, Live, Phase, Reason, Seen, Stance};
+use super::{
+    Action, Checkpoint, Decision, Goal, Judge, Live, Overlay, Phase, Reason, Seen, Set, Stance,
+};
 
 /// Decides the next move of one rollout.
 ///
 /// The same arguments give the same decision, and the caller may stop and start again between any
-/// two calls: what is not in the checkpoint is in the observation.
+/// two calls: what is not in the checkpoint is in the observation. An observation may be old, but
+/// not older than the answer to a write that the caller itself has made since it started.
 #[must_use]
 pub fn step(goal: &Goal, stance: Stance, seen: &Seen, checkpoint: Option<&Checkpoint>) -> Decision {
     let Some(live) = &seen.live else {
@@ -41,23 +47,34 @@ pub(super) struct Tick<'a> {
 }
 
 impl Tick<'_> {
-    fn go_on(&self, kept: Checkpoint) -> Decision {
+    fn go_on(&self, mut kept: Checkpoint) -> Decision {
+        if self.live.generation < kept.write.base {
+            // An observation from before the last decision, or from before its write was seen.
+            return Decision::wait(kept, Reason::Applied, None);
+        }
         if kept.write.template != self.goal.template {
             return self.retarget(kept);
         }
         if kept.write.manifest != self.goal.manifest {
-            return self.rewrite(kept);
+            kept.write.commit = self.goal.commit.clone();
+            kept.write.manifest = self.goal.manifest.clone();
+            if self.live.template == self.goal.template {
+                return self.rewrite(kept);
+            }
         }
         match landing(self, &kept) {
-            Landing::Pending => Decision::write(kept, Reason::Applied),
+            Landing::Pending => self.decide_again(kept),
             Landing::Template => self.retake(kept),
-            Landing::Levers => self.restore(kept),
+            Landing::Levers => self.correct(kept),
             Landing::Restarted => self.watch_anew(kept),
-            Landing::Landed => self.carry_on(kept),
+            Landing::Landed => {
+                kept.write.base = self.live.generation;
+                self.carry_on(kept)
+            }
         }
     }
 
-    fn carry_on(&self, mut kept: Checkpoint) -> Decision {
+    pub(super) fn carry_on(&self, mut kept: Checkpoint) -> Decision {
         kept.write.restart = Some(self.live.restart.clone());
         if !kept.is_going_back() {
             if kept.judged_by != self.goal.judged_by {
@@ -132,14 +149,20 @@ impl Tick<'_> {
             self.goal.commit.short(),
             kept.write.commit.short()
         );
-        self.engage(Some(kept))
-            .told(Reason::RolloutSuperseded, text)
+        let decision = self.engage(Some(kept));
+        if decision.action != Action::Write {
+            return decision;
+        }
+        decision.told_first(Reason::RolloutSuperseded, text)
     }
 
     /// The manifest changed around the same template: the levers stay, the rest is written.
     fn rewrite(&self, mut kept: Checkpoint) -> Decision {
-        kept.write.commit = self.goal.commit.clone();
-        kept.write.manifest = self.goal.manifest.clone();
+        if self.live.generation <= kept.write.base {
+            // What was to open is not open yet, and does not open by this.
+            let stand = self.levers_in_force(&kept);
+            kept.write.overlay = stand.unwrap_or(kept.write.overlay);
+        }
         kept.write.base = self.live.generation;
         Decision::write(kept, Reason::Applied)
     }
@@ -151,58 +174,42 @@ impl Tick<'_> {
         if kept.phase != Phase::Failed {
             return Decision::wait(kept, Reason::JudgedAfresh, Some(self.now)).stored();
         }
-        let condemned =
-            super::checkup::examine(self.goal, self.live, self.now, &mut kept).failed_pods;
-        let unhealthy: Vec<(String, String)> = self.unready();
+        let failed = examine(self.goal, self.live, self.now, &mut kept).failed_pods;
+        let unready = self
+            .unready()
+            .map(|pod| (pod.name.clone(), pod.uid.clone()));
         kept.phase = match kept.write.overlay {
-            super::Overlay::Plain => Phase::Native,
-            super::Overlay::Frozen { .. } | super::Overlay::Native { .. } => Phase::Progressing,
+            Overlay::Plain => Phase::Native,
+            Overlay::Frozen { .. } | Overlay::Native { .. } => Phase::Progressing,
         };
         kept.failure = None;
         kept.opened = self.now;
         kept.healthy_since = None;
         kept.judge = Judge::new(self.now, self.restarts());
-        let mut doomed = condemned;
-        doomed.extend(
-            unhealthy
-                .into_iter()
-                .filter(|pod| !doomed.contains(pod))
-                .collect::<Vec<_>>(),
-        );
-        kept.judge.condemned = doomed
-            .iter()
-            .map(|(name, uid)| (uid.clone(), name.clone()))
+        kept.judge.condemned = failed
+            .into_iter()
+            .chain(unready)
+            .map(|(name, uid)| (uid, name))
             .collect();
-        let decision = Decision::wait(kept, Reason::JudgedAfresh, Some(self.now)).stored();
-        Decision {
-            action: super::Action::Delete(doomed),
-            ..decision
-        }
-        .told(
+        let decision = Decision {
+            reason: Reason::JudgedAfresh,
+            ..self.wait_healthy(kept, Some(self.now), true)
+        };
+        decision.told(
             Reason::JudgedAfresh,
             "what failed is judged afresh; its failed pods are replaced",
         )
     }
 
-    /// Pods of the live template that are not Ready: name and UID.
-    fn unready(&self) -> Vec<(String, String)> {
-        let pods = self
-            .live
-            .current()
-            .into_iter()
-            .flat_map(super::Set::present);
+    /// Pods of the live template that are not Ready.
+    pub(super) fn unready(&self) -> impl Iterator<Item = &Pod> {
+        let pods = self.live.current().into_iter().flat_map(Set::present);
         pods.filter(|pod| pod.ready_since.is_none())
-            .map(|pod| (pod.name.clone(), pod.uid.clone()))
-            .collect()
     }
 
     /// Restarts that pods of the live template have by now, by UID.
     pub(super) fn restarts(&self) -> std::collections::BTreeMap<String, u32> {
-        let pods = self
-            .live
-            .current()
-            .into_iter()
-            .flat_map(super::Set::present);
+        let pods = self.live.current().into_iter().flat_map(Set::present);
         pods.filter(|pod| pod.restarts > 0)
             .map(|pod| (pod.uid.clone(), pod.restarts))
             .collect()

@@ -1,5 +1,9 @@
 //! The fast lane: scenarios and transcripts that need no cluster.
 
 mod cli;
+mod facts;
+mod laws;
 mod refused_manifests;
 mod refused_policies;
+mod scenarios;
+mod world;

@@ -17,6 +17,7 @@ mod git_server;
 mod git_ssh;
 mod git_transport;
 mod hands;
+mod laws;
 mod newest;
 mod pruning;
 mod readme;
@@ -27,3 +28,6 @@ mod shapes;
 mod shop;
 mod standby;
 mod thousand;
+#[path = "../fast/world/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the fast lane uses the rest")]
+mod world;

@@ -53,9 +53,27 @@ impl Levers {
             let unavailable = percent(hundredths(self.unavailable).div_ceil(whole));
             return (percent(hundredths(self.surge) / whole), unavailable);
         }
-        let unavailable = percent(hundredths(self.unavailable) / whole);
+        // The largest percent that resolves to no more: what it resolves to is written the same
+        // way again.
+        let unavailable = percent((hundredths(self.unavailable) + 100).div_ceil(whole) - 1);
         let rest = self.target() - unavailable.rounded_down(replicas);
         (Amount::Count(rest), unavailable)
+    }
+}
+
+impl Levers {
+    /// Writes levers that start on pods as they are: where old ones are missing already the extra
+    /// pods alone decide how many new ones fill the gap, so their number is kept exactly.
+    #[must_use]
+    pub fn encode_start(self, replicas: u32) -> (Amount, Amount) {
+        let (surge, unavailable) = self.encode(replicas);
+        if replicas <= 100 || self.unavailable == 0 {
+            return (surge, unavailable);
+        }
+        if self.surge == 0 && unavailable.rounded_down(replicas) == 0 {
+            return (Amount::Count(0), Amount::Count(self.unavailable));
+        }
+        (Amount::Count(self.surge), unavailable)
     }
 }
 
@@ -110,15 +128,19 @@ pub struct Census {
 
 /// Starts batch 1 of a template on the pods as they are; with this write, and only with it, the
 /// unavailable pods may fall.
+///
+/// Pods that are missing are filled up with the template whatever the levers say: they are counted
+/// from the start.
 #[must_use]
 pub fn engage(order: Order, first: u32, surge: u32, census: Census) -> Levers {
+    let missing = census
+        .replicas
+        .min(census.replicas_before)
+        .saturating_sub(census.others);
     match order {
         Order::SurgeFirst => {
-            let target = census.same.max(first.min(surge)).min(census.replicas);
-            let missing = census
-                .replicas
-                .min(census.replicas_before)
-                .saturating_sub(census.others);
+            let target = census.same.max(first.min(surge)).max(missing);
+            let target = target.min(census.replicas);
             let unavailable = target.min(missing);
             Levers {
                 surge: target - unavailable,
@@ -127,7 +149,7 @@ pub fn engage(order: Order, first: u32, surge: u32, census: Census) -> Levers {
         }
         Order::StopFirst => Levers {
             surge: 0,
-            unavailable: first,
+            unavailable: first.max(missing),
         },
     }
 }
@@ -170,6 +192,18 @@ mod tests {
                     let halved = Levers::resolve(s, m, replicas / 2);
                     assert!(halved.target().min(replicas / 2) <= target);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn above_100_replicas_unavailable_pods_never_fall_by_being_written_again() {
+        for replicas in 101..=400 {
+            for percent in 0..=100 {
+                let unavailable = Amount::Percent(percent);
+                let levers = Levers::resolve(Amount::Count(3), unavailable, replicas);
+                let (s, m) = levers.encode(replicas);
+                assert_eq!(Levers::resolve(s, m, replicas), levers, "R={replicas} {m}");
             }
         }
     }

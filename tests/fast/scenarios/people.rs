@@ -1,0 +1,135 @@
+//! Holds, scalers, hands, restarts and a lost ledger.
+
+use std::time::Duration;
+
+use tidegate::rollout::{Phase, Reason, Stance};
+
+use super::super::world::{Behaviour, Fault, World};
+use super::world;
+
+#[test]
+fn levers_without_a_record_are_taken_over_and_the_rollout_ends() {
+    let mut world = world(|_| ());
+    world.commit(|manifest| manifest.image = 1);
+    world.until(5);
+    (world.agent.stored, world.agent.memory) = (None, None);
+    world.agent.is_due = true;
+    world.mark.is_forgotten = true;
+    world.act(Fault::None);
+    let taken = world.agent.memory.clone().expect("it is recorded");
+    assert_eq!((taken.batch, taken.target), (2, 5));
+    let told = world.told();
+    assert!(told.fewest.iter().all(|ready| *ready >= 10), "{told:?}");
+    assert_eq!(world.phase(), Some(Phase::Succeeded));
+}
+
+#[test]
+fn levers_without_a_record_on_another_template_are_held_until_someone_says_more() {
+    let mut world = world(|_| ());
+    world.commit(|manifest| manifest.image = 1);
+    world.until(5);
+    (world.agent.stored, world.agent.memory) = (None, None);
+    world.mark.is_forgotten = true;
+    world.commit(|manifest| manifest.image = 2);
+    world.told();
+    assert_eq!(world.with_image(2), 0);
+    let last = world.agent.last.as_ref().map(|last| last.reason);
+    assert_eq!(last, Some(Reason::Adopted));
+    world.retry();
+    world.ends(Phase::Succeeded);
+}
+
+#[test]
+fn a_restart_by_hand_is_let_through_and_its_pods_are_watched_anew() {
+    let mut world = world(|_| ());
+    world.commit(|manifest| manifest.image = 1);
+    world.until(5);
+    world.restart();
+    world.ends(Phase::Succeeded);
+    let live = world.live.as_ref().expect("it is there");
+    assert_eq!((live.mould.restart, world.new_old()), (1, (10, 0)));
+}
+
+#[test]
+fn an_image_and_a_variable_set_by_hand_are_taken_back() {
+    for by_hand in [|world: &mut World| world.set_image(3), World::set_env] {
+        let mut world = world(|_| ());
+        world.commit(|manifest| manifest.image = 1);
+        world.until(5);
+        by_hand(&mut world);
+        world.ends(Phase::Succeeded);
+        let live = world.live.as_ref().expect("it is there");
+        assert_eq!((live.mould.image, live.mould.extra), (1, false));
+    }
+}
+
+#[test]
+fn a_scaler_keeps_the_share_while_the_agent_is_dead_and_the_rollout_goes_on() {
+    for (replicas, rest) in [(6, (3, 6)), (14, (7, 13))] {
+        let mut world = world(|_| ());
+        world.commit(|manifest| manifest.image = 1);
+        world.until(5);
+        world.scale(replicas);
+        world.settle_pods();
+        let new = world.with_image(1);
+        assert!(new.abs_diff(rest.0) <= 1, "{new} of {replicas}");
+        world.ends(Phase::Succeeded);
+        assert_eq!(world.with_image(1), replicas);
+    }
+}
+
+#[test]
+fn replicas_that_git_writes_come_back_after_a_scale_by_hand() {
+    let mut world = world(|it| it.replicas = Some(10));
+    world.commit(|manifest| manifest.image = 1);
+    world.until(5);
+    world.scale(6);
+    world.ends(Phase::Succeeded);
+    assert_eq!(world.new_old(), (10, 0));
+}
+
+#[test]
+fn no_batch_opens_while_held_even_where_its_write_is_recorded() {
+    let mut world = world(|_| ());
+    world.commit(|manifest| manifest.image = 1);
+    world.act(Fault::BeforeWrite);
+    world.git.stance = Stance::Hold;
+    world.told();
+    assert_eq!(world.with_image(1), 0);
+    world.git.stance = Stance::Go;
+    world.agent.is_due = true;
+    world.until(1);
+    world.git.stance = Stance::Hold;
+    world.told();
+    assert_eq!(world.with_image(1), 1);
+    world.git.stance = Stance::Go;
+    world.agent.is_due = true;
+    world.ends(Phase::Succeeded);
+}
+
+#[test]
+fn a_pod_lost_late_in_a_long_soak_does_not_end_the_deadline() {
+    let mut world = world(|it| it.policy.soak = Duration::from_hours(1));
+    world.commit(|manifest| manifest.image = 1);
+    world.until(1);
+    world.act(Fault::None);
+    world.now += 1800;
+    world.evict(10);
+    world.ends(Phase::Succeeded);
+}
+
+#[test]
+fn a_pause_in_git_stops_the_clocks() {
+    let mut world = world(|_| ());
+    world.behaviours[1] = Behaviour::Good(30);
+    world.commit(|manifest| manifest.image = 1);
+    world.next_write();
+    world.commit(|manifest| manifest.paused = true);
+    world.told();
+    world.now += 5000;
+    world.agent.is_due = true;
+    world.act(Fault::None);
+    assert_eq!(world.phase(), Some(Phase::Progressing));
+    world.commit(|manifest| manifest.paused = false);
+    world.ends(Phase::Succeeded);
+}

@@ -1,0 +1,363 @@
+//! What must always hold, as `design` says of the engine; checked after every event.
+
+use tidegate::object::{FREEZE_MIN_READY, Strategy};
+use tidegate::policy::Order;
+use tidegate::rollout::{
+    Action, Checkpoint, Decision, Evidence, Live, Overlay, Phase, Schedule, Seen, step,
+};
+
+use super::{DAWN, Deployment, ReplicaSet, World, resolve};
+
+/// What is known of the last write to the spec, by whomever.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mark {
+    /// New pods at the write, and what the controller fills up where that was not foreseen.
+    new: u32,
+    /// How often someone scaled since: each time proportions are rounded.
+    scaled: u32,
+    /// All pods at the write.
+    total: u32,
+    /// R + s of the writes since the one before the last observed, with their generations.
+    tops: Vec<(i64, u32)>,
+    /// Ready pods below which nothing of ours may go.
+    pub(crate) floor: Option<u32>,
+    /// [`World::lost`] at the write.
+    lost: u32,
+    /// The ledger was lost and nobody has looked since.
+    pub(crate) is_forgotten: bool,
+    /// The status of a set is older than its spec: the controller takes old pods by it.
+    is_racing: bool,
+    /// A hand has changed levers or template, and our answer has not come.
+    is_foreign: bool,
+}
+
+impl World {
+    /// Notes the first law that does not hold.
+    pub(super) fn law(&mut self, holds: bool, words: impl FnOnce() -> String) {
+        if !holds && self.broken.is_none() {
+            let words = words();
+            self.tell(|_| format!("BROKEN {words}"));
+            self.broken = Some(words);
+        }
+    }
+
+    /// The spec was written: by the agent on what it saw, or by someone else.
+    pub(super) fn note_write(&mut self, before: &Deployment, seen: Option<&Seen>) {
+        let Some(live) = self.live.clone() else {
+            return;
+        };
+        let (surge, unavailable) = resolve(live.strategy, live.replicas);
+        let (new, old) = self.new_old();
+        let fills = (live.replicas + surge)
+            .saturating_sub(old)
+            .min(live.replicas);
+        let scaled = live.replicas != before.replicas;
+        let only_scaled = scaled && live.mould == before.mould;
+        let scaled_by_hand = only_scaled && seen.is_none();
+        let top = (live.generation, live.replicas + surge);
+        let mark = &mut self.mark;
+        mark.tops.push(top);
+        mark.floor = None;
+        if only_scaled {
+            mark.is_foreign &= scaled_by_hand;
+            mark.scaled += 1;
+            let (then, _) = resolve(before.strategy, before.replicas);
+            let then = before.replicas + then;
+            mark.new = mark.new.max((new * top.1).div_ceil(then.max(1)));
+            // Each set grows by the levers of its own last resize.
+            let mut active = self.sets.iter().filter(|set| set.replicas > 0);
+            if before.replicas == 0 || active.any(|set| set.max != then) {
+                mark.new = u32::MAX;
+            }
+            return;
+        }
+        let moved = seen.is_none_or(|seen| self.has_moved_since(seen));
+        let mark = &mut self.mark;
+        // Above 100 replicas the gap is filled by the surge alone.
+        let foreseen = !moved && mark.new != u32::MAX && live.replicas <= 100;
+        mark.new = match (before.replicas, foreseen) {
+            (0, _) => u32::MAX,
+            (_, true) => new,
+            (_, false) => fills.max(new),
+        };
+        mark.scaled = u32::from(scaled);
+        let mut sets = self.sets.iter();
+        let current = sets.find(|set| set.mould == live.mould);
+        let frozen = live.min_ready == FREEZE_MIN_READY;
+        let is_early =
+            |set: &ReplicaSet| set.min_ready != live.min_ready || frozen && set.status.1 > 0;
+        let is_late = |set: &ReplicaSet| set.status.1 > set.replicas;
+        mark.is_racing = current.is_some_and(is_early) || self.sets.iter().any(is_late);
+        mark.total = new + old;
+        mark.lost = self.lost;
+        mark.is_foreign = seen.is_none();
+        let active = self.sets.iter().filter(|set| set.replicas > 0);
+        let at_scale = active.clone().all(|set| set.desired == live.replicas);
+        let is_calm = at_scale && !self.mark.is_racing;
+        if seen.is_some() && is_calm && !live.paused && live.strategy != Strategy::Recreate {
+            self.mark.floor = Some(self.floor(&live, unavailable));
+        }
+    }
+
+    /// Whether the sets are not any more as they were seen.
+    fn has_moved_since(&self, seen: &Seen) -> bool {
+        let live = seen.live.as_ref();
+        let sizes = live.map(|live| live.sets.iter().map(|set| set.replicas).collect::<Vec<_>>());
+        sizes != Some(self.sets.iter().map(|set| set.replicas).collect())
+    }
+
+    /// Ready pods that the arithmetic of the controller leaves at least: old pods that are not
+    /// Ready may be the ones that stay.
+    fn floor(&self, live: &Deployment, unavailable: u32) -> u32 {
+        let (_, old) = self.new_old();
+        let (new, others): (Vec<_>, Vec<_>) =
+            self.sets.iter().partition(|set| set.mould == live.mould);
+        let new_ready: u32 = new.iter().map(|set| set.lasting()).sum();
+        let unready: u32 = others
+            .iter()
+            .map(|set| set.replicas.saturating_sub(set.ready()))
+            .sum();
+        let kept = old.min(live.replicas - unavailable);
+        let kept = kept.saturating_sub(unready);
+        let floor = if live.min_ready == FREEZE_MIN_READY {
+            kept + new_ready
+        } else {
+            (live.replicas - unavailable).saturating_sub(unready)
+        };
+        floor.min(self.sets.iter().map(ReplicaSet::lasting).sum())
+    }
+
+    /// The laws on the state of the cluster.
+    pub(crate) fn check(&mut self) {
+        let Some(live) = &self.live else {
+            return;
+        };
+        let (new, old) = self.new_old();
+        let (surge, unavailable) = resolve(live.strategy, live.replicas);
+        // Between a write and the first look of the controller nothing has come of it yet.
+        let frozen = self.is_frozen() && live.observed == live.generation;
+        let mark = &self.mark;
+        let allowed = (surge + unavailable).min(live.replicas);
+        let most = mark.new.max(allowed).saturating_add(mark.scaled);
+        let tops = mark.tops.iter().map(|(_, top)| *top).max();
+        let top = tops.unwrap_or(u32::MAX).max(mark.total);
+        let top = top.saturating_add(mark.scaled);
+        let engaged = self
+            .agent
+            .stored
+            .as_ref()
+            .is_some_and(Checkpoint::is_engaged);
+        let known = engaged || mark.is_forgotten || mark.is_foreign;
+        let ready = self.ready();
+        let lost = self.lost - mark.lost;
+        let floor = mark.floor.unwrap_or_default().saturating_sub(lost);
+        let racing = mark.is_racing || mark.is_foreign;
+        self.law(!frozen || new.min(live.replicas) <= most || racing, || {
+            format!("I1: {new} new pods where {most} may be")
+        });
+        self.law(!frozen || new + old <= top || racing, || {
+            format!("I3: {new} new and {old} old pods where {top} may be")
+        });
+        self.law(!frozen || known, || {
+            "I4: frozen, and the ledger does not know".to_owned()
+        });
+        self.law(ready >= floor, || {
+            format!("floor: {ready} pods are Ready where {floor} must be")
+        });
+    }
+
+    /// I2, after a sync of the Deployment.
+    pub(super) fn note_sync(&mut self, before: &[u32]) {
+        let Some(live) = self.live.clone() else {
+            return;
+        };
+        // Writes that the controller has seen in full count no more, but for the last.
+        let seen = self
+            .mark
+            .tops
+            .iter()
+            .rposition(|(g, _)| *g <= live.observed);
+        let passed = seen.unwrap_or_default().saturating_sub(1);
+        self.mark.tops.drain(..passed);
+        let (_, unavailable) = resolve(live.strategy, live.replicas);
+        let old = |sizes: &[u32]| -> u32 {
+            let pairs = self.sets.iter().zip(sizes);
+            pairs
+                .filter(|(set, _)| set.mould != live.mould)
+                .map(|(_, size)| size)
+                .sum()
+        };
+        let after: Vec<u32> = self.sets.iter().map(|set| set.replicas).collect();
+        let (was, is) = (old(before), old(&after));
+        let least = live.replicas - unavailable;
+        let holds = is >= was || is >= least || self.mark.floor.is_none() || self.mark.is_racing;
+        // While it is paused all sets are scaled in proportion.
+        let frozen = self.is_frozen() && !live.paused;
+        self.law(!frozen || holds, || {
+            format!("I2: old pods went from {was} to {is} where {least} must stay")
+        });
+        if before != after {
+            self.tell(|world| {
+                let sizes = world.sets.iter().map(|set| (set.mould.image, set.replicas));
+                format!("   sets {:?}", sizes.collect::<Vec<_>>())
+            });
+        }
+    }
+
+    /// The laws on one decision.
+    pub(super) fn judge(&mut self, seen: &Seen, before: Option<&Checkpoint>, made: &Decision) {
+        if self.dice.chance(10) {
+            let again = step(&self.git.goal, self.git.stance, seen, before);
+            self.law(again == *made, || {
+                "I8: the same observation, another decision".to_owned()
+            });
+        }
+        let (Some(live), Some(kept)) = (&seen.live, &made.checkpoint) else {
+            return;
+        };
+        if let Some(proof) = new_evidence(before, kept) {
+            let monitored = before.is_some_and(|before| before.phase == Phase::Monitoring);
+            let policy = &self.git.goal.policy;
+            let soak = if monitored {
+                policy.monitor
+            } else {
+                policy.soak
+            };
+            let soak = i64::try_from(soak.as_secs()).unwrap_or(i64::MAX);
+            self.judge_evidence(live, proof, seen, soak);
+        }
+        if made.action != Action::Write {
+            return;
+        }
+        self.law(made.must_store, || {
+            "I6: a write that is not in the ledger".to_owned()
+        });
+        self.law(kept.write.template == self.git.goal.template, || {
+            "I5: a write of another template than Git's".to_owned()
+        });
+        if let Overlay::Frozen { surge, unavailable } = kept.write.overlay {
+            let replicas = self.git.goal.replicas.unwrap_or(live.replicas);
+            let strategy = Strategy::RollingUpdate {
+                max_surge: surge,
+                max_unavailable: unavailable,
+            };
+            let levers = resolve(strategy, replicas);
+            // What is decided on an old observation is refused.
+            let now = self.live.as_ref().map(|live| live.generation);
+            if now != Some(live.generation) {
+                return;
+            }
+            let same = live.template == self.git.goal.template;
+            if same && live.is_frozen() && replicas == live.replicas && !self.mark.is_foreign {
+                self.judge_opening(seen, live, kept, levers);
+            } else if !same {
+                self.judge_start(live, replicas, levers);
+            }
+            self.law(!same || live.is_frozen() || self.mark.is_foreign, || {
+                "rule 3: the freeze comes without another template".to_owned()
+            });
+            self.law(kept.phase != Phase::RollingBack, || {
+                "I9: a way back is frozen".to_owned()
+            });
+        }
+    }
+
+    /// Batch 1 on the pods as they are.
+    fn judge_start(&mut self, live: &Live, replicas: u32, (surge, unavailable): (u32, u32)) {
+        let goal = &self.git.goal;
+        let schedule = Schedule::of(&goal.policy, goal.strategy, replicas);
+        let new = live.pods_with(&goal.template);
+        let old = live.pods_without(&goal.template);
+        let missing = replicas.min(live.replicas).saturating_sub(old);
+        let first = match schedule.order {
+            Order::SurgeFirst => schedule.target(1).min(schedule.surge(1)),
+            Order::StopFirst => schedule.target(1),
+        };
+        let most = new.max(first).max(missing);
+        let target = surge + unavailable;
+        self.law(target <= most, || {
+            format!("rule 14: starts with {target} new pods where {most} may be")
+        });
+        let fits = schedule.order == Order::StopFirst || unavailable <= missing;
+        self.law(fits, || {
+            format!("rule 14: {unavailable} may be unavailable where {missing} are missing")
+        });
+    }
+
+    /// Levers over the same template.
+    fn judge_opening(&mut self, seen: &Seen, live: &Live, kept: &Checkpoint, after: (u32, u32)) {
+        let before = resolve(live.strategy, live.replicas);
+        let (target, was) = (after.0 + after.1, before.0 + before.1);
+        self.law(after.1 >= before.1 && target >= was, || {
+            format!("rule 1: levers fell from {before:?} to {after:?}")
+        });
+        if target <= was {
+            return;
+        }
+        let (healthy, present, wanted) = self.health(seen, live);
+        let is_whole = healthy == present && present == wanted;
+        self.law(is_whole && healthy >= was.min(live.replicas), || {
+            format!("I6: opens on {healthy} healthy of {present} pods, {wanted} wanted, {was} open")
+        });
+        self.law(target <= kept.target.max(healthy), || {
+            format!("I6: opens {target} pods where {} is the batch", kept.target)
+        });
+        let goal = &self.git.goal;
+        let schedule = Schedule::of(&goal.policy, goal.strategy, live.replicas);
+        if schedule.order == Order::SurgeFirst {
+            let most = was.max(healthy + schedule.surge(kept.batch));
+            self.law(after.1 <= healthy.max(before.1) && target <= most, || {
+                format!("rule 1: {after:?} on {healthy} healthy pods, {most} may be new")
+            });
+        }
+    }
+
+    /// Healthy, present and wanted pods of the current set.
+    fn health(&self, seen: &Seen, live: &Live) -> (u32, u32, u32) {
+        let min_ready = self.git.goal.min_ready_seconds;
+        let Some(set) = live.sets.iter().find(|set| set.is_current) else {
+            return (0, 0, 0);
+        };
+        let ready = set.present().filter_map(|pod| pod.ready_since);
+        let healthy = ready.filter(|ready| seen.now.as_second() - ready.as_second() >= min_ready);
+        let count = |number: usize| u32::try_from(number).expect("few pods");
+        (
+            count(healthy.count()),
+            count(set.present().count()),
+            set.replicas,
+        )
+    }
+
+    /// I6: proof names pods that were healthy all the time.
+    fn judge_evidence(&mut self, live: &Live, proof: &Evidence, seen: &Seen, soak: i64) {
+        let goal = &self.git.goal;
+        let watched = proof.to.as_second() - proof.from.as_second();
+        let long = watched >= soak;
+        let start = proof.from.as_second() - goal.min_ready_seconds;
+        let pods = live.sets.iter().find(|set| set.is_current);
+        let proven = pods
+            .into_iter()
+            .flat_map(|set| set.present())
+            .filter(|pod| {
+                let ready = pod.ready_since.map(|ready| ready.as_second());
+                proof.pods.contains(&pod.uid) && ready.is_some_and(|ready| ready <= start)
+            });
+        let proven = proven.count();
+        let enough = proven == proof.pods.len() && proven >= proof.target as usize;
+        let current = proof.to == seen.now && proof.template == goal.template;
+        self.law(long && enough && current, || {
+            let from = proof.from.as_second() - DAWN;
+            format!(
+                "I6: evidence from {from} s: {proven} of {} pods for {watched} s, target {}",
+                proof.pods.len(),
+                proof.target
+            )
+        });
+    }
+}
+
+fn new_evidence<'a>(before: Option<&Checkpoint>, kept: &'a Checkpoint) -> Option<&'a Evidence> {
+    let before = before.filter(|before| before.started == kept.started);
+    let known = before.map_or(0, |before| before.evidence.len());
+    kept.evidence.get(known..)?.last()
+}
