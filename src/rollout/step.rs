@@ -162,6 +162,8 @@ impl Tick<'_> {
             // What was to open is not open yet, and does not open by this.
             let stand = self.levers_in_force(&kept);
             kept.write.overlay = stand.unwrap_or(kept.write.overlay);
+        } else {
+            kept.write.overlay = self.reinstated(&kept);
         }
         kept.write.base = self.live.generation;
         Decision::write(kept, Reason::Applied)

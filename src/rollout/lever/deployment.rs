@@ -126,6 +126,17 @@ pub struct Census {
     pub replicas_before: u32,
 }
 
+impl Census {
+    /// Pods that the others are short of all replicas, once they are scaled in proportion by the
+    /// same write.
+    fn missing(self) -> u32 {
+        let whole = u64::from(self.replicas_before.max(1));
+        let others = u64::from(self.others) * u64::from(self.replicas) / whole;
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
+        self.replicas.saturating_sub(others)
+    }
+}
+
 /// Starts batch 1 of a template on the pods as they are; with this write, and only with it, the
 /// unavailable pods may fall.
 ///
@@ -133,10 +144,7 @@ pub struct Census {
 /// from the start.
 #[must_use]
 pub fn engage(order: Order, first: u32, surge: u32, census: Census) -> Levers {
-    let missing = census
-        .replicas
-        .min(census.replicas_before)
-        .saturating_sub(census.others);
+    let missing = census.missing();
     match order {
         Order::SurgeFirst => {
             let target = census.same.max(first.min(surge)).max(missing);
