@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::clock;
 use crate::ledger::{Aim, Course, Ledger, Outcome};
 use crate::object::mark::request;
 
@@ -32,7 +33,7 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         return Err(Failure::NothingToDo(text));
     };
     let commit = &aim.revision.id;
-    let mut value = json!({"commit": commit, "by": asked.person.by});
+    let mut value = json!({"commit": commit, "by": asked.person.by, "at": clock::now()});
     if let Some(reason) = asked.reason {
         value["reason"] = json!(reason);
     }

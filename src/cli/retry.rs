@@ -1,5 +1,8 @@
 //! `tidegate retry`: lifts the quarantine of a commit.
 
+use serde_json::json;
+
+use crate::clock;
 use crate::ledger::{Ledger, Outcome};
 use crate::object::mark::request;
 use crate::revision::CommitId;
@@ -30,7 +33,9 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
             Failure::NothingToDo(text)
         })?,
     };
-    ask(&found.cluster, app, request::RETRY, Some(commit.as_str())).await?;
+    // The time tells it from an earlier request for the same commit, which was served.
+    let value = json!({"commit": commit, "at": clock::now()}).to_string();
+    ask(&found.cluster, app, request::RETRY, Some(&value)).await?;
     undo(voice, &format!("tidegate abort {app}"));
     Ok(Exit::Done)
 }

@@ -39,13 +39,6 @@ fn is_quarantined(shop: &Shop, commit: &str) -> bool {
         .any(|culprit| culprit["commit"] == commit)
 }
 
-/// Asks for the fate of a commit as CI does; returns the exit code.
-fn wait(shop: &Shop, commit: &str) -> i32 {
-    let arguments = ["wait", "web", "--commit", commit, "--timeout", "20s"];
-    let output = shop.tidegate(&arguments);
-    output.status.code().expect("it ends by itself")
-}
-
 /// Pushes what a fresh shop begins with and waits until it runs.
 async fn begin(shop: &Shop, files: &[(&str, Option<&str>)]) {
     let first = shop.repository.push("works", files);
@@ -76,12 +69,11 @@ async fn under_pause_the_batch_stays_and_the_ledger_names_pod_container_and_reas
         "{message}"
     );
     assert!(is_quarantined(&shop, &bad));
-    let status = shop.tidegate(&["status", "web"]).stdout;
-    let status = String::from_utf8_lossy(&status);
+    let status = shop.verb(&["status", "web"]);
     for told in [pod, "container web", "CrashLoopBackOff"] {
         assert!(status.contains(told), "{told} is missing: {status}");
     }
-    assert_eq!(wait(&shop, &bad), 5);
+    assert_eq!(shop.wait(&bad), Some(5));
 
     agent.kill();
     let _agent = shop.start();
@@ -139,7 +131,7 @@ async fn under_rollback_pods_and_objects_of_the_whole_commit_are_back_and_it_is_
         "{record}"
     );
 
-    assert_eq!(wait(&shop, &bad), 3);
+    assert_eq!(shop.wait(&bad), Some(3));
 
     agent.kill();
     let trace = shop.trace("web").await;
@@ -242,14 +234,14 @@ async fn a_commit_that_touches_a_comment_stays_held_until_a_retry_lifts_it() {
             .repository
             .push("comments", &[("web.yaml", Some(&commented))]);
         shop.until_outcome(&comment, "Held").await;
-        assert_eq!(wait(&shop, &comment), 5);
+        assert_eq!(shop.wait(&comment), Some(5));
         let new = usize::from(on_failure == "Pause");
         trace
             .until_settled("the pods as they were", SOON, |counts| {
                 (counts.with_tag("1"), counts.with_tag("2-crash")) == (10, new)
             })
             .await;
-        shop.ask("retry", &bad);
+        shop.verb(&["retry", "web", &bad]);
         shop.until(&format!("{comment} to be tried"), || {
             shop.outcome(&comment) == outcome_of(on_failure)
         })
@@ -283,8 +275,15 @@ async fn a_retry_of_what_is_held_in_place_judges_it_afresh() {
         .repository
         .push("breaks", &[("web.yaml", Some(&web("2-needsmap", "Pause")))]);
     shop.until_outcome(&bad, "Failed").await;
+    let failed_at = || shop.checkpoint("web")["failure"]["at"].take();
+    let first = failed_at();
+    shop.verb(&["retry", "web", &bad]);
+    shop.until("another failure", || {
+        ![Value::Null, first.clone()].contains(&failed_at())
+    })
+    .await;
     shop.plane.apply(&shop.namespace, &settings(true));
-    shop.ask("retry", &bad);
+    shop.verb(&["retry", "web", &bad]);
     shop.until_outcome(&bad, "Succeeded").await;
     assert!(!is_quarantined(&shop, &bad));
     assert!(trace.fewest_ready() >= 10, "{trace}");
@@ -363,7 +362,7 @@ async fn an_abort_takes_the_pods_back_and_the_commit_is_held_off() {
     trace
         .until_settled("three new pods", SOON, |counts| counts.with_tag("2") == 3)
         .await;
-    shop.ask("abort", &aborted);
+    shop.verb(&["abort", "web"]);
     shop.until_outcome(&aborted, "Aborted").await;
     let is_back =
         |counts: &crate::cluster::trace::Counts| counts.with_tag("1") == 10 && counts.total() == 10;
@@ -371,7 +370,7 @@ async fn an_abort_takes_the_pods_back_and_the_commit_is_held_off() {
     assert!(trace.fewest_ready() >= 10, "{trace}");
     assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
     assert!(is_quarantined(&shop, &aborted));
-    assert_eq!(wait(&shop, &aborted), 3);
+    assert_eq!(shop.wait(&aborted), Some(3));
     let commented = format!("# a word\n{text}");
     let comment = shop
         .repository

@@ -50,14 +50,6 @@ fn assert_image(shop: &Shop, tag: &str) {
     }
 }
 
-fn release(shop: &Shop, more: &[&str]) {
-    let mut arguments = vec!["release", "web"];
-    arguments.extend(more);
-    let output = shop.tidegate(&arguments);
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{arguments:?}: {text}");
-}
-
 /// Runs tag 1, then pushes a manifest; returns its commit.
 async fn under_way(shop: &Shop, manifest: &str) -> String {
     let first = web("1", "monitor: 0s");
@@ -86,7 +78,7 @@ async fn a_healthy_rollout_goes_on_natively_with_the_agent_dead_and_git_down() {
     agent.kill();
     shop.server.stop().await;
 
-    release(&shop, &[]);
+    shop.verb(&["release", "web"]);
     shop.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
     assert_image(&shop, "2");
     assert_own_times(&shop);
@@ -104,7 +96,7 @@ async fn a_healthy_rollout_goes_on_natively_with_the_agent_dead_and_git_down() {
     assert_own_times(&shop);
 
     // Undone, it follows Git again, in batches.
-    release(&shop, &["--undo"]);
+    shop.verb(&["release", "web", "--undo"]);
     trace
         .until_settled("batch 1 on the pods as they are", SOON, |counts| {
             (counts.with_tag("2"), counts.with_tag("3")) == (3, 10)
@@ -131,7 +123,7 @@ async fn a_failed_rollout_goes_back_and_is_not_begun_again_when_that_is_undone()
     agent.kill();
     shop.server.stop().await;
 
-    release(&shop, &[]);
+    shop.verb(&["release", "web"]);
     shop.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
     assert_image(&shop, "1");
     assert_own_times(&shop);
@@ -141,7 +133,7 @@ async fn a_failed_rollout_goes_back_and_is_not_begun_again_when_that_is_undone()
     let _agent = shop.start();
     shop.until_served().await;
     assert_eq!(shop.outcome(&failed), "Failed");
-    release(&shop, &["--undo"]);
+    shop.verb(&["release", "web", "--undo"]);
     shop.until_outcome(&failed, "RolledBack").await;
     let comment = shop.repository.push(
         "comments",
@@ -165,12 +157,12 @@ async fn with_back_a_healthy_rollout_returns_and_begins_anew_when_that_is_undone
     three_new(&shop).await;
     let trace = shop.trace("web").await;
     agent.kill();
-    release(&shop, &["--back"]);
+    shop.verb(&["release", "web", "--back"]);
     shop.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
     assert_image(&shop, "1");
     assert_own_times(&shop);
     assert!(trace.fewest_ready() >= 9, "{trace}");
-    release(&shop, &["--undo"]);
+    shop.verb(&["release", "web", "--undo"]);
     let _agent = shop.start();
     three_new(&shop).await;
 }
@@ -181,13 +173,13 @@ async fn an_agent_that_runs_stops_writing_and_goes_on_when_that_is_undone() {
     let agent = shop.start();
     let second = under_way(&shop, &web("2", STAYS)).await;
     three_new(&shop).await;
-    release(&shop, &[]);
+    shop.verb(&["release", "web"]);
     shop.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
     shop.until_served().await;
     assert_image(&shop, "2");
     assert_own_times(&shop);
     assert_eq!(shop.outcome(&second), "InProgress");
-    release(&shop, &["--undo"]);
+    shop.verb(&["release", "web", "--undo"]);
     shop.until_outcome(&second, "Succeeded").await;
     assert_image(&shop, "2");
     assert_own_times(&shop);
