@@ -30,6 +30,8 @@ pub(super) struct Checkup {
     pub(super) wake: Option<Timestamp>,
     /// Whether readiness was lost since the last look.
     pub(super) has_flapped: bool,
+    /// When the youngest of the healthy pods became healthy.
+    newest: Option<Timestamp>,
 }
 
 /// Judges the pods of the live template; flaps and readiness are kept in the checkpoint.
@@ -42,12 +44,12 @@ pub(super) fn examine(goal: &Goal, live: &Live, now: Timestamp, kept: &mut Check
         failed_pods: Vec::new(),
         wake: None,
         has_flapped: false,
+        newest: None,
     };
     let Some(set) = live.current() else {
-        found.late(goal, now, kept, None);
+        found.late(goal, now, kept);
         return found;
     };
-    let mut newest = None;
     let mut waits_for_room = false;
     for pod in set.present() {
         found.present += 1;
@@ -72,7 +74,8 @@ pub(super) fn examine(goal: &Goal, live: &Live, now: Timestamp, kept: &mut Check
             Verdict::Healthy => {
                 found.healthy += 1;
                 found.pods.push(pod.uid.clone());
-                newest = newest.max(pod.ready_since);
+                let healthy = pod.ready_since.map(|ready| later(ready, goal.min_ready()));
+                found.newest = found.newest.max(healthy);
             }
             Verdict::Waiting(until) => found.wake = earlier(found.wake, until),
             Verdict::Failed(cause) => found.fail(pod, cause),
@@ -81,12 +84,19 @@ pub(super) fn examine(goal: &Goal, live: &Live, now: Timestamp, kept: &mut Check
     }
     found.refused(set, now, kept);
     if !waits_for_room {
-        found.late(goal, now, kept, newest);
+        found.late(goal, now, kept);
     }
     found
 }
 
 impl Checkup {
+    /// Since when all counted pods are healthy together, one that took the place of another between
+    /// two looks included.
+    pub(super) fn whole_since(&self, kept: &Checkpoint, now: Timestamp) -> Timestamp {
+        let since = kept.healthy_since.filter(|_| !self.has_flapped);
+        since.map_or(now, |since| since.max(self.newest.unwrap_or(since)))
+    }
+
     fn fail(&mut self, pod: &crate::health::Pod, cause: Cause) {
         self.failed_pods.push((pod.name.clone(), pod.uid.clone()));
         let worse = self
@@ -113,21 +123,20 @@ impl Checkup {
     }
 
     /// Fails where the batch is incomplete and no pod became healthy for long.
-    fn late(&mut self, goal: &Goal, now: Timestamp, kept: &Checkpoint, newest: Option<Timestamp>) {
+    fn late(&mut self, goal: &Goal, now: Timestamp, kept: &Checkpoint) {
         if self.healthy >= kept.target && self.healthy == self.present {
             return;
         }
         let Some(deadline) = goal.progress_deadline() else {
             return;
         };
-        let progress = newest.map(|ready| later(ready, goal.min_ready()));
         let start = if kept.healthy_since.is_some() {
             // It was whole until this look.
             now
         } else {
             kept.opened
                 .max(kept.judge.since)
-                .max(progress.unwrap_or(kept.opened))
+                .max(self.newest.unwrap_or(kept.opened))
         };
         let end = later(start, deadline);
         if now >= end {

@@ -186,14 +186,15 @@ impl Tick<'_> {
 
     /// The recorded levers, with as many pods unavailable as old ones have left meanwhile: the same
     /// target with fewer would add new pods in their place.
-    fn reinstated(&self, kept: &Checkpoint) -> Overlay {
+    pub(super) fn reinstated(&self, kept: &Checkpoint) -> Overlay {
         let replicas = self.live.replicas;
         let frozen = matches!(kept.write.overlay, Overlay::Frozen { .. });
         if !frozen || replicas == 0 || replicas != self.replicas() || !self.live.is_observed() {
             return kept.write.overlay;
         }
         let (own, missing) = (self.levers_of(kept), self.missing(kept));
-        if missing <= own.unavailable {
+        let same = self.live.pods_with(&kept.write.template);
+        if missing.saturating_add(own.surge) <= own.target().max(same) {
             return kept.write.overlay;
         }
         let target = own.target().max(missing).min(replicas);
@@ -206,7 +207,7 @@ impl Tick<'_> {
     }
 
     /// Pods that the other templates are short of all replicas.
-    fn missing(&self, kept: &Checkpoint) -> u32 {
+    pub(super) fn missing(&self, kept: &Checkpoint) -> u32 {
         let others = self.live.pods_without(&kept.write.template);
         self.live.replicas.saturating_sub(others)
     }

@@ -20,7 +20,7 @@ impl Tick<'_> {
         }
         let flaps = kept.judge.flaps.clone();
         let found = examine(self.goal, self.live, self.now, &mut kept);
-        if let Some(cause) = found.failed {
+        if let Some(cause) = found.failed.clone() {
             return self.fail(kept, cause);
         }
         let allowed = self.live.levers().target().min(self.live.replicas);
@@ -77,11 +77,8 @@ impl Tick<'_> {
             | Phase::RolledBack
             | Phase::RollbackFailed => (policy.soak, Reason::Soaking),
         };
-        let is_new = kept.healthy_since.is_none() || found.has_flapped;
-        let since = kept
-            .healthy_since
-            .filter(|_| !found.has_flapped)
-            .unwrap_or(self.now);
+        let since = found.whole_since(&kept, self.now);
+        let is_new = kept.healthy_since != Some(since);
         kept.healthy_since = Some(since);
         let end = later(since, wait);
         if self.now < end {
@@ -144,6 +141,7 @@ impl Tick<'_> {
             surge: schedule.surge(kept.batch),
             healthy,
             before: self.live.levers(),
+            missing: self.missing(&kept),
         };
         let levers = open(schedule.order, opening);
         kept.healthy_since = None;

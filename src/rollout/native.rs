@@ -70,7 +70,7 @@ impl Tick<'_> {
         kept.replicas = self.live.replicas;
         let flaps = kept.judge.flaps.clone();
         let found = examine(self.goal, self.live, self.now, &mut kept);
-        if let Some(cause) = found.failed.filter(|_| self.live.replicas > 0) {
+        if let Some(cause) = found.failed.clone().filter(|_| self.live.replicas > 0) {
             return self.fail(kept, cause);
         }
         let healthy = self.live.is_complete() && found.healthy >= self.live.replicas;
@@ -78,11 +78,8 @@ impl Tick<'_> {
             let flapped = kept.judge.flaps != flaps;
             return self.wait_healthy(kept, found.wake, flapped);
         }
-        let is_new = kept.healthy_since.is_none() || found.has_flapped;
-        let since = kept
-            .healthy_since
-            .filter(|_| !found.has_flapped)
-            .unwrap_or(self.now);
+        let since = found.whole_since(&kept, self.now);
+        let is_new = kept.healthy_since != Some(since);
         kept.healthy_since = Some(since);
         let end = later(since, self.goal.policy.monitor);
         if self.now < end && self.live.replicas > 0 {

@@ -88,6 +88,9 @@ pub struct Opening {
     pub healthy: u32,
     /// The levers in force, resolved at today's replicas.
     pub before: Levers,
+    /// Pods that the others are short of all replicas: with fewer unavailable ones new pods would
+    /// come in their place, beyond the target.
+    pub missing: u32,
 }
 
 /// Opens a batch, or the next slice of it where the surge is smaller than the batch.
@@ -98,9 +101,10 @@ pub struct Opening {
 pub fn open(order: Order, at: Opening) -> Levers {
     match order {
         Order::SurgeFirst => {
-            let unavailable = at.healthy.max(at.before.unavailable);
             let slice = at.batch.min(at.healthy.saturating_add(at.surge));
             let target = at.before.target().max(slice);
+            let unavailable = at.healthy.max(at.before.unavailable);
+            let unavailable = unavailable.max(at.missing.min(target));
             Levers {
                 surge: target.saturating_sub(unavailable),
                 unavailable,
@@ -126,6 +130,17 @@ pub struct Census {
     pub replicas_before: u32,
 }
 
+impl Census {
+    /// Pods that the others are short of all replicas, once they are scaled in proportion by the
+    /// same write.
+    fn missing(self) -> u32 {
+        let whole = u64::from(self.replicas_before.max(1));
+        let others = u64::from(self.others) * u64::from(self.replicas) / whole;
+        let others = u32::try_from(others).unwrap_or(u32::MAX);
+        self.replicas.saturating_sub(others)
+    }
+}
+
 /// Starts batch 1 of a template on the pods as they are; with this write, and only with it, the
 /// unavailable pods may fall.
 ///
@@ -133,10 +148,7 @@ pub struct Census {
 /// from the start.
 #[must_use]
 pub fn engage(order: Order, first: u32, surge: u32, census: Census) -> Levers {
-    let missing = census
-        .replicas
-        .min(census.replicas_before)
-        .saturating_sub(census.others);
+    let missing = census.missing();
     match order {
         Order::SurgeFirst => {
             let target = census.same.max(first.min(surge)).max(missing);
@@ -230,6 +242,7 @@ mod tests {
                     surge: 1,
                     healthy,
                     before,
+                    missing: before.unavailable,
                 },
             );
             targets.push(before.target());

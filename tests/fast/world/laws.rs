@@ -58,29 +58,43 @@ impl World {
         let mark = &mut self.mark;
         mark.tops.push(top);
         mark.floor = None;
+        let (then, _) = resolve(before.strategy, before.replicas);
+        let then = before.replicas + then;
+        // Each set grows by the levers and replicas of its own last resize.
+        let mut active = self.sets.iter().filter(|set| set.replicas > 0);
+        let is_mistaken = before.replicas == 0
+            || active.any(|set| set.max != then || set.desired != before.replicas);
+        let share = if is_mistaken {
+            u32::MAX
+        } else {
+            (new * top.1).div_ceil(then.max(1))
+        };
         if only_scaled {
             mark.is_foreign &= scaled_by_hand;
             mark.scaled += 1;
-            let (then, _) = resolve(before.strategy, before.replicas);
-            let then = before.replicas + then;
-            mark.new = mark.new.max((new * top.1).div_ceil(then.max(1)));
-            // Each set grows by the levers of its own last resize.
-            let mut active = self.sets.iter().filter(|set| set.replicas > 0);
-            if before.replicas == 0 || active.any(|set| set.max != then) {
-                mark.new = u32::MAX;
-            }
+            mark.new = mark.new.max(share);
             return;
         }
+        let mut active = self.sets.iter().filter(|set| set.replicas > 0);
+        let at_scale = active.all(|set| set.desired == live.replicas);
         let moved = seen.is_none_or(|seen| self.has_moved_since(seen));
         let mark = &mut self.mark;
         // Above 100 replicas the gap is filled by the surge alone.
-        let foreseen = !moved && mark.new != u32::MAX && live.replicas <= 100;
-        mark.new = match (before.replicas, foreseen) {
-            (0, _) => u32::MAX,
-            (_, true) => new,
-            (_, false) => fills.max(new),
-        };
-        mark.scaled = u32::from(scaled);
+        // What a hand wrote last has not come out yet where the controller has not seen it.
+        let is_clear = !mark.is_foreign || before.observed == before.generation;
+        let foreseen = !moved && is_clear && mark.new != u32::MAX && live.replicas <= 100;
+        let known = mark.new;
+        mark.new = if foreseen { new } else { fills.max(new) };
+        if scaled {
+            mark.new = mark.new.max(share);
+        }
+        if at_scale {
+            mark.scaled = u32::from(scaled);
+        } else {
+            // Proportions are still to be rounded.
+            mark.scaled = mark.scaled.max(1);
+            mark.new = mark.new.max(known);
+        }
         let mut sets = self.sets.iter();
         let current = sets.find(|set| set.mould == live.mould);
         let frozen = live.min_ready == FREEZE_MIN_READY;
@@ -91,8 +105,6 @@ impl World {
         mark.total = new + old;
         mark.lost = self.lost;
         mark.is_foreign = seen.is_none();
-        let active = self.sets.iter().filter(|set| set.replicas > 0);
-        let at_scale = active.clone().all(|set| set.desired == live.replicas);
         let is_calm = at_scale && !self.mark.is_racing;
         if seen.is_some() && is_calm && !live.paused && live.strategy != Strategy::Recreate {
             self.mark.floor = Some(self.floor(&live, unavailable));
@@ -113,6 +125,7 @@ impl World {
         let (new, others): (Vec<_>, Vec<_>) =
             self.sets.iter().partition(|set| set.mould == live.mould);
         let new_ready: u32 = new.iter().map(|set| set.lasting()).sum();
+        let new_ready = new_ready.min(live.replicas);
         let unready: u32 = others
             .iter()
             .map(|set| set.replicas.saturating_sub(set.ready()))
@@ -268,7 +281,8 @@ impl World {
         let schedule = Schedule::of(&goal.policy, goal.strategy, replicas);
         let new = live.pods_with(&goal.template);
         let old = live.pods_without(&goal.template);
-        let missing = replicas.min(live.replicas).saturating_sub(old);
+        let scaled = old * replicas / live.replicas.max(1);
+        let missing = replicas.saturating_sub(scaled);
         let first = match schedule.order {
             Order::SurgeFirst => schedule.target(1).min(schedule.surge(1)),
             Order::StopFirst => schedule.target(1),
@@ -291,10 +305,15 @@ impl World {
         self.law(after.1 >= before.1 && target >= was, || {
             format!("rule 1: levers fell from {before:?} to {after:?}")
         });
-        if target <= was {
+        let (healthy, present, wanted) = self.health(seen, live);
+        // Pods that are there, or come in any case in place of old ones that are missing.
+        let there = live.pods_with(&live.template);
+        let gaps = live
+            .replicas
+            .saturating_sub(live.pods_without(&live.template));
+        if target <= was.max(there).max(gaps) {
             return;
         }
-        let (healthy, present, wanted) = self.health(seen, live);
         let is_whole = healthy == present && present == wanted;
         self.law(is_whole && healthy >= was.min(live.replicas), || {
             format!("I6: opens on {healthy} healthy of {present} pods, {wanted} wanted, {was} open")
@@ -306,9 +325,10 @@ impl World {
         let schedule = Schedule::of(&goal.policy, goal.strategy, live.replicas);
         if schedule.order == Order::SurgeFirst {
             let most = was.max(healthy + schedule.surge(kept.batch));
-            self.law(after.1 <= healthy.max(before.1) && target <= most, || {
-                format!("rule 1: {after:?} on {healthy} healthy pods, {most} may be new")
-            });
+            self.law(
+                after.1 <= healthy.max(before.1).max(gaps) && target <= most,
+                || format!("rule 1: {after:?} on {healthy} healthy pods, {most} may be new"),
+            );
         }
     }
 
