@@ -207,7 +207,7 @@ impl Tick<'_> {
     }
 
     /// Pods that the other templates are short of all replicas.
-    fn missing(&self, kept: &Checkpoint) -> u32 {
+    pub(super) fn missing(&self, kept: &Checkpoint) -> u32 {
         let others = self.live.pods_without(&kept.write.template);
         self.live.replicas.saturating_sub(others)
     }

@@ -141,6 +141,7 @@ impl Tick<'_> {
             surge: schedule.surge(kept.batch),
             healthy,
             before: self.live.levers(),
+            missing: self.missing(&kept),
         };
         let levers = open(schedule.order, opening);
         kept.healthy_since = None;

@@ -158,13 +158,9 @@ impl Tick<'_> {
 
     /// The manifest changed around the same template: the levers stay, the rest is written.
     fn rewrite(&self, mut kept: Checkpoint) -> Decision {
-        if self.live.generation <= kept.write.base {
-            // What was to open is not open yet, and does not open by this.
-            let stand = self.levers_in_force(&kept);
-            kept.write.overlay = stand.unwrap_or(kept.write.overlay);
-        } else {
-            kept.write.overlay = self.reinstated(&kept);
-        }
+        // What was to open is not open yet, and does not open by this.
+        let stand = self.levers_in_force(&kept);
+        kept.write.overlay = stand.unwrap_or_else(|| self.reinstated(&kept));
         kept.write.base = self.live.generation;
         Decision::write(kept, Reason::Applied)
     }

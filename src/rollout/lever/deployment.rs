@@ -88,6 +88,9 @@ pub struct Opening {
     pub healthy: u32,
     /// The levers in force, resolved at today's replicas.
     pub before: Levers,
+    /// Pods that the others are short of all replicas: with fewer unavailable ones new pods would
+    /// come in their place, beyond the target.
+    pub missing: u32,
 }
 
 /// Opens a batch, or the next slice of it where the surge is smaller than the batch.
@@ -98,9 +101,10 @@ pub struct Opening {
 pub fn open(order: Order, at: Opening) -> Levers {
     match order {
         Order::SurgeFirst => {
-            let unavailable = at.healthy.max(at.before.unavailable);
             let slice = at.batch.min(at.healthy.saturating_add(at.surge));
             let target = at.before.target().max(slice);
+            let unavailable = at.healthy.max(at.before.unavailable);
+            let unavailable = unavailable.max(at.missing.min(target));
             Levers {
                 surge: target.saturating_sub(unavailable),
                 unavailable,
@@ -238,6 +242,7 @@ mod tests {
                     surge: 1,
                     healthy,
                     before,
+                    missing: before.unavailable,
                 },
             );
             targets.push(before.target());

@@ -80,7 +80,9 @@ impl World {
         let moved = seen.is_none_or(|seen| self.has_moved_since(seen));
         let mark = &mut self.mark;
         // Above 100 replicas the gap is filled by the surge alone.
-        let foreseen = !moved && mark.new != u32::MAX && live.replicas <= 100;
+        // What a hand wrote last has not come out yet where the controller has not seen it.
+        let is_clear = !mark.is_foreign || before.observed == before.generation;
+        let foreseen = !moved && is_clear && mark.new != u32::MAX && live.replicas <= 100;
         let known = mark.new;
         mark.new = if foreseen { new } else { fills.max(new) };
         if scaled {
@@ -323,9 +325,10 @@ impl World {
         let schedule = Schedule::of(&goal.policy, goal.strategy, live.replicas);
         if schedule.order == Order::SurgeFirst {
             let most = was.max(healthy + schedule.surge(kept.batch));
-            self.law(after.1 <= healthy.max(before.1) && target <= most, || {
-                format!("rule 1: {after:?} on {healthy} healthy pods, {most} may be new")
-            });
+            self.law(
+                after.1 <= healthy.max(before.1).max(gaps) && target <= most,
+                || format!("rule 1: {after:?} on {healthy} healthy pods, {most} may be new"),
+            );
         }
     }
 
