@@ -41,6 +41,21 @@ impl World {
         }
     }
 
+    /// How many new pods a scaling leaves at most: their share of all, or any number where a set
+    /// grows by the levers and replicas of its own last resize.
+    fn share(&self, before: &Deployment, new: u32, top: u32) -> u32 {
+        let (then, _) = resolve(before.strategy, before.replicas);
+        let then = before.replicas + then;
+        let mut active = self.sets.iter().filter(|set| set.replicas > 0);
+        let is_mistaken = before.replicas == 0
+            || active.any(|set| set.max != then || set.desired != before.replicas);
+        if is_mistaken {
+            u32::MAX
+        } else {
+            (new * top).div_ceil(then.max(1))
+        }
+    }
+
     /// The spec was written: by the agent on what it saw, or by someone else.
     pub(super) fn note_write(&mut self, before: &Deployment, seen: Option<&Seen>) {
         let Some(live) = self.live.clone() else {
@@ -58,17 +73,8 @@ impl World {
         let mark = &mut self.mark;
         mark.tops.push(top);
         mark.floor = None;
-        let (then, _) = resolve(before.strategy, before.replicas);
-        let then = before.replicas + then;
-        // Each set grows by the levers and replicas of its own last resize.
-        let mut active = self.sets.iter().filter(|set| set.replicas > 0);
-        let is_mistaken = before.replicas == 0
-            || active.any(|set| set.max != then || set.desired != before.replicas);
-        let share = if is_mistaken {
-            u32::MAX
-        } else {
-            (new * top.1).div_ceil(then.max(1))
-        };
+        let share = self.share(before, new, top.1);
+        let mark = &mut self.mark;
         if only_scaled {
             mark.is_foreign &= scaled_by_hand;
             mark.scaled += 1;
