@@ -171,7 +171,7 @@ pub struct Evidence {
     pub generation: i64,
     /// Digest of its template.
     pub template: Digest,
-    /// UIDs of the pods that were counted.
+    /// UIDs of the pods that were counted; kept for the newest proof only.
     pub pods: Vec<String>,
     /// Since when all were healthy.
     pub from: Timestamp,

@@ -85,6 +85,10 @@ impl Tick<'_> {
             let decision = Decision::wait(kept, reason, earlier(found.wake, Some(end)));
             return if is_new { decision.stored() } else { decision };
         }
+        // Two hundred batches of two hundred pods would not fit into a ledger's head.
+        if let Some(last) = kept.evidence.last_mut() {
+            last.pods.clear();
+        }
         kept.evidence.push(Evidence {
             batch: kept.batch,
             target: kept.target,

@@ -49,8 +49,7 @@ async fn a_revert_in_the_middle_of_a_batch_moves_only_the_pods_that_had_moved() 
     until_all_are(&trace, "1").await;
     assert!(trace.fewest_ready() >= 10, "{trace}");
     assert!(shop.pod_uids("web", "1").is_superset(&stayed), "{trace}");
-    let most = trace.settled().iter().map(|c| c.with_tag("2")).max();
-    assert_eq!(most, Some(3), "{trace}");
+    assert_eq!(trace.most_with("2"), 3, "{trace}");
     assert_eq!(shop.outcome(&second), "Superseded");
     assert_eq!(shop.record(&third)["rollbackTo"], *first);
     let history = shop.verb(&["history"]);
