@@ -471,7 +471,9 @@ fn denial(namespace: &str, group: &str, resource: &str) -> String {
 /// Waits until the API server denies what it is to deny.
 async fn until_denied(shop: &Shop, manifest: &str) {
     shop.until("the policy to be in force", || {
+        // Without pods, which would count among those of the Deployment in question.
         let probe = manifest
+            .replace("replicas: 10", "replicas: 0")
             .replace("name: web", "name: probe")
             .replace("name: settings", "name: probe");
         let file = tempfile::NamedTempFile::new().unwrap();
