@@ -1,6 +1,6 @@
 //! The loop: waits, makes a pass, records it.
 //!
-//! `run` is the process: Lease, configuration, one [`App`](app) for each `GitSync`. An app is one
+//! `run` is the process: Lease, configuration, one app for each `GitSync`. An app is one
 //! task and the only writer of its ledger. What it decides it asks of the pure rooms; what it does
 //! is one call of an edge at a time.
 //!
