@@ -98,6 +98,14 @@ impl Records {
         BTreeMap::from([(HEAD.to_owned(), self.instance.clone())])
     }
 
+    /// Reads the head of a GitSync's ledger alone; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the API server refuses or cannot be reached.
+    pub async fn read_head(&self, namespace: &str, name: &str) -> Result<Option<Object>, Refusal> {
+        self.cluster.get("v1", &Self::head(namespace, name)).await
+    }
+
     /// Reads the ledger of a GitSync; `None` where there is none.
     ///
     /// # Errors

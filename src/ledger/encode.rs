@@ -109,6 +109,15 @@ pub fn epoch(head: &str) -> Option<u64> {
     head.ledger.get("epoch")?.as_u64()
 }
 
+/// Returns who wrote a head last, in words, without its shards; `None` where it does not tell.
+#[must_use]
+pub fn writer(head: &str) -> Option<String> {
+    let head: Head = serde_json::from_str(head).ok()?;
+    let text = |pointer| head.ledger.pointer(pointer)?.as_str();
+    let release = text("/released/by").map(|by| format!("a release by {by}"));
+    release.or_else(|| text("/holder").map(ToOwned::to_owned))
+}
+
 /// Decodes a ledger.
 ///
 /// # Errors
@@ -224,6 +233,17 @@ mod tests {
         let stored = encode(&ledger);
         assert_eq!(stored.head.matches("\"phase\"").count(), 1);
         assert_eq!(decode(&stored).unwrap(), ledger);
+    }
+
+    #[test]
+    fn a_head_alone_tells_who_wrote_it() {
+        let mut ledger = ledger(0);
+        assert_eq!(writer(&encode(&ledger).head).as_deref(), Some("agent-1"));
+        let by = serde_json::from_value(json!({"by": "Ada", "at": "2026-01-01T00:00:00Z"}));
+        ledger.released = Some(by.unwrap());
+        let told = writer(&encode(&ledger).head);
+        assert_eq!(told.as_deref(), Some("a release by Ada"));
+        assert_eq!(writer("{}"), None);
     }
 
     #[test]

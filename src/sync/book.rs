@@ -205,27 +205,18 @@ impl Book {
 
     /// Reads the head again after a lost race or an unanswered write.
     async fn catch_up(&mut self, next: &Stored) -> Result<(), BookFault> {
-        let Some(found) = self.records.load(&self.namespace, &self.name).await? else {
+        let found = self.records.read_head(&self.namespace, &self.name).await?;
+        let Some(found) = found else {
             self.version = None;
             return Ok(());
         };
-        let same = found.head == self.head || found.head == next.head;
-        if !same {
-            let stored = Stored {
-                head: found.head,
-                shards: found.shards,
-            };
-            let holder = ledger::decode(&stored).map_or_else(
-                |_| "an unknown writer".to_owned(),
-                |other| {
-                    other
-                        .released
-                        .map_or(other.holder, |mark| format!("a release by {}", mark.by))
-                },
-            );
-            return Err(BookFault::TakenOver(holder));
+        let content = Records::content(&found).unwrap_or_default();
+        if content != self.head && content != next.head {
+            let writer = ledger::writer(content);
+            let writer = writer.unwrap_or_else(|| "an unknown writer".to_owned());
+            return Err(BookFault::TakenOver(writer));
         }
-        self.version = Some(found.resource_version);
+        self.version = found.resource_version().map(ToOwned::to_owned);
         Ok(())
     }
 }

@@ -265,7 +265,7 @@ async fn a_scaler_keeps_the_share_of_new_pods_while_no_agent_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_pods_move_exactly_and_a_scale_down_adds_no_new_one() {
+async fn two_hundred_pods_move_exactly_and_a_scale_down_never_has_more_new_ones() {
     const WAYS: &str = "steps: [1, 25%, 55%, 100%]\nmaxSurge: 20%\nsoak: 1s\nmonitor: 1s";
     const SLOW: Duration = Duration::from_secs(400);
     let Scene {
