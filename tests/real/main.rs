@@ -19,6 +19,7 @@ mod git_transport;
 mod hands;
 mod laws;
 mod newest;
+mod previews;
 mod pruning;
 mod readme;
 mod refusals;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 /// The number of accounts for agents that one control plane has.
-const AGENTS: usize = 64;
+const AGENTS: usize = 256;
 
 /// The group of all agents' accounts; the audit log tells of their calls.
 pub(crate) const AGENTS_GROUP: &str = "tidegate:agents";
