@@ -391,7 +391,7 @@ status: {summary: x}
             "interval: 4s",
             "interval: 60",
             "timeout: 0s",
-            "timeout: 1.5s",
+            "timeout: 1 s",
             "ref: {branch: refs/heads/main}",
             "ref: {branch: a..b}",
             "ref: {branch: -x}",

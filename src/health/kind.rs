@@ -78,14 +78,17 @@ fn service(object: &Object) -> Health {
 }
 
 fn definition(object: &Object) -> Health {
-    if condition(object, "NamesAccepted").is_some_and(|c| c["status"] == "False") {
+    if object
+        .condition("NamesAccepted")
+        .is_some_and(|c| c["status"] == "False")
+    {
         return Health::Failed("its names are not accepted".to_owned());
     }
     wants(object, "Established")
 }
 
 fn wants(object: &Object, kind: &str) -> Health {
-    match condition(object, kind) {
+    match object.condition(kind) {
         Some(condition) if condition["status"] == "True" => Health::Current,
         Some(condition) => progress(&told(condition)),
         None => progress(&format!("it has no condition {kind} yet")),
@@ -94,24 +97,17 @@ fn wants(object: &Object, kind: &str) -> Health {
 
 /// The generic rules of kstatus: Stalled, Reconciling, then Ready; none of them is current.
 fn generic(object: &Object) -> Health {
-    let truth = |kind| condition(object, kind).filter(|c| c["status"] == "True");
+    let truth = |kind| object.condition(kind).filter(|c| c["status"] == "True");
     if let Some(stalled) = truth("Stalled") {
         return Health::Failed(told(stalled));
     }
     if let Some(reconciling) = truth("Reconciling") {
         return progress(&told(reconciling));
     }
-    match condition(object, "Ready") {
+    match object.condition("Ready") {
         Some(ready) if ready["status"] != "True" => progress(&told(ready)),
         _ => Health::Current,
     }
-}
-
-fn condition<'a>(object: &'a Object, kind: &str) -> Option<&'a Value> {
-    let conditions = object.at("/status/conditions")?.as_array()?;
-    conditions
-        .iter()
-        .find(|condition| condition["type"] == kind)
 }
 
 fn told(condition: &Value) -> String {

@@ -2,11 +2,11 @@
 
 use std::{fmt, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::object::Object;
+use crate::object::{Object, later};
 
 /// Restarts of containers, counted since the judgement began, that make a pod failed.
 const RESTARTS: u32 = 2;
@@ -142,8 +142,8 @@ impl Pod {
     /// Reads a pod; missing parts read as a pod that has just been created at the epoch.
     #[must_use]
     pub fn read(object: &Object) -> Self {
-        let ready = condition(object, "Ready");
-        let scheduled = condition(object, "PodScheduled");
+        let ready = object.condition("Ready");
+        let scheduled = object.condition("PodScheduled");
         let status = |pointer| {
             object
                 .at(pointer)
@@ -186,7 +186,7 @@ impl Pod {
             return Verdict::Failed(cause);
         }
         if let Some(ready) = self.ready_since {
-            let healthy = after(ready, by.min_ready);
+            let healthy = later(ready, by.min_ready);
             return if by.now >= healthy {
                 Verdict::Healthy
             } else {
@@ -194,7 +194,7 @@ impl Pod {
             };
         }
         if let Some((since, message)) = &self.unschedulable {
-            let until = after((*since).max(by.since), UNSCHEDULABLE);
+            let until = later((*since).max(by.since), UNSCHEDULABLE);
             return self.until(by.now, Some(until), || {
                 self.fault("Unschedulable", message, Class::Capacity)
             });
@@ -208,7 +208,7 @@ impl Pod {
                 .scheduled_since
                 .unwrap_or(self.created)
                 .max(self.created);
-            after(start.max(by.since), deadline)
+            later(start.max(by.since), deadline)
         });
         match (stuck, late) {
             (Some((until, cause)), late) if late.is_none_or(|late| until <= late) => {
@@ -278,7 +278,7 @@ impl Pod {
             .unwrap_or(self.created)
             .max(self.created)
             .max(by.since);
-        Some((after(start, patience), self.of(container, reason, message)))
+        Some((later(start, patience), self.of(container, reason, message)))
     }
 
     fn of(&self, container: &str, reason: &str, message: &str) -> Cause {
@@ -299,23 +299,8 @@ impl Pod {
     }
 }
 
-/// Adds a duration to a time; a sum beyond what a calendar holds is the calendar's end.
-fn after(start: Timestamp, wait: Duration) -> Timestamp {
-    SignedDuration::try_from(wait)
-        .ok()
-        .and_then(|wait| start.checked_add(wait).ok())
-        .unwrap_or(Timestamp::MAX)
-}
-
 fn words(deadline: Option<Duration>) -> String {
     format!("{} s", deadline.unwrap_or_default().as_secs())
-}
-
-fn condition<'a>(object: &'a Object, kind: &str) -> Option<&'a Value> {
-    let conditions = object.at("/status/conditions")?.as_array()?;
-    conditions
-        .iter()
-        .find(|condition| condition["type"] == kind)
 }
 
 fn since(condition: &Value) -> Timestamp {

@@ -85,6 +85,15 @@ impl Object {
         self.at("/metadata/labels")?.get(key)?.as_str()
     }
 
+    /// Returns the condition of a type from `status.conditions`.
+    #[must_use]
+    pub fn condition(&self, kind: &str) -> Option<&Value> {
+        let conditions = self.at("/status/conditions")?.as_array()?;
+        conditions
+            .iter()
+            .find(|condition| condition["type"] == kind)
+    }
+
     /// Returns the UID that the API server gave; `None` for a manifest.
     #[must_use]
     pub fn uid(&self) -> Option<&str> {

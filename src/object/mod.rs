@@ -16,7 +16,7 @@ mod workload;
 pub use amount::{Amount, AmountFault};
 pub use content::Object;
 pub use digest::Digest;
-pub use duration::{DurationFault, read_duration, write_duration};
+pub use duration::{DurationFault, later, read_duration, write_duration};
 pub use id::{ObjectId, ObjectIdFault};
 pub use image::ImageReference;
 pub use spelling::{closest, hint};

@@ -1,6 +1,6 @@
 //! Typed views of the workloads that are rolled in batches.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Amount, Digest, Object, mark};
 
@@ -22,6 +22,23 @@ pub enum Strategy {
         /// `maxUnavailable`; 25 % by default.
         max_unavailable: Amount,
     },
+}
+
+impl Strategy {
+    /// Writes it as it stands in a manifest at `spec.strategy`.
+    #[must_use]
+    pub fn to_json(self) -> Value {
+        match self {
+            Self::Recreate => json!({"type": "Recreate"}),
+            Self::RollingUpdate {
+                max_surge,
+                max_unavailable,
+            } => json!({
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": max_surge, "maxUnavailable": max_unavailable},
+            }),
+        }
+    }
 }
 
 /// Reads a Deployment, live or as a manifest, with the defaults of the API.

@@ -23,15 +23,6 @@ pub struct Owner {
     pub name: String,
 }
 
-/// A field that Git does not set although its manifest may name it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Withdrawal {
-    /// The object.
-    pub id: ObjectId,
-    /// JSON pointer of the field, through maps only.
-    pub pointer: String,
-}
-
 /// One object as a commit wants it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {

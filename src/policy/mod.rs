@@ -9,7 +9,6 @@ mod contradiction;
 mod field;
 mod file;
 mod resolve;
-mod span;
 mod statement;
 mod word;
 

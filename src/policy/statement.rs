@@ -7,10 +7,9 @@ use serde_json::Value;
 use super::{
     Batches, Mode, OnFailure, Order, Provenance,
     field::{self, Field},
-    span,
 };
 use crate::{
-    object::{Amount, hint},
+    object::{Amount, hint, read_duration},
     revision::{Fault, Place, Position},
     yaml::{Key, Node},
 };
@@ -303,11 +302,12 @@ fn steps(node: &Node) -> Result<Batches, String> {
 }
 
 fn duration(node: &Node) -> Result<Duration, String> {
-    match node.value() {
-        Value::String(text) => span::parse(&text),
-        Value::Number(number) => span::parse(&number.to_string()),
-        _ => Err(format!("is {}: write a duration such as 30s", node.noun())),
-    }
+    let text = match node.value() {
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        _ => return Err(format!("is {}: write a duration such as 30s", node.noun())),
+    };
+    read_duration(&text).map_err(|fault| fault.to_string())
 }
 
 fn deadline(node: &Node) -> Result<Duration, String> {

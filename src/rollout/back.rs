@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::object::{Amount, Strategy};
+use crate::object::{Amount, Strategy, later};
 use crate::policy::Order;
 
-use super::checkup::{earlier, examine, later};
+use super::checkup::{earlier, examine};
 use super::step::Tick;
 use super::{Checkpoint, Decision, Overlay, Phase, Reason};
 
@@ -131,10 +131,10 @@ impl Tick<'_> {
 }
 
 fn unavailable(overlay: Overlay) -> u32 {
-    match overlay {
-        Overlay::Plain => 0,
-        Overlay::Frozen { unavailable, .. } | Overlay::Native { unavailable, .. } => {
-            unavailable.rounded_down(100)
-        }
+    match overlay.strategy() {
+        Some(Strategy::RollingUpdate {
+            max_unavailable, ..
+        }) => max_unavailable.rounded_down(100),
+        Some(Strategy::Recreate) | None => 0,
     }
 }

@@ -1,20 +1,14 @@
 //! How a rollout begins, on pods at rest or in the middle of another one.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::{Value, json};
-
 use crate::health::{Cause, Class};
 use crate::object::{Digest, Strategy};
 use crate::policy::Mode;
 
 use super::foreign::is_outdated;
 use super::lever::deployment::{Census, engage};
+use super::seen::restarts;
 use super::step::Tick;
-use super::{
-    Checkpoint, Decision, Engagement, Failure, Judge, Overlay, Phase, Reason, Schedule, Stance,
-    Write,
-};
+use super::{Checkpoint, Decision, Engagement, Failure, Overlay, Phase, Reason, Schedule, Stance};
 
 /// Reason of the failure that stands for levers without a record.
 const UNKNOWN: &str = "LeversWithoutRecord";
@@ -115,50 +109,23 @@ impl Tick<'_> {
     /// A fresh checkpoint for the goal, with what must live on from the one before.
     pub(super) fn checkpoint(&self, before: Option<&Checkpoint>, overlay: Overlay) -> Checkpoint {
         let active = before.filter(|before| !before.is_over());
-        let mut tried: BTreeSet<_> = active.map(|c| c.tried.clone()).unwrap_or_default();
-        tried.insert(self.goal.template.clone());
         let engagement = active.and_then(|c| c.engagement.clone());
         let engagement = engagement.or_else(|| Some(self.engagement(before)));
-        Checkpoint {
-            uid: self.live.uid.clone(),
-            phase: Phase::Progressing,
-            batch: 0,
-            batches: 0,
-            target: self.replicas(),
-            replicas: self.replicas(),
-            write: Write {
-                commit: self.goal.commit.clone(),
-                manifest: self.goal.manifest.clone(),
-                template: self.goal.template.clone(),
-                overlay,
-                base: self.live.generation,
-                restart: None,
-            },
-            judged_by: self.goal.judged_by.clone(),
-            engagement,
-            started: self.now,
-            opened: self.now,
-            healthy_since: None,
-            judge: Judge::new(self.now, self.restarts_of_goal()),
-            is_held: false,
-            failure: None,
-            evidence: Vec::new(),
-            largest: active.map_or(0, |c| c.largest),
-            tried,
-        }
+        let mut kept = Checkpoint::new(self.goal, self.replicas(), self.now);
+        kept.uid.clone_from(&self.live.uid);
+        kept.phase = Phase::Progressing;
+        kept.write.overlay = overlay;
+        kept.write.base = self.live.generation;
+        kept.engagement = engagement;
+        kept.judge.forgiven = self.restarts_of_goal();
+        kept.largest = active.map_or(0, |c| c.largest);
+        kept
     }
 
     /// Restarts that pods of the goal's template have before the write: no evidence against it.
-    fn restarts_of_goal(&self) -> BTreeMap<String, u32> {
-        let sets = self
-            .live
-            .sets
-            .iter()
-            .filter(|set| set.template == self.goal.template);
-        sets.flat_map(super::Set::present)
-            .filter(|pod| pod.restarts > 0)
-            .map(|pod| (pod.uid.clone(), pod.restarts))
-            .collect()
+    fn restarts_of_goal(&self) -> std::collections::BTreeMap<String, u32> {
+        let sets = self.live.sets.iter();
+        restarts(sets.filter(|set| set.template == self.goal.template))
     }
 
     /// What a release needs: the live state, or Git's where the live one is someone's change.
@@ -186,7 +153,7 @@ impl Tick<'_> {
             since: self.now,
             min_ready_seconds: min_ready,
             progress_deadline_seconds: deadline,
-            strategy: strategy_json(strategy),
+            strategy: strategy.to_json(),
             template: if foreign {
                 goal.content.clone()
             } else {
@@ -250,19 +217,5 @@ impl Tick<'_> {
         Decision::wait(kept, Reason::Adopted, None)
             .stored()
             .told(Reason::Adopted, text)
-    }
-}
-
-/// Writes a strategy as it stands in a manifest.
-fn strategy_json(strategy: Strategy) -> Value {
-    match strategy {
-        Strategy::Recreate => json!({"type": "Recreate"}),
-        Strategy::RollingUpdate {
-            max_surge,
-            max_unavailable,
-        } => json!({
-            "type": "RollingUpdate",
-            "rollingUpdate": {"maxSurge": max_surge, "maxUnavailable": max_unavailable},
-        }),
     }
 }

@@ -1,15 +1,17 @@
 //! What a rollout must remember beyond a restart. The batch is also in the live object; the rest is
 //! only here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::health::Cause;
-use crate::object::{Amount, Digest, FREEZE_DEADLINE, FREEZE_MIN_READY, Object};
+use crate::object::{Amount, Digest, FREEZE_DEADLINE, FREEZE_MIN_READY, Object, Strategy};
 use crate::revision::CommitId;
+
+use super::Goal;
 
 /// The record of one workload's rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,8 +52,6 @@ pub struct Checkpoint {
     pub evidence: Vec<Evidence>,
     /// Pods of the largest batch that was opened.
     pub largest: u32,
-    /// Digests of all templates that were written since the last one that succeeded.
-    pub tried: BTreeSet<Digest>,
 }
 
 /// Where a rollout is.
@@ -180,6 +180,36 @@ pub struct Evidence {
 }
 
 impl Checkpoint {
+    /// Starts a record at `now`: Git's manifest as it is, for a workload that does not exist yet.
+    pub(super) fn new(goal: &Goal, replicas: u32, now: Timestamp) -> Self {
+        Self {
+            uid: String::new(),
+            phase: Phase::Native,
+            batch: 0,
+            batches: 0,
+            target: replicas,
+            replicas,
+            write: Write {
+                commit: goal.commit.clone(),
+                manifest: goal.manifest.clone(),
+                template: goal.template.clone(),
+                overlay: Overlay::Plain,
+                base: 0,
+                restart: None,
+            },
+            judged_by: goal.judged_by.clone(),
+            engagement: None,
+            started: now,
+            opened: now,
+            healthy_since: None,
+            judge: Judge::new(now, BTreeMap::new()),
+            is_held: false,
+            failure: None,
+            evidence: Vec::new(),
+            largest: 0,
+        }
+    }
+
     /// Says whether the rollout has ended for good.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -215,21 +245,38 @@ impl Judge {
 }
 
 impl Overlay {
+    /// Returns the strategy that holds the levers; `None` leaves Git's own.
+    #[must_use]
+    pub fn strategy(self) -> Option<Strategy> {
+        match self {
+            Self::Plain => None,
+            Self::Frozen { surge, unavailable } | Self::Native { surge, unavailable } => {
+                Some(Strategy::RollingUpdate {
+                    max_surge: surge,
+                    max_unavailable: unavailable,
+                })
+            }
+        }
+    }
+
+    /// Says whether the freeze is part of it.
+    #[must_use]
+    pub fn is_frozen(self) -> bool {
+        match self {
+            Self::Frozen { .. } => true,
+            Self::Plain | Self::Native { .. } => false,
+        }
+    }
+
     /// Lays the levers over a manifest.
     pub fn lay(self, object: &mut Object) {
-        let (surge, unavailable, is_frozen) = match self {
-            Self::Plain => return,
-            Self::Frozen { surge, unavailable } => (surge, unavailable, true),
-            Self::Native { surge, unavailable } => (surge, unavailable, false),
+        let Some(strategy) = self.strategy() else {
+            return;
         };
-        if is_frozen {
+        if self.is_frozen() {
             object.set(&["spec", "minReadySeconds"], FREEZE_MIN_READY.into());
             object.set(&["spec", "progressDeadlineSeconds"], FREEZE_DEADLINE.into());
         }
-        let limits = json!({"maxSurge": surge, "maxUnavailable": unavailable});
-        object.set(
-            &["spec", "strategy"],
-            json!({"type": "RollingUpdate", "rollingUpdate": limits}),
-        );
+        object.set(&["spec", "strategy"], strategy.to_json());
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::health::{Cause, Class, Judgement, Verdict};
+use crate::object::later;
 
 use super::{Checkpoint, Goal, Judge, Live, Set};
 
@@ -200,12 +201,4 @@ pub(super) fn earlier(one: Option<Timestamp>, two: Option<Timestamp>) -> Option<
         (Some(one), Some(two)) => Some(one.min(two)),
         (one, two) => one.or(two),
     }
-}
-
-/// Adds a duration to a time; the sum ends at the calendar's end.
-pub(super) fn later(start: Timestamp, wait: Duration) -> Timestamp {
-    SignedDuration::try_from(wait)
-        .ok()
-        .and_then(|wait| start.checked_add(wait).ok())
-        .unwrap_or(Timestamp::MAX)
 }

@@ -1,6 +1,6 @@
 //! What others did to a workload while it is rolled.
 
-use crate::object::{FREEZE_DEADLINE, Strategy};
+use crate::object::{FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy};
 
 use super::lever::deployment::Levers;
 use super::step::Tick;
@@ -67,28 +67,15 @@ pub(super) fn is_outdated(tick: &Tick<'_>, over: &Checkpoint) -> bool {
 /// Says whether every field that the write set, beside the template, is as it set it.
 fn stands(tick: &Tick<'_>, kept: &Checkpoint) -> bool {
     let (live, goal) = (tick.live, tick.goal);
-    let own_times = live.min_ready_seconds == goal.min_ready_seconds
-        && live.progress_deadline_seconds == goal.progress_deadline_seconds;
-    let levers = match kept.write.overlay {
-        Overlay::Plain => own_times && live.strategy == goal.strategy,
-        Overlay::Frozen { surge, unavailable } => {
-            live.is_frozen()
-                && live.progress_deadline_seconds == FREEZE_DEADLINE
-                && live.strategy
-                    == Strategy::RollingUpdate {
-                        max_surge: surge,
-                        max_unavailable: unavailable,
-                    }
-        }
-        Overlay::Native { surge, unavailable } => {
-            own_times
-                && live.strategy
-                    == Strategy::RollingUpdate {
-                        max_surge: surge,
-                        max_unavailable: unavailable,
-                    }
-        }
+    let overlay = kept.write.overlay;
+    let (min_ready, deadline) = if overlay.is_frozen() {
+        (FREEZE_MIN_READY, FREEZE_DEADLINE)
+    } else {
+        (goal.min_ready_seconds, goal.progress_deadline_seconds)
     };
+    let levers = live.min_ready_seconds == min_ready
+        && live.progress_deadline_seconds == deadline
+        && live.strategy == overlay.strategy().unwrap_or(goal.strategy);
     let scaled = goal
         .replicas
         .is_some_and(|replicas| replicas != live.replicas);
@@ -214,12 +201,8 @@ impl Tick<'_> {
 
     /// The recorded levers, resolved at today's replicas.
     fn levers_of(&self, kept: &Checkpoint) -> Levers {
-        match kept.write.overlay {
-            Overlay::Plain => self.live.levers(),
-            Overlay::Frozen { surge, unavailable } | Overlay::Native { surge, unavailable } => {
-                Levers::resolve(surge, unavailable, self.live.replicas)
-            }
-        }
+        let recorded = kept.write.overlay.strategy();
+        Levers::of(recorded.unwrap_or(self.live.strategy), self.live.replicas)
     }
 
     /// Levers, replicas or the pause were changed by hand: the recorded values are written again,

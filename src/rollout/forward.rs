@@ -1,10 +1,12 @@
 //! Batch after batch, then the watch over all pods, then the levers are given back.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use crate::object::{Amount, Strategy};
+use crate::object::{Amount, Strategy, later};
 
-use super::checkup::{Checkup, earlier, examine, later, rollout_cause};
+use super::checkup::{Checkup, earlier, examine, rollout_cause};
 use super::lever::deployment::{Levers, Opening, open};
 use super::step::Tick;
 use super::{Action, Checkpoint, Decision, Evidence, Failure, Overlay, Phase, Reason, Schedule};
@@ -31,7 +33,7 @@ impl Tick<'_> {
             return self.wait_healthy(kept, found.wake, flapped);
         }
         if allowed < kept.target {
-            return self.open_slice(kept, found.healthy);
+            return self.open(kept, found.healthy, Reason::SliceStarted);
         }
         self.soak(kept, &found)
     }
@@ -66,7 +68,7 @@ impl Tick<'_> {
     /// The batch is healthy: it closes when it has been for long enough.
     fn soak(&self, mut kept: Checkpoint, found: &Checkup) -> Decision {
         let policy = &self.goal.policy;
-        let (wait, reason) = match kept.phase {
+        let watch = match kept.phase {
             Phase::Monitoring => (policy.monitor, Reason::Monitoring),
             Phase::Progressing
             | Phase::Finalizing
@@ -77,13 +79,8 @@ impl Tick<'_> {
             | Phase::RolledBack
             | Phase::RollbackFailed => (policy.soak, Reason::Soaking),
         };
-        let since = found.whole_since(&kept, self.now);
-        let is_new = kept.healthy_since != Some(since);
-        kept.healthy_since = Some(since);
-        let end = later(since, wait);
-        if self.now < end {
-            let decision = Decision::wait(kept, reason, earlier(found.wake, Some(end)));
-            return if is_new { decision.stored() } else { decision };
+        if let Some(wait) = self.stay_healthy(&mut kept, found, watch) {
+            return wait;
         }
         // Two hundred batches of two hundred pods would not fit into a ledger's head.
         if let Some(last) = kept.evidence.last_mut() {
@@ -95,12 +92,32 @@ impl Tick<'_> {
             generation: self.live.generation,
             template: self.goal.template.clone(),
             pods: found.pods.clone(),
-            from: since,
+            from: kept.healthy_since.unwrap_or(self.now),
             to: self.now,
         });
         kept.judge.flaps.clear();
         kept.judge.condemned.clear();
         self.close(kept, found.healthy)
+    }
+
+    /// All that should be is healthy and must stay so for a while: the decision to wait, or `None`
+    /// once it has.
+    pub(super) fn stay_healthy(
+        &self,
+        kept: &mut Checkpoint,
+        found: &Checkup,
+        (wait, reason): (Duration, Reason),
+    ) -> Option<Decision> {
+        let since = found.whole_since(kept, self.now);
+        let is_new = kept.healthy_since != Some(since);
+        kept.healthy_since = Some(since);
+        let end = later(since, wait);
+        if self.now >= end {
+            return None;
+        }
+        let wake = earlier(found.wake, Some(end));
+        let decision = Decision::wait(kept.clone(), reason, wake);
+        Some(if is_new { decision.stored() } else { decision })
     }
 
     /// The batch is closed: the next one, the last watch, or the end.
@@ -131,10 +148,6 @@ impl Tick<'_> {
         let wake = later(self.now, self.goal.policy.monitor);
         let decision = Decision::wait(kept, Reason::Monitoring, Some(wake)).stored();
         decision.told(Reason::BatchHealthy, text)
-    }
-
-    fn open_slice(&self, kept: Checkpoint, healthy: u32) -> Decision {
-        self.open(kept, healthy, Reason::SliceStarted)
     }
 
     /// Writes the levers of the open batch, or of its next slice.

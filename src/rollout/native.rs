@@ -1,11 +1,13 @@
 //! Workloads that are applied as they are: first installs, `Recreate`, `strategy: Native`, and no
 //! replicas. The verdict comes by health all the same.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::checkup::{earlier, examine, later};
+use super::checkup::examine;
 use super::step::Tick;
-use super::{Checkpoint, Decision, Goal, Judge, Overlay, Phase, Reason, Stance, Write};
+use super::{Checkpoint, Decision, Goal, Overlay, Phase, Reason, Stance};
 
 /// There is no such workload: it is created from Git.
 pub(super) fn create(
@@ -22,33 +24,7 @@ pub(super) fn create(
         return Decision::idle(Reason::Held);
     }
     let replicas = goal.replicas.unwrap_or(1);
-    let checkpoint = Checkpoint {
-        uid: String::new(),
-        phase: Phase::Native,
-        batch: 0,
-        batches: 0,
-        target: replicas,
-        replicas,
-        write: Write {
-            commit: goal.commit.clone(),
-            manifest: goal.manifest.clone(),
-            template: goal.template.clone(),
-            overlay: Overlay::Plain,
-            base: 0,
-            restart: None,
-        },
-        judged_by: goal.judged_by.clone(),
-        engagement: None,
-        started: now,
-        opened: now,
-        healthy_since: None,
-        judge: Judge::new(now, std::collections::BTreeMap::new()),
-        is_held: false,
-        failure: None,
-        evidence: Vec::new(),
-        largest: 0,
-        tried: [goal.template.clone()].into(),
-    };
+    let checkpoint = Checkpoint::new(goal, replicas, now);
     Decision::write(checkpoint, Reason::Applied).told(Reason::Applied, "it is new; no batches")
 }
 
@@ -78,14 +54,13 @@ impl Tick<'_> {
             let flapped = kept.judge.flaps != flaps;
             return self.wait_healthy(kept, found.wake, flapped);
         }
-        let since = found.whole_since(&kept, self.now);
-        let is_new = kept.healthy_since != Some(since);
-        kept.healthy_since = Some(since);
-        let end = later(since, self.goal.policy.monitor);
-        if self.now < end && self.live.replicas > 0 {
-            let wake = earlier(found.wake, Some(end));
-            let decision = Decision::wait(kept, Reason::Monitoring, wake);
-            return if is_new { decision.stored() } else { decision };
+        let monitor = if self.live.replicas == 0 {
+            Duration::ZERO
+        } else {
+            self.goal.policy.monitor
+        };
+        if let Some(wait) = self.stay_healthy(&mut kept, &found, (monitor, Reason::Monitoring)) {
+            return wait;
         }
         kept.phase = Phase::Succeeded;
         kept.engagement = None;

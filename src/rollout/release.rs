@@ -87,8 +87,6 @@ fn difference(live: &Value, wanted: &Value) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::health::{Cause, Class};
     use crate::object::{Amount, Digest, FREEZE_DEADLINE, FREEZE_MIN_READY};
@@ -157,7 +155,6 @@ mod tests {
             failure: None,
             evidence: Vec::new(),
             largest: 1,
-            tried: BTreeSet::new(),
         }
     }
 

@@ -20,16 +20,7 @@ impl Schedule {
     /// Lays `policy` over a workload with `replicas` pods and its own `strategy`.
     #[must_use]
     pub fn of(policy: &Policy, strategy: Strategy, replicas: u32) -> Self {
-        let own = match strategy {
-            Strategy::RollingUpdate {
-                max_surge,
-                max_unavailable,
-            } => Levers::resolve(max_surge, max_unavailable, replicas),
-            Strategy::Recreate => Levers {
-                surge: 0,
-                unavailable: replicas,
-            },
-        };
+        let own = Levers::of(strategy, replicas);
         let native = policy.batches == Batches::Own;
         let order = policy.order.unwrap_or(if native && own.surge == 0 {
             Order::StopFirst

@@ -1,5 +1,7 @@
 //! What is seen of one workload at one moment.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -88,16 +90,7 @@ impl Live {
     /// Returns the levers in force, resolved at today's replicas.
     #[must_use]
     pub fn levers(&self) -> Levers {
-        match self.strategy {
-            Strategy::Recreate => Levers {
-                surge: 0,
-                unavailable: self.replicas,
-            },
-            Strategy::RollingUpdate {
-                max_surge,
-                max_unavailable,
-            } => Levers::resolve(max_surge, max_unavailable, self.replicas),
-        }
+        Levers::of(self.strategy, self.replicas)
     }
 
     /// Returns the ReplicaSet of the live template.
@@ -166,6 +159,14 @@ impl Set {
     fn is_settled(&self) -> bool {
         count(self.present()) == self.replicas
     }
+}
+
+/// Restarts that the pods of some sets have by now, by UID; pods without any are left out.
+pub(super) fn restarts<'a>(sets: impl Iterator<Item = &'a Set>) -> BTreeMap<String, u32> {
+    sets.flat_map(Set::present)
+        .filter(|pod| pod.restarts > 0)
+        .map(|pod| (pod.uid.clone(), pod.restarts))
+        .collect()
 }
 
 fn count<'a>(pods: impl Iterator<Item = &'a Pod>) -> u32 {

@@ -6,6 +6,7 @@ use crate::health::Pod;
 
 use super::checkup::examine;
 use super::foreign::{Landing, landing};
+use super::seen::restarts;
 use super::{
     Action, Checkpoint, Decision, Goal, Judge, Live, Overlay, Phase, Reason, Seen, Set, Stance,
 };
@@ -207,10 +208,7 @@ impl Tick<'_> {
 
     /// Restarts that pods of the live template have by now, by UID.
     pub(super) fn restarts(&self) -> std::collections::BTreeMap<String, u32> {
-        let pods = self.live.current().into_iter().flat_map(Set::present);
-        pods.filter(|pod| pod.restarts > 0)
-            .map(|pod| (pod.uid.clone(), pod.restarts))
-            .collect()
+        restarts(self.live.current().into_iter())
     }
 
     /// Replicas that the next write asks for.

@@ -1,7 +1,7 @@
 //! Deployment: with the freeze on, the controller settles at `new = min(R, s+m)` and
 //! `old = R - m` and stays there, whatever the pods do.
 
-use crate::object::Amount;
+use crate::object::{Amount, Strategy};
 use crate::policy::Order;
 
 /// maxSurge `s` and maxUnavailable `m` as numbers of pods.
@@ -18,6 +18,21 @@ impl Levers {
     #[must_use]
     pub fn target(self) -> u32 {
         self.surge.saturating_add(self.unavailable)
+    }
+
+    /// Resolves a strategy at so many replicas; `Recreate` takes all pods at once.
+    #[must_use]
+    pub fn of(strategy: Strategy, replicas: u32) -> Self {
+        match strategy {
+            Strategy::Recreate => Self {
+                surge: 0,
+                unavailable: replicas,
+            },
+            Strategy::RollingUpdate {
+                max_surge,
+                max_unavailable,
+            } => Self::resolve(max_surge, max_unavailable, replicas),
+        }
     }
 
     /// Resolves what stands in a Deployment as its controller does: surge rounded up, unavailable
