@@ -15,15 +15,22 @@ use super::failure::Failure;
 /// Ledgers that are read at once.
 const READS: usize = 16;
 
-/// Which cluster, and which namespace of it.
+/// Which cluster.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Reach {
+pub(super) struct Access {
     /// The kubeconfig; by default as kubectl finds it, else the pod's service account.
     #[arg(long, value_name = "FILE")]
     pub(super) kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context; by default its current one.
     #[arg(long, value_name = "NAME")]
     pub(super) context: Option<String>,
+}
+
+/// Which cluster, and which namespace of it.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Reach {
+    #[command(flatten)]
+    pub(super) access: Access,
     /// The namespace; by default that of the context.
     #[arg(short, long, env = "TIDEGATE_NAMESPACE")]
     namespace: Option<String>,
@@ -69,7 +76,11 @@ impl std::fmt::Display for App {
 
 impl Reach {
     pub(super) async fn cluster(&self) -> Result<Cluster, Failure> {
-        Ok(Cluster::connect(self.kubeconfig.as_deref(), self.context.as_deref()).await?)
+        Ok(Cluster::connect(
+            self.access.kubeconfig.as_deref(),
+            self.access.context.as_deref(),
+        )
+        .await?)
     }
 
     /// Returns the namespace that was named, else the context's.
@@ -173,11 +184,7 @@ pub(super) async fn read(cluster: &Cluster, app: &App) -> Result<Ledger, Failure
     let records = Records::new(cluster, "");
     let stored = records.load(&app.namespace, &app.name).await?;
     let stored = stored.ok_or_else(|| Failure::NoSuchApp(app.to_string()))?;
-    let stored = ledger::Stored {
-        head: stored.head,
-        shards: stored.shards,
-    };
-    ledger::decode(&stored).map_err(|fault| Failure::Ledger {
+    ledger::decode(&stored.head, &stored.shards).map_err(|fault| Failure::Ledger {
         app: app.to_string(),
         fault,
     })

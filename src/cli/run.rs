@@ -10,6 +10,7 @@ use crate::config;
 use crate::sync::{Options, Origin, RunFault, preview};
 
 use super::failure::Failure;
+use super::reach::Access;
 use super::{Exit, plan, show};
 
 /// How the agent is started.
@@ -45,12 +46,8 @@ pub(super) struct Arguments {
     /// The agent's own namespace, for its Lease; by default that of the context or of the pod.
     #[arg(short, long)]
     namespace: Option<String>,
-    /// The kubeconfig; by default as kubectl finds it, else the pod's service account.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
-    /// The kubeconfig's context; by default its current one.
-    #[arg(long, value_name = "NAME")]
-    context: Option<String>,
+    #[command(flatten)]
+    access: Access,
 }
 
 /// Runs the agent until it is done or told to end. The first signal lets it end what it is writing,
@@ -115,8 +112,8 @@ fn options(asked: Arguments) -> Result<Options, Failure> {
         cache,
         namespace: asked.namespace,
         program,
-        kubeconfig: asked.kubeconfig,
-        context: asked.context,
+        kubeconfig: asked.access.kubeconfig,
+        context: asked.access.context,
     })
 }
 

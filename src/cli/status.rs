@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::clock;
+use crate::ledger::Problem;
 use crate::revision::Revision;
 use crate::rollout::Phase;
 use crate::status::{Truth, View, Workload, view};
@@ -210,7 +211,7 @@ fn head(view: &View, now: Timestamp, is_colourful: bool) -> String {
         revision(view.last_good.as_ref(), now)
     ));
     lines.push(format!("Paused:       {}", paused(view, now)));
-    lines.extend(problem(view, now));
+    lines.extend(view.problems.iter().flat_map(|found| problem(found, now)));
     let count = view.inventory;
     lines.push(format!(
         "Objects:      {} recorded · {} rolling · {} drifted · {} to prune after approval",
@@ -234,10 +235,7 @@ fn paused(view: &View, now: Timestamp) -> String {
 }
 
 /// What keeps the agent from following the tip, faults one a line.
-fn problem(view: &View, now: Timestamp) -> Vec<String> {
-    let Some(problem) = &view.problem else {
-        return Vec::new();
-    };
+fn problem(problem: &Problem, now: Timestamp) -> Vec<String> {
     let head = format!(
         "Problem:      {} for {}",
         problem.reason,
@@ -445,7 +443,7 @@ Next:         kubectl -n shop logs web-x -c web --previous
                 "namespace",
                 "next",
                 "pause",
-                "problem",
+                "problems",
                 "quarantined",
                 "released",
                 "rollout",

@@ -41,10 +41,7 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         if ledger.served.get(request::SYNC) != Some(&token) {
             continue;
         }
-        let unreachable = ledger.problem.as_ref().filter(|problem| {
-            ["GitUnreachable", "AuthenticationFailed"].contains(&problem.reason.as_str())
-        });
-        if let Some(problem) = unreachable {
+        if let Some(problem) = ledger.unreachable() {
             return Err(Failure::GitUnreachable(problem.message.clone()));
         }
         let Some(tip) = &ledger.tip else { continue };

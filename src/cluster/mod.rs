@@ -24,6 +24,6 @@ pub use fence::Fence;
 pub use kinds::Kind;
 pub use lease::{Lease, Role, Standing, Terms};
 pub use live::{Changed, Live, Watch};
-pub use records::{Index, NewRecord, Records, Stored};
+pub use records::{Index, NewRecord, Record, Records};
 pub use refusal::{Cause, FieldFault, Refusal};
 pub use seal::seal;

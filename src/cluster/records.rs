@@ -26,7 +26,7 @@ const SHARDS: &str = "shards";
 
 /// A ledger as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct Record {
     /// Content of the head.
     pub head: String,
     /// Contents of the shards, in the order in which they were saved.
@@ -110,7 +110,7 @@ impl Records {
     ///
     /// # Errors
     /// Where the API server refuses or cannot be reached, and where a shard is missing.
-    pub async fn load(&self, namespace: &str, name: &str) -> Result<Option<Stored>, Refusal> {
+    pub async fn load(&self, namespace: &str, name: &str) -> Result<Option<Record>, Refusal> {
         let id = Self::head(namespace, name);
         let Some(mut head) = self.cluster.get("v1", &id).await? else {
             return Ok(None);
@@ -365,10 +365,10 @@ fn text(object: &Object, key: &str) -> String {
         .to_owned()
 }
 
-fn stored(head: &Object, shards: Vec<String>) -> Stored {
+fn stored(head: &Object, shards: Vec<String>) -> Record {
     let annotations = head.at("/metadata/annotations").and_then(Value::as_object);
     let text_of = |(key, value): (&String, &Value)| Some((key.clone(), value.as_str()?.to_owned()));
-    Stored {
+    Record {
         head: text(head, CONTENT),
         shards,
         resource_version: head.resource_version().unwrap_or_default().to_owned(),

@@ -1,6 +1,7 @@
 //! The records of one `GitSync`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -55,8 +56,8 @@ pub struct Ledger {
     pub released: Option<Released>,
     /// Deletes that wait for an approval.
     pub held_prune: Option<HeldPrune>,
-    /// What keeps the agent from following the tip.
-    pub problem: Option<Problem>,
+    /// What keeps the agent from following the tip, the newest first, one of a kind.
+    pub problems: Vec<Problem>,
     /// When Git was last reached.
     pub fetched_at: Option<Timestamp>,
     /// Objects whose drift was seen and not corrected, with who and when.
@@ -68,6 +69,7 @@ pub struct Ledger {
 
 /// The newest commit of the branch that was seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Tip {
     /// The commit.
     pub revision: Revision,
@@ -219,12 +221,44 @@ pub struct HeldPrune {
     pub why: String,
 }
 
+/// A kind of problem; of each kind there is one at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trouble {
+    /// The repository cannot be reached or read.
+    GitUnreachable,
+    /// The repository refuses the credentials, or is not who it says.
+    AuthenticationFailed,
+    /// The path is not in the repository.
+    PathMissing,
+    /// The tip cannot be read, checked or dry-run.
+    Rejected,
+    /// The branch was rewritten; a person has to approve.
+    HistoryRewritten,
+    /// Other tools own fields of objects that the tip names.
+    FieldConflict,
+    /// Another `GitSync` owns objects that the tip names.
+    SharedResource,
+    /// The API server refuses a write, or cannot be watched.
+    ApplyFailed,
+    /// Others change back what is corrected.
+    DriftFight,
+    /// A rollout failed and is held.
+    RolloutFailed,
+    /// Going back does not succeed.
+    RollbackFailed,
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 /// What keeps the agent from following the tip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// A CamelCase word: `GitUnreachable`, `AuthenticationFailed`, `PathMissing`, `Rejected`,
-    /// `HistoryRewritten`, `ApplyFailed`, `FieldConflict`, `DriftFight`, …
-    pub reason: String,
+    /// Its kind.
+    pub reason: Trouble,
     /// What, where, why and what to do.
     pub message: String,
     /// Since when.
@@ -254,7 +288,7 @@ impl Ledger {
             retries: BTreeMap::new(),
             released: None,
             held_prune: None,
-            problem: None,
+            problems: Vec::new(),
             fetched_at: None,
             drifted: BTreeMap::new(),
             inventory: Inventory::new(),
@@ -274,6 +308,30 @@ impl Ledger {
         self.history
             .iter_mut()
             .find(|deployed| deployed.revision.id == *commit)
+    }
+
+    /// Returns the problem of a kind, where there is one.
+    #[must_use]
+    pub fn problem(&self, kind: Trouble) -> Option<&Problem> {
+        self.problems.iter().find(|problem| problem.reason == kind)
+    }
+
+    /// Returns why Git cannot be reached, where it cannot.
+    #[must_use]
+    pub fn unreachable(&self) -> Option<&Problem> {
+        self.problem(Trouble::AuthenticationFailed)
+            .or_else(|| self.problem(Trouble::GitUnreachable))
+    }
+
+    /// Puts a problem first, in the place of an older one of its kind.
+    pub fn trouble(&mut self, problem: Problem) {
+        self.clear(problem.reason);
+        self.problems.insert(0, problem);
+    }
+
+    /// Forgets the problem of a kind.
+    pub fn clear(&mut self, kind: Trouble) {
+        self.problems.retain(|problem| problem.reason != kind);
     }
 
     /// Says whether levers of ours are on any workload.

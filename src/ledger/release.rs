@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::object::ObjectId;
 
-use super::{Course, Ledger, Outcome};
+use super::{Course, Ledger, Outcome, Trouble};
 
 impl Ledger {
     /// Takes the mark of a release away. The workloads that it gave back have no levers any more:
@@ -61,7 +61,7 @@ impl Ledger {
                 record.rollback_to = Some(good.id.clone());
             }
             self.aim = Some(aim.back_to(good, Outcome::RolledBack, aim.started));
-            self.problem = None;
+            self.clear(Trouble::RolloutFailed);
         }
     }
 }
@@ -105,7 +105,7 @@ mod tests {
             "batch": 1, "batches": 3, "target": 1, "replicas": 10, "write": write,
             "judgedBy": digest, "engagement": engagement, "started": at, "opened": at,
             "healthySince": null, "judge": judge, "isHeld": false, "failure": failure,
-            "evidence": [], "largest": 1, "tried": [],
+            "evidence": [], "largest": 1,
         });
         let mut ledger = serde_json::to_value(Ledger::new("tidegate", "agent", json!({}))).unwrap();
         ledger["released"] = json!({"by": "ada", "at": at, "isBack": is_back});

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::ledger::{Aim, Course, Ledger, Outcome, Problem};
+use crate::ledger::{Aim, Course, Ledger, Outcome, Problem, Trouble};
 use crate::rollout::Phase;
 
 use super::next::approvals;
@@ -111,7 +111,7 @@ pub(super) fn state(ledger: &Ledger) -> (Reason, String) {
             Some((Reason::Paused, text))
         })
         .or_else(|| waiting(ledger))
-        .or_else(|| ledger.problem.as_ref().map(troubled))
+        .or_else(|| ledger.problems.first().map(troubled))
         .or_else(|| went_back(ledger))
         .or_else(|| rejected(ledger))
         .unwrap_or_else(|| going(ledger))
@@ -176,14 +176,15 @@ fn waiting(ledger: &Ledger) -> Option<(Reason, String)> {
 }
 
 fn troubled(problem: &Problem) -> (Reason, String) {
-    let reason = match problem.reason.as_str() {
-        "GitUnreachable" | "AuthenticationFailed" => Reason::GitUnreachable,
-        "Rejected" | "PathMissing" | "VerificationFailed" => Reason::Rejected,
-        "HistoryRewritten" => Reason::AwaitingPromotion,
-        "RolloutFailed" | "RollbackFailed" => Reason::RolloutFailed,
-        "RenderFailed" => Reason::RenderFailed,
-        "InvalidSpec" => Reason::InvalidSpec,
-        _ => Reason::ApplyFailed,
+    let reason = match problem.reason {
+        Trouble::GitUnreachable | Trouble::AuthenticationFailed => Reason::GitUnreachable,
+        Trouble::Rejected | Trouble::PathMissing => Reason::Rejected,
+        Trouble::HistoryRewritten => Reason::AwaitingPromotion,
+        Trouble::RolloutFailed | Trouble::RollbackFailed => Reason::RolloutFailed,
+        Trouble::FieldConflict
+        | Trouble::SharedResource
+        | Trouble::ApplyFailed
+        | Trouble::DriftFight => Reason::ApplyFailed,
     };
     (reason, problem.message.clone())
 }
@@ -292,13 +293,13 @@ fn reconciling(ledger: &Ledger, state: Reason) -> Condition {
 }
 
 fn stalled(ledger: &Ledger, state: Reason) -> Condition {
-    let stalling = ["InvalidSpec", "AuthenticationFailed", "FieldConflict"];
-    let problem = ledger
-        .problem
-        .as_ref()
-        .filter(|problem| stalling.contains(&problem.reason.as_str()));
+    let stalling = [Trouble::AuthenticationFailed, Trouble::FieldConflict];
+    let problem = stalling.into_iter().find_map(|kind| ledger.problem(kind));
     match problem {
-        Some(problem) => condition("Stalled", true, &problem.reason, &problem.message),
+        Some(problem) => {
+            let reason = problem.reason.to_string();
+            condition("Stalled", true, &reason, &problem.message)
+        }
         None if matches!(state, Reason::Quarantined | Reason::RolledBack) => {
             condition("Stalled", true, "QuarantinedHead", "")
         }
@@ -307,12 +308,7 @@ fn stalled(ledger: &Ledger, state: Reason) -> Condition {
 }
 
 fn git_reachable(ledger: &Ledger) -> Option<Condition> {
-    let failing = ["GitUnreachable", "AuthenticationFailed"];
-    let problem = ledger
-        .problem
-        .as_ref()
-        .filter(|problem| failing.contains(&problem.reason.as_str()));
-    match (problem, ledger.fetched_at) {
+    match (ledger.unreachable(), ledger.fetched_at) {
         (Some(problem), _) => Some(condition(
             "GitReachable",
             false,
@@ -344,10 +340,7 @@ fn rolled_out(ledger: &Ledger) -> Option<Condition> {
 }
 
 fn drifted(ledger: &Ledger) -> Condition {
-    let fight = ledger
-        .problem
-        .as_ref()
-        .filter(|problem| problem.reason == "DriftFight");
+    let fight = ledger.problem(Trouble::DriftFight);
     let who: Vec<String> = ledger
         .drifted
         .iter()
@@ -456,14 +449,14 @@ Drifted False FieldChanged"
 
     #[test]
     fn git_that_cannot_be_reached_is_told_and_a_failed_login_stalls() {
-        let problem = |reason: &str| json!({"reason": reason, "message": "no", "since": "2026-11-21T10:43:00Z"});
-        let away = [("/problem", problem("GitUnreachable"))];
+        let problem = |reason: &str| json!([{"reason": reason, "message": "no", "since": "2026-11-21T10:43:00Z"}]);
+        let away = [("/problems", problem("GitUnreachable"))];
         assert_eq!(ready(&away), "Ready False GitUnreachable no");
         assert!(shown(&away).contains("GitReachable False FetchFailed no"));
         assert!(shown(&away).contains("Stalled False"));
-        let refused = [("/problem", problem("AuthenticationFailed"))];
+        let refused = [("/problems", problem("AuthenticationFailed"))];
         assert!(shown(&refused).contains("Stalled True AuthenticationFailed no"));
-        let rewritten = [("/problem", problem("HistoryRewritten"))];
+        let rewritten = [("/problems", problem("HistoryRewritten"))];
         assert_eq!(ready(&rewritten), "Ready False AwaitingPromotion no");
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Trouble};
 use crate::object::ObjectId;
 
 use super::workload::Workload;
@@ -32,11 +32,8 @@ pub fn approvals(ledger: &Ledger) -> Vec<Approval> {
         ),
         objects: held.objects.clone(),
     });
-    let rewritten = ledger
-        .problem
-        .as_ref()
-        .filter(|problem| problem.reason == "HistoryRewritten");
-    let rewrite = rewritten
+    let rewrite = ledger
+        .problem(Trouble::HistoryRewritten)
         .zip(ledger.tip.as_ref())
         .map(|(problem, tip)| Approval {
             token: format!("{}/rewrite", tip.revision.id),

@@ -38,7 +38,7 @@ pub struct View {
     /// The mark of a release.
     pub released: Option<Released>,
     /// What keeps the agent from following the tip.
-    pub problem: Option<Problem>,
+    pub problems: Vec<Problem>,
     /// What waits for an approval.
     pub approvals: Vec<Approval>,
     /// The objects in numbers.
@@ -155,7 +155,7 @@ pub fn view(namespace: &str, name: &str, ledger: &Ledger) -> View {
             .collect(),
         pause: ledger.pause.clone(),
         released: ledger.released.clone(),
-        problem: ledger.problem.clone(),
+        problems: ledger.problems.clone(),
         approvals: approvals(ledger),
         inventory: Objects {
             objects: ledger.inventory.len(),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cluster::{Cluster, Refusal};
+use crate::ledger::Trouble;
 use crate::object::{Object, ObjectId, mark};
 use crate::plan::{Managers, Set, Standing, Wanted};
 
@@ -12,8 +13,7 @@ use super::probing::ProbeFault;
 
 impl App {
     /// Looks at objects that were never written, where that was not done with the whole commit;
-    /// those that may not be written are told and left out. Says whether
-    /// all may.
+    /// those that may not be written are told and left out. Says whether all may.
     pub(super) async fn examine_new(
         &mut self,
         ids: &mut Vec<ObjectId>,
@@ -44,10 +44,10 @@ impl App {
     pub(super) fn tell_fault(&mut self, fault: ProbeFault) {
         match fault {
             ProbeFault::Commit(fault) | ProbeFault::Owned(fault) => {
-                self.trouble("ApplyFailed", fault.to_string());
+                self.trouble(Trouble::ApplyFailed, fault.to_string());
             }
-            ProbeFault::Shared(fault) => self.trouble("SharedResource", fault.to_string()),
-            ProbeFault::Cluster(refusal) => self.trouble("ApplyFailed", refusal.to_string()),
+            ProbeFault::Shared(fault) => self.trouble(Trouble::SharedResource, fault.to_string()),
+            ProbeFault::Cluster(refusal) => self.trouble(Trouble::ApplyFailed, refusal.to_string()),
         }
     }
 
@@ -62,9 +62,14 @@ impl App {
         }
         let take = &self.sync.take_from;
         let fields = Managers::of(stranger).absorbed(&wanted.withdrawn, take)?;
-        let version = stranger.resource_version().unwrap_or_default();
-        Some(json!({"metadata": {"resourceVersion": version, "managedFields": fields}}))
+        Some(takeover(stranger, &fields))
     }
+}
+
+/// Returns the patch that gives an object these managers, bound to the version that was looked at.
+pub(super) fn takeover(object: &Object, fields: &Value) -> Value {
+    let version = object.resource_version().unwrap_or_default();
+    json!({"metadata": {"resourceVersion": version, "managedFields": fields}})
 }
 
 /// Takes over what people own in an object that is about to be written for the first time.

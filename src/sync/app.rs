@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::{broadcast, mpsc, watch};
 use tracing::{info, warn};
 
@@ -13,7 +13,7 @@ use crate::clock;
 use crate::cluster::{Announcement, Announcer, Changed, Cluster, Live, Records, Tone, Watch};
 use crate::config::GitSync;
 use crate::git::{Fetched, GitFault, Mirror};
-use crate::object::{Digest, ObjectId};
+use crate::object::{Digest, ObjectId, later};
 use crate::plan::{Mark, Owner, Set};
 use crate::revision::CommitId;
 use crate::trigger::{Kind, Queue, Trigger};
@@ -241,7 +241,7 @@ impl App {
         let ledger = &self.book.ledger;
         let judged = ledger.tip.as_ref().is_none_or(|tip| tip.is_judged);
         let over = ledger.aim.as_ref().is_none_or(|aim| aim.is_done);
-        let stuck = ledger.problem.is_some() || ledger.pause.is_some() || self.is_stopped();
+        let stuck = !ledger.problems.is_empty() || ledger.pause.is_some() || self.is_stopped();
         !self.is_fetching && (ledger.tip.is_some() || stuck) && ((judged && over) || stuck)
     }
 
@@ -251,7 +251,7 @@ impl App {
         let pause = doubled
             .min(Duration::from_mins(1))
             .max(asked.unwrap_or_default());
-        after(clock::now(), pause)
+        later(clock::now(), pause)
     }
 
     /// Tells what happened: in the log, and by an Event on a workload or on the head of the ledger.
@@ -326,14 +326,6 @@ async fn concerns(changes: &mut broadcast::Receiver<Changed>, own: &str, sync: &
 
 fn until(now: Timestamp, wake: Timestamp) -> Duration {
     Duration::try_from(wake.duration_since(now)).unwrap_or_default()
-}
-
-/// Adds a wait to a time; the sum ends at the calendar's end.
-pub(super) fn after(start: Timestamp, wait: Duration) -> Timestamp {
-    SignedDuration::try_from(wait)
-        .ok()
-        .and_then(|wait| start.checked_add(wait).ok())
-        .unwrap_or(Timestamp::MAX)
 }
 
 /// The `GitSync` as objects name it.

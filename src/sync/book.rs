@@ -1,9 +1,10 @@
 //! The ledger in hand: changed in memory, stored by compare-and-swap before anything depends on it.
 
 use crate::clock;
-use crate::cluster::{Cause, Cluster, NewRecord, Records, Refusal};
+use crate::cluster::{Cause, Cluster, NewRecord, Record, Records, Refusal};
 use crate::ledger::{self, Ledger, LedgerFault, Released, Stored};
 use crate::object::Object;
+use crate::plan::Owner;
 
 /// Why the ledger could not be kept.
 #[derive(Debug, thiserror::Error)]
@@ -54,31 +55,19 @@ impl Book {
     /// Reads the ledger, or begins one, and takes it over with a higher epoch.
     pub(super) async fn open(
         cluster: &Cluster,
-        owner: &crate::plan::Owner,
+        owner: &Owner,
         holder: &str,
         spec: serde_json::Value,
     ) -> Result<Self, BookFault> {
         let records = Records::new(cluster, &owner.instance);
-        let found = records.load(&owner.namespace, &owner.name).await?;
-        let unusable = |fault| BookFault::Unusable {
-            namespace: owner.namespace.clone(),
-            name: owner.name.clone(),
-            fault,
-        };
+        let found = read(&records, owner).await?;
         let (mut ledger, version, head) = match found {
             None => (
                 Ledger::new(&owner.instance, holder, spec.clone()),
                 None,
                 String::new(),
             ),
-            Some(found) => {
-                let stored = Stored {
-                    head: found.head,
-                    shards: found.shards,
-                };
-                let ledger = ledger::decode(&stored).map_err(unusable)?;
-                (ledger, Some(found.resource_version), stored.head)
-            }
+            Some((ledger, found)) => (ledger, Some(found.resource_version), found.head),
         };
         let saved = ledger.clone();
         if ledger.instance != owner.instance {
@@ -115,21 +104,12 @@ impl Book {
     /// Reads the ledger, or begins one, and never stores it.
     pub(super) async fn peek(
         cluster: &Cluster,
-        owner: &crate::plan::Owner,
+        owner: &Owner,
         spec: serde_json::Value,
     ) -> Result<Self, BookFault> {
         let records = Records::new(cluster, &owner.instance);
-        let found = records.load(&owner.namespace, &owner.name).await?;
-        let stored = found.map(|found| Stored {
-            head: found.head,
-            shards: found.shards,
-        });
-        let ledger = stored.as_ref().map(ledger::decode).transpose();
-        let ledger = ledger.map_err(|fault| BookFault::Unusable {
-            namespace: owner.namespace.clone(),
-            name: owner.name.clone(),
-            fault,
-        })?;
+        let found = read(&records, owner).await?;
+        let ledger = found.map(|(ledger, _)| ledger);
         let ledger = ledger.unwrap_or_else(|| Ledger::new(&owner.instance, "preview", spec));
         Ok(Self {
             saved: ledger.clone(),
@@ -218,6 +198,21 @@ impl Book {
         }
         self.version = found.resource_version().map(ToOwned::to_owned);
         Ok(())
+    }
+}
+
+/// Reads what is stored of a ledger.
+async fn read(records: &Records, owner: &Owner) -> Result<Option<(Ledger, Record)>, BookFault> {
+    let Some(found) = records.load(&owner.namespace, &owner.name).await? else {
+        return Ok(None);
+    };
+    match ledger::decode(&found.head, &found.shards) {
+        Ok(ledger) => Ok(Some((ledger, found))),
+        Err(fault) => Err(BookFault::Unusable {
+            namespace: owner.namespace.clone(),
+            name: owner.name.clone(),
+            fault,
+        }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::ledger::{Aim, Course, Outcome};
+use crate::ledger::{Aim, Course, Outcome, Trouble};
 use crate::plan::Set;
 use crate::revision::CommitId;
 use crate::rollout::Phase;
@@ -37,7 +37,7 @@ impl App {
                     .deployed(from)
                     .map(|record| record.message.clone());
                 self.end(from, *outcome, &why.unwrap_or_default(), now);
-                self.clear("RollbackFailed");
+                self.clear(Trouble::RollbackFailed);
                 let note = format!("the cluster is back on {}", aim.revision.id.short());
                 self.announce(None, "RolledBack", note, false);
             }
@@ -69,7 +69,11 @@ impl App {
                 entry.succeeded(&template, &aim.revision.id, limit);
             }
         }
-        for reason in ["RolloutFailed", "ApplyFailed"] {
+        for reason in [
+            Trouble::RolloutFailed,
+            Trouble::ApplyFailed,
+            Trouble::SharedResource,
+        ] {
             self.clear(reason);
         }
         if aim.held.is_empty() {

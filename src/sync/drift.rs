@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::config::Drift;
-use crate::object::{ObjectId, mark};
+use crate::ledger::Trouble;
+use crate::object::{ObjectId, later, mark};
 use crate::plan::Managers;
 
-use super::app::{App, after};
+use super::app::App;
 
 /// Corrections against one manager within [`WINDOW`]; the next is a fight.
 const CORRECTIONS: usize = 3;
@@ -26,7 +27,7 @@ impl Fights {
     fn allow(&mut self, id: &ObjectId, who: &str, version: &str, now: Timestamp) -> bool {
         let key = (id.clone(), who.to_owned());
         let made = self.0.entry(key).or_default();
-        made.retain(|(at, _)| after(*at, WINDOW) > now);
+        made.retain(|(at, _)| later(*at, WINDOW) > now);
         if made.iter().any(|(_, known)| known == version) {
             return true;
         }
@@ -90,7 +91,7 @@ impl App {
             mark::MANAGER,
         );
         self.book.ledger.drifted.insert(id.clone(), message.clone());
-        self.trouble("DriftFight", message);
+        self.trouble(Trouble::DriftFight, message);
         false
     }
 
@@ -98,7 +99,7 @@ impl App {
     pub(super) fn calm(&mut self, id: &ObjectId) {
         let drifted = &mut self.book.ledger.drifted;
         if drifted.remove(id).is_some() && drifted.is_empty() {
-            self.clear("DriftFight");
+            self.clear(Trouble::DriftFight);
         }
     }
 

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::clock;
 use crate::health::Class;
-use crate::ledger::{Aim, Course, Outcome};
+use crate::ledger::{Aim, Course, Outcome, Trouble};
 use crate::object::{Deployment, Digest, ObjectId};
 use crate::plan::{Set, consequence};
 use crate::policy::{self, OnFailure};
@@ -39,10 +38,7 @@ impl App {
         if goes_back {
             return false;
         }
-        let rewritten = ledger
-            .problem
-            .as_ref()
-            .is_some_and(|problem| problem.reason == "HistoryRewritten");
+        let rewritten = ledger.problem(Trouble::HistoryRewritten).is_some();
         ledger.pause.is_some() || rewritten || self.has_failed()
     }
 
@@ -146,7 +142,7 @@ impl App {
         {
             record.outcome = Outcome::InProgress;
             record.message.clear();
-            self.clear("RolloutFailed");
+            self.clear(Trouble::RolloutFailed);
         }
     }
 
@@ -187,7 +183,7 @@ impl App {
             record.message = why.to_owned();
         }
         self.trouble(
-            "RolloutFailed",
+            Trouble::RolloutFailed,
             format!("{}: {why}", aim.revision.id.short()),
         );
     }
@@ -271,7 +267,7 @@ impl App {
     ) -> Result<(), BookFault> {
         let aim = self.book.ledger.aim.clone();
         let Some(aim) = aim.filter(|aim| aim.course == Course::Forward) else {
-            self.trouble("RollbackFailed", message);
+            self.trouble(Trouble::RollbackFailed, message);
             return Ok(());
         };
         let blame = Blame {
@@ -288,10 +284,4 @@ impl App {
 fn manifests(set: &Set, ids: &[ObjectId]) -> BTreeMap<ObjectId, Digest> {
     let hash = |id: &ObjectId| Some((id.clone(), set.get(id)?.hash.clone()));
     ids.iter().filter_map(hash).collect()
-}
-
-/// Reads who asked for something from a request's JSON value, or takes it as it is.
-pub(super) fn asker(value: &str) -> String {
-    let json: serde_json::Value = serde_json::from_str(value).unwrap_or_else(|_| json!({}));
-    json["by"].as_str().unwrap_or("a person").to_owned()
 }

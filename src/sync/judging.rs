@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::Rewrites;
-use crate::ledger::{Aim, Course, Outcome, Tip};
+use crate::ledger::{Aim, Course, Outcome, Tip, Trouble};
 use crate::object::{Digest, ObjectId};
 use crate::plan::Set;
 use crate::revision::CommitId;
@@ -39,14 +39,14 @@ impl App {
         if same_tree && self.book.ledger.deployed(&tip.revision.id).is_none() {
             self.leave_untouched(vec![tip.revision.id.clone()]);
             self.judged();
-            self.clear("Rejected");
-            self.clear("PathMissing");
+            self.clear(Trouble::Rejected);
+            self.clear(Trouble::PathMissing);
             return Ok(());
         }
         self.open_record(&tip.revision, now);
         match self.examine(&tip).await? {
             Examined::Accepted { set, held } => self.accept(&tip, &set, held, now),
-            Examined::Refused { reason, message } => self.reject(&tip, &reason, &message, now),
+            Examined::Refused { reason, message } => self.reject(&tip, reason, &message, now),
             Examined::Unknown => {}
         }
         Ok(())
@@ -62,7 +62,7 @@ impl App {
         }
         let approval = format!("{}/rewrite", tip.revision.id);
         if self.book.ledger.approvals.contains(&approval) {
-            self.clear("HistoryRewritten");
+            self.clear(Trouble::HistoryRewritten);
             return true;
         }
         // Under a rollback the branch is ahead of the aim; what counts is the commit it left.
@@ -72,7 +72,7 @@ impl App {
         };
         let descends = self.mirror.is_descendant(&base, &tip.revision.id).await;
         if descends.unwrap_or(false) {
-            self.clear("HistoryRewritten");
+            self.clear(Trouble::HistoryRewritten);
             return true;
         }
         let message = format!(
@@ -83,7 +83,7 @@ impl App {
             base.short(),
             self.label(),
         );
-        self.trouble("HistoryRewritten", message);
+        self.trouble(Trouble::HistoryRewritten, message);
         false
     }
 
@@ -98,9 +98,11 @@ impl App {
     pub(super) async fn examine(&mut self, tip: &Tip) -> Result<Examined, BookFault> {
         let set = match self.set(&tip.revision.id).await {
             Ok(set) => set,
-            Err(ReadFault::Faults(faults)) => return Ok(refused("Rejected", lines(&faults))),
+            Err(ReadFault::Faults(faults)) => {
+                return Ok(refused(Trouble::Rejected, lines(&faults)));
+            }
             Err(ReadFault::Git(fault)) => {
-                return Ok(refused(super::tip::word(&fault), fault.to_string()));
+                return Ok(refused(super::tip::kind(&fault), fault.to_string()));
             }
             Err(ReadFault::Cluster(refusal)) => return Err(refusal.into()),
         };
@@ -111,17 +113,17 @@ impl App {
                 tip.revision.id.short(),
                 self.sync.source.path
             );
-            return Ok(refused("Rejected", message));
+            return Ok(refused(Trouble::Rejected, message));
         }
         self.follow(&set);
         if let Err(faults) = self.shared.live.settle().await {
             self.trouble(
-                "ApplyFailed",
+                Trouble::ApplyFailed,
                 format!("the cluster cannot be watched: {}", faults.join("; ")),
             );
             return Ok(Examined::Unknown);
         }
-        self.clear("ApplyFailed");
+        self.clear(Trouble::ApplyFailed);
         if let Err(faults) = self.probe_all(&set).await {
             return sorted(faults);
         }
@@ -149,11 +151,11 @@ impl App {
         }
         self.supersede(&tip.revision.id, now);
         for reason in [
-            "Rejected",
-            "PathMissing",
-            "RolloutFailed",
-            "FieldConflict",
-            "SharedResource",
+            Trouble::Rejected,
+            Trouble::PathMissing,
+            Trouble::RolloutFailed,
+            Trouble::FieldConflict,
+            Trouble::SharedResource,
         ] {
             self.clear(reason);
         }
@@ -205,7 +207,7 @@ impl App {
         }
     }
 
-    fn reject(&mut self, tip: &Tip, reason: &str, message: &str, now: Timestamp) {
+    fn reject(&mut self, tip: &Tip, reason: Trouble, message: &str, now: Timestamp) {
         let text = format!("{}: {message}", tip.revision.id.short());
         self.end(&tip.revision.id, Outcome::Rejected, message, now);
         self.trouble(reason, text);
@@ -238,16 +240,13 @@ pub(super) enum Examined {
         held: BTreeMap<ObjectId, Option<CommitId>>,
     },
     /// It may not.
-    Refused { reason: String, message: String },
+    Refused { reason: Trouble, message: String },
     /// The cluster could not say yet.
     Unknown,
 }
 
-fn refused(reason: &str, message: String) -> Examined {
-    Examined::Refused {
-        reason: reason.to_owned(),
-        message,
-    }
+fn refused(reason: Trouble, message: String) -> Examined {
+    Examined::Refused { reason, message }
 }
 
 /// All faults of a commit; where the cluster could not say, its refusal.
@@ -262,9 +261,9 @@ fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
         }
     }
     let reason = match (commit.is_empty(), owned.is_empty()) {
-        (false, _) => "Rejected",
-        (true, false) => "FieldConflict",
-        (true, true) => "SharedResource",
+        (false, _) => Trouble::Rejected,
+        (true, false) => Trouble::FieldConflict,
+        (true, true) => Trouble::SharedResource,
     };
     commit.append(&mut owned);
     commit.append(&mut shared);

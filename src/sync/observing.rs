@@ -93,10 +93,9 @@ fn read_set(live: &Live, set: &Arc<Object>, current: &crate::object::Digest) -> 
 
 /// The condition `ReplicaFailure` of a ReplicaSet whose pods a quota or admission refuses.
 fn refused(set: &Object) -> Option<(Timestamp, String)> {
-    let conditions = set.at("/status/conditions")?.as_array()?;
-    let failure = conditions
-        .iter()
-        .find(|condition| condition["type"] == "ReplicaFailure" && condition["status"] == "True")?;
+    let failure = set
+        .condition("ReplicaFailure")
+        .filter(|failure| failure["status"] == "True")?;
     let since = failure["lastTransitionTime"].as_str()?.parse().ok()?;
     Some((
         since,

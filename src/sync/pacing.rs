@@ -9,12 +9,12 @@ use tracing::debug;
 use crate::clock;
 use crate::cluster::Cause;
 use crate::ledger::Course;
-use crate::object::{Deployment, Digest, ObjectId};
+use crate::object::{Deployment, Digest, ObjectId, later};
 use crate::plan::{Managers, Set, Standing, uses};
 use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Seen, Stance, step};
 
 use super::BookFault;
-use super::app::{App, after};
+use super::app::App;
 use super::observing::observe;
 use super::probing::ProbeFault;
 use super::pursuit::Progress;
@@ -46,10 +46,9 @@ impl App {
         let mut is_done = true;
         let is_rolling = |id: &&ObjectId| self.is_rolling(id) && !self.is_held_back(id);
         let mut rolling = ids.iter().filter(is_rolling).count();
+        let mut is_over = self.is_stopped() || self.has_fresh_failure(set);
         for id in ids {
-            // One failure stops all further advances of the commit, in this very pass.
-            let is_held = self.is_held_back(id) || self.is_stopped();
-            let stance = if is_held || self.has_fresh_failure(set) {
+            let stance = if is_over || self.is_held_back(id) {
                 Stance::Hold
             } else {
                 Stance::Go
@@ -62,7 +61,10 @@ impl App {
                 is_done = false;
                 continue;
             }
-            match self.drive(id, set, stance).await? {
+            let driven = self.drive(id, set, stance).await?;
+            // One failure stops all further advances of the commit, in this very pass.
+            is_over = self.is_stopped() || self.has_fresh_failure(set);
+            match driven {
                 Driven::Finished => rolling -= usize::from(active),
                 // What quarantine holds stays as it is: nothing waits for it.
                 Driven::Waiting(_) if self.is_held_back(id) => {}
@@ -137,7 +139,7 @@ impl App {
     ) -> Result<Driven, BookFault> {
         for _ in 0..MOVES {
             let Some(goal) = self.goal(id, set).await? else {
-                return Ok(Driven::Waiting(Some(after(clock::now(), REFUSED))));
+                return Ok(Driven::Waiting(Some(later(clock::now(), REFUSED))));
             };
             let seen = self.seen(id, set);
             let kept = self.book.ledger.rollouts.get(id);
@@ -256,7 +258,7 @@ impl App {
             return Err(refusal.into());
         }
         self.deny(id, &set[id], &refusal);
-        Ok(Some(Driven::Waiting(Some(after(clock::now(), REFUSED)))))
+        Ok(Some(Driven::Waiting(Some(later(clock::now(), REFUSED)))))
     }
 
     /// Reads a workload from the API server itself, past the cache.

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::clock;
-use crate::cluster::{Cluster, Live};
+use crate::cluster::Cluster;
 use crate::config::GitSync;
 use crate::git::Mirror;
 use crate::ledger::Tip;
-use crate::object::{Deployment, Object, ObjectId};
+use crate::object::{Deployment, Object, ObjectId, write_duration};
 use crate::plan::{FieldChange, Managers, Set, Standing, diff};
 use crate::policy::Order;
 use crate::revision::{CommitId, Revision};
 use crate::rollout::Schedule;
 
-use super::app::{App, Shared, owner};
+use super::app::{App, owner};
 use super::book::Book;
 use super::fetching::remote;
 use super::judging::Examined;
-use super::run::RunFault;
+use super::run::{RunFault, shared};
 
 /// Where the files come from.
 #[derive(Clone, Debug)]
@@ -74,18 +74,8 @@ pub async fn preview(
     options: &super::Options,
     origin: Origin,
 ) -> Result<Preview, RunFault> {
-    let shared = Shared {
-        cluster: cluster.clone(),
-        live: Live::new(cluster),
-        announcer: None,
-        instance: options.instance.clone(),
-        holder: "preview".to_owned(),
-        agent_namespace: options.namespace.clone().unwrap_or_default(),
-        allow_file: options.allow_file_urls,
-        secrets: options.secrets.clone(),
-        cache: options.cache.clone(),
-        program: options.program.clone(),
-    };
+    let namespace = options.namespace.as_deref().unwrap_or_default();
+    let shared = shared(options, cluster, namespace, "preview");
     let spec = serde_json::to_value(&sync).unwrap_or_default();
     let book = Book::peek(cluster, &owner(&sync, &shared), spec).await?;
     let (mirror, commit) = match origin {
@@ -130,8 +120,8 @@ impl App {
                 let why = self
                     .book
                     .ledger
-                    .problem
-                    .as_ref()
+                    .problems
+                    .first()
                     .map(|problem| problem.message.clone());
                 preview.refused = why.or_else(|| Some("the cluster cannot be read".to_owned()));
             }
@@ -231,10 +221,10 @@ impl App {
             Order::StopFirst => "stop-first",
         };
         let detail = format!(
-            "{replicas} pods, {} batches: {} ({order}, soak {} s, on failure {:?})",
+            "{replicas} pods, {} batches: {} ({order}, soak {}, on failure {:?})",
             sizes.len(),
             sizes.join(" · "),
-            policy.soak.as_secs_f64(),
+            write_duration(policy.soak),
             policy.on_failure,
         );
         Change {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 
 use crate::cluster::{Cause, Cluster, Live, Records, Refusal};
-use crate::ledger::{self, Stored};
+use crate::ledger;
 use crate::object::{Digest, Object, ObjectId, mark};
 use crate::plan::{Managers, Owner, Set, Standing, State, Wanted, standing};
 use crate::revision::Fault;
@@ -236,11 +236,8 @@ impl Prober {
         match records.load(namespace, name).await {
             Ok(None) => Ok(false),
             Ok(Some(found)) => {
-                let stored = Stored {
-                    head: found.head,
-                    shards: found.shards,
-                };
-                let released = ledger::decode(&stored).map(|ledger| ledger.released);
+                let ledger = ledger::decode(&found.head, &found.shards);
+                let released = ledger.map(|ledger| ledger.released);
                 Ok(!released.is_ok_and(|mark| mark.is_some_and(|mark| is_removal(&mark))))
             }
             Err(Refusal {

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use crate::cluster::Deletion;
 use crate::ledger::{Course, HeldPrune};
-use crate::object::{ObjectId, mark};
+use crate::object::{ObjectId, later, mark};
 use crate::plan::{Budget, Prune, Set, State, prune};
 
 use super::BookFault;
-use super::app::{App, after};
+use super::app::App;
 
 /// How soon an object whose deletion has begun is looked at again.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(2);
@@ -48,7 +48,7 @@ impl App {
         for id in &plan.deletes {
             is_waiting |= !self.delete(id).await?;
         }
-        Ok(is_waiting.then(|| after(crate::clock::now(), LOOK)))
+        Ok(is_waiting.then(|| later(crate::clock::now(), LOOK)))
     }
 
     pub(super) fn prune_plan(&self, set: &Set) -> Prune {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::health::{self, Health};
+use crate::ledger::Trouble;
 use crate::manifest::Stage;
-use crate::object::ObjectId;
+use crate::object::{ObjectId, later};
 use crate::plan::{Mark, Set, Standing, State, standing};
 
 use super::BookFault;
-use super::app::{App, after};
+use super::app::App;
 use super::reading::ReadFault;
 
 /// Pause before writes are tried again that were refused for good.
@@ -66,7 +67,7 @@ impl App {
         match self.aimed().await {
             Ok(set) => {
                 if let Err(faults) = self.shared.live.settle().await {
-                    self.trouble("ApplyFailed", faults.join("; "));
+                    self.trouble(Trouble::ApplyFailed, faults.join("; "));
                     return Ok(None);
                 }
                 Ok(set)
@@ -79,7 +80,7 @@ impl App {
                 Ok(None)
             }
             Err(fault @ ReadFault::Faults(_)) => {
-                self.trouble("Rejected", fault.to_string());
+                self.trouble(Trouble::Rejected, fault.to_string());
                 Ok(None)
             }
         }
@@ -95,7 +96,7 @@ impl App {
         let workloads = of_stage(set, stage, true);
         let due = self.due(&plain, set, now);
         if !due.is_empty() && !self.apply_all(&due, set).await? {
-            return Ok(Progress::Waiting(Some(after(now, REFUSED))));
+            return Ok(Progress::Waiting(Some(later(now, REFUSED))));
         }
         if !workloads.is_empty() {
             return self.pace(&workloads, set).await;
@@ -212,7 +213,7 @@ impl App {
         if stage == Stage::Workloads || aim.is_done {
             return Ok(wake);
         }
-        let end = after(since, self.sync.health_timeout);
+        let end = later(since, self.sync.health_timeout);
         if now < end {
             return Ok(Some(wake.map_or(end, |wake| wake.min(end))));
         }

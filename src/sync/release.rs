@@ -118,10 +118,7 @@ async fn mark(
         let reader = Records::new(cluster, "");
         let stored = reader.load(namespace, name).await?.ok_or_else(no_ledger)?;
         let version = stored.resource_version.clone();
-        let mut ledger = ledger::decode(&ledger::Stored {
-            head: stored.head,
-            shards: stored.shards,
-        })?;
+        let mut ledger = ledger::decode(&stored.head, &stored.shards)?;
         let now = clock::now();
         let was_back = ledger.released.as_ref().map(|mark| mark.is_back);
         let is_back = match how {

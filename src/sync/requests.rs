@@ -15,7 +15,9 @@ use crate::trigger::{Kind, Trigger};
 
 use super::BookFault;
 use super::app::App;
-use super::fate::asker;
+
+/// Who asked, where a request does not tell.
+const SOMEONE: &str = "a person";
 
 /// A pause as it is written.
 #[derive(Deserialize)]
@@ -102,7 +104,7 @@ impl App {
 
     fn pause(&mut self, asked: Asked, now: Timestamp) {
         let pause = Pause {
-            by: asked.by.unwrap_or_else(|| "a person".to_owned()),
+            by: asked.by.unwrap_or_else(|| SOMEONE.to_owned()),
             at: asked.at.unwrap_or(now),
             reason: asked.reason.unwrap_or_default(),
             until: asked.until,
@@ -130,16 +132,16 @@ impl App {
 
     async fn serve(&mut self, key: &str, value: &str) -> Result<String, BookFault> {
         match key {
-            request::ABORT => match commit_of(value) {
-                Some(commit) => self.abort(&commit, &asker(value)).await,
+            request::ABORT => match wish(value) {
+                Some((commit, by)) => self.abort(&commit, &by).await,
                 None => Ok(format!("`{value}` names no commit")),
             },
             request::APPROVE => {
                 self.book.ledger.approvals.insert(value.to_owned());
                 Ok(format!("{value} is approved"))
             }
-            request::RETRY => match commit_of(value) {
-                Some(commit) => Ok(self.retry(&commit)),
+            request::RETRY => match wish(value) {
+                Some((commit, _)) => Ok(self.retry(&commit)),
                 None => Ok(format!("`{value}` names no commit")),
             },
             _ => Ok("is no request".to_owned()),
@@ -203,8 +205,10 @@ impl App {
     }
 }
 
-/// Reads the commit of a request: the id itself, or `{"commit": id}`.
-fn commit_of(value: &str) -> Option<CommitId> {
+/// Reads the commit of a request, and who asks: `{"commit": id, "by": name}`, or the id alone.
+fn wish(value: &str) -> Option<(CommitId, String)> {
     let json: Value = serde_json::from_str(value).unwrap_or_default();
-    json["commit"].as_str().unwrap_or(value).trim().parse().ok()
+    let commit = json["commit"].as_str().unwrap_or(value);
+    let by = json["by"].as_str().unwrap_or(SOMEONE);
+    Some((commit.trim().parse().ok()?, by.to_owned()))
 }

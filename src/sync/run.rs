@@ -80,7 +80,10 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
             led = role.wait_for(is_leader) => if led.is_err() { break },
         }
         info!(holder, "leading");
-        let shared = shared(&options, &cluster, &namespace, &holder);
+        let shared = Shared {
+            announcer: Some(Announcer::new(&cluster, &holder)),
+            ..shared(&options, &cluster, &namespace, &holder)
+        };
         let mut reign = Reign {
             options: &options,
             shared,
@@ -118,6 +121,7 @@ fn holder() -> String {
     format!("{name}.{}", std::process::id())
 }
 
+/// What the apps share; nothing is announced yet.
 pub(super) fn shared(
     options: &Options,
     cluster: &Cluster,
@@ -127,7 +131,7 @@ pub(super) fn shared(
     Shared {
         cluster: cluster.clone(),
         live: Live::new(cluster),
-        announcer: Some(Announcer::new(cluster, holder)),
+        announcer: None,
         instance: options.instance.clone(),
         holder: holder.to_owned(),
         agent_namespace: namespace.to_owned(),

@@ -5,7 +5,7 @@ use tracing::info;
 
 use crate::clock;
 use crate::git::{Fetched, GitFault, Reason};
-use crate::ledger::{Deployed, Outcome, Problem, Tip};
+use crate::ledger::{Deployed, Outcome, Problem, Tip, Trouble};
 use crate::revision::{CommitId, Revision};
 
 use super::app::App;
@@ -18,8 +18,8 @@ const BETWEEN: usize = 100;
 impl App {
     /// Git was reached: a new tip is recorded.
     pub(super) async fn reached(&mut self, fetched: &Fetched) {
-        self.clear("GitUnreachable");
-        self.clear("AuthenticationFailed");
+        self.clear(Trouble::GitUnreachable);
+        self.clear(Trouble::AuthenticationFailed);
         let known = self
             .book
             .ledger
@@ -38,19 +38,19 @@ impl App {
 
     /// Git was not reached, or not whole: what runs keeps running.
     pub(super) fn unreached(&mut self, fault: &GitFault) {
-        self.trouble(word(fault), fault.to_string());
+        self.trouble(kind(fault), fault.to_string());
     }
 
     /// Notes what keeps the agent from following the tip; the same trouble keeps its time.
-    pub(super) fn trouble(&mut self, reason: &str, message: String) {
-        let known = self.book.ledger.problem.as_ref();
-        if known.is_some_and(|known| known.reason == reason && known.message == message) {
+    pub(super) fn trouble(&mut self, reason: Trouble, message: String) {
+        let known = self.book.ledger.problem(reason);
+        if known.is_some_and(|known| known.message == message) {
             return;
         }
-        self.announce(None, reason, message.clone(), true);
+        self.announce(None, &reason.to_string(), message.clone(), true);
         let since = clock::now();
-        self.book.ledger.problem = Some(Problem {
-            reason: reason.to_owned(),
+        self.book.ledger.trouble(Problem {
+            reason,
             message,
             since,
         });
@@ -133,16 +133,8 @@ impl App {
     }
 
     /// Forgets a trouble of this kind.
-    pub(super) fn clear(&mut self, reason: &str) {
-        if self
-            .book
-            .ledger
-            .problem
-            .as_ref()
-            .is_some_and(|problem| problem.reason == reason)
-        {
-            self.book.ledger.problem = None;
-        }
+    pub(super) fn clear(&mut self, reason: Trouble) {
+        self.book.ledger.clear(reason);
     }
 
     /// These commits, newest first, do not change what is followed.
@@ -181,14 +173,14 @@ impl App {
     }
 }
 
-/// The word for a failure of Git in conditions.
-pub(super) fn word(fault: &GitFault) -> &'static str {
+/// The kind of problem that a failure of Git is.
+pub(super) fn kind(fault: &GitFault) -> Trouble {
     match fault.reason() {
         Reason::AuthenticationFailed
         | Reason::CredentialsInvalid
         | Reason::HostKey
-        | Reason::Certificate => "AuthenticationFailed",
-        Reason::PathMissing => "PathMissing",
+        | Reason::Certificate => Trouble::AuthenticationFailed,
+        Reason::PathMissing => Trouble::PathMissing,
         Reason::UrlRefused
         | Reason::Redirected
         | Reason::RepositoryMissing
@@ -199,6 +191,6 @@ pub(super) fn word(fault: &GitFault) -> &'static str {
         | Reason::Limits
         | Reason::Corrupt
         | Reason::CommitMissing
-        | Reason::Disk => "GitUnreachable",
+        | Reason::Disk => Trouble::GitUnreachable,
     }
 }

@@ -9,14 +9,15 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::cluster::{Cluster, Live, Refusal};
-use crate::object::{Deployment, Digest, Object, ObjectId, mark};
+use crate::ledger::Trouble;
+use crate::object::{Deployment, Digest, Object, ObjectId, later, mark};
 use crate::plan::{Entry, Managers, Set, State, Wanted};
 use crate::policy::{Provenance, Resolved};
 use crate::rollout::Overlay;
 
 use super::BookFault;
-use super::adoption::adopt;
-use super::app::{App, after};
+use super::adoption::{adopt, takeover};
+use super::app::App;
 
 /// Writes of one stage under way at once; the client's own pace may be lower.
 const AT_ONCE: usize = 16;
@@ -90,14 +91,14 @@ impl App {
             return Err(refusal.into());
         }
         if is_whole {
-            self.clear("ApplyFailed");
+            self.clear(Trouble::ApplyFailed);
         }
         Ok(is_whole)
     }
 
     /// Notes that a write is refused for good; the first time counts.
     pub(super) fn deny(&mut self, id: &ObjectId, wanted: &Wanted, refusal: &Refusal) {
-        self.trouble("ApplyFailed", refusal.to_string());
+        self.trouble(Trouble::ApplyFailed, refusal.to_string());
         let known = self.denials.get(id);
         if known.is_none_or(|known| known.manifest != wanted.hash) {
             let denial = Denial {
@@ -114,7 +115,7 @@ impl App {
         let is_worn = |id: &ObjectId, denial: &Denial| {
             let wanted = set.get(id);
             wanted.is_some_and(|wanted| wanted.hash == denial.manifest)
-                && now >= after(denial.since, PATIENCE)
+                && now >= later(denial.since, PATIENCE)
         };
         let worn = self
             .denials
@@ -143,7 +144,7 @@ impl App {
         let (cluster, live) = (&self.shared.cluster, &self.shared.live);
         let stored = apply(cluster, live, object, &wanted.withdrawn).await?;
         self.wrote(id, wanted, &stored);
-        self.clear("ApplyFailed");
+        self.clear(Trouble::ApplyFailed);
         Ok(())
     }
 
@@ -214,12 +215,7 @@ impl App {
             entry.managed = None;
         }
         self.book.save().await?;
-        let version = live.resource_version().unwrap_or_default();
-        let patch = json!({"metadata": {"resourceVersion": version, "managedFields": fields}});
-        let cluster = &self.shared.cluster;
-        let stored = cluster
-            .merge(live.api_version(), id, &patch, mark::MANAGER)
-            .await?;
+        let stored = adopt(&self.shared.cluster, &live, &takeover(&live, &fields)).await?;
         self.shared.live.saw(stored);
         Ok(())
     }

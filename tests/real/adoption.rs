@@ -182,7 +182,7 @@ async fn an_object_of_another_gitsync_is_not_touched() {
     shop.until_outcome(&first, "Succeeded").await;
     let second = work("other", &config_map("flags", "other"));
     shop.write_config(&format!("{web}\n---\n{other}"));
-    let problem = || shop.ledger_of("other")["problem"].clone();
+    let problem = || shop.ledger_of("other")["problems"][0].clone();
     shop.until("the other to be refused", || {
         problem()["reason"] == "SharedResource"
     })

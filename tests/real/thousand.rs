@@ -101,7 +101,7 @@ async fn until_quiet(shop: &Shop) {
 async fn until_taken_up(shop: &Shop, words: &str) {
     shop.until(&format!("{words} to be taken up"), || {
         let ledger = shop.ledger();
-        ledger["spec"].to_string().contains(words) && ledger["tip"]["is_judged"] == true
+        ledger["spec"].to_string().contains(words) && ledger["tip"]["isJudged"] == true
     })
     .await;
 }

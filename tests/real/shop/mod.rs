@@ -23,6 +23,19 @@ pub(crate) use repository::Repository;
 /// The longest that anything in a scenario may take.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
 
+/// Looks again and again until something holds; fails with these words where it does not in time.
+pub(crate) async fn until(
+    within: Duration,
+    mut holds: impl FnMut() -> bool,
+    in_vain: impl Fn() -> String,
+) {
+    let end = Instant::now() + within;
+    while !holds() {
+        assert!(Instant::now() < end, "{}", in_vain());
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
 /// One `GitSync` named `web` with all it needs.
 pub(crate) struct Shop {
     pub(crate) plane: &'static ControlPlane,
@@ -57,6 +70,26 @@ impl Shop {
         };
         shop.configure(&json!({}));
         shop
+    }
+
+    /// Opens a shop with an agent, in which a first manifest of `web` has succeeded.
+    pub(crate) async fn installed(prefix: &str, manifest: &str) -> (Self, Agent) {
+        let shop = Self::open(prefix).await;
+        let first = shop
+            .repository
+            .push("web 1", &[("web.yaml", Some(manifest))]);
+        let agent = shop.start();
+        shop.until_outcome(&first, "Succeeded").await;
+        (shop, agent)
+    }
+
+    /// Pushes a manifest of `web` and has the agent look; returns the commit.
+    pub(crate) fn push_web(&self, subject: &str, manifest: &str) -> String {
+        let commit = self
+            .repository
+            .push(subject, &[("web.yaml", Some(manifest))]);
+        self.sync();
+        commit
     }
 
     /// Writes the configuration; `more` is merged into `spec`.
@@ -291,7 +324,7 @@ impl Shop {
 
     /// What keeps the agent from following the tip: reason and message; empty where nothing does.
     pub(crate) fn problem(&self) -> (String, String) {
-        let problem = self.ledger()["problem"].clone();
+        let problem = self.ledger()["problems"][0].clone();
         let text = |key: &str| problem[key].as_str().unwrap_or_default().to_owned();
         (text("reason"), text("message"))
     }
@@ -334,18 +367,13 @@ impl Shop {
         &self,
         within: Duration,
         what: &str,
-        mut holds: impl FnMut() -> bool,
+        holds: impl FnMut() -> bool,
     ) {
-        let end = Instant::now() + within;
-        while !holds() {
-            let ledger = || serde_json::to_string_pretty(&self.ledger()).unwrap_or_default();
-            assert!(
-                Instant::now() < end,
-                "waited in vain for {what}; ledger: {}",
-                ledger()
-            );
-            sleep(Duration::from_millis(100)).await;
-        }
+        let in_vain = || {
+            let ledger = serde_json::to_string_pretty(&self.ledger()).unwrap_or_default();
+            format!("waited in vain for {what}; ledger: {ledger}")
+        };
+        until(within, holds, in_vain).await;
     }
 
     /// Records what the writes of a Deployment let be new from now on.
