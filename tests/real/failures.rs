@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::shop::{SOON, Shop, deployment};
+use crate::shop::{Agent, SOON, Shop, deployment};
 
 const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";
 const FIXED: &str = "        env:\n        - {name: FIXED, value: \"1\"}\n";
@@ -491,21 +491,27 @@ async fn until_denied(shop: &Shop, manifest: &str) {
     .await;
 }
 
+/// A shop of this default policy, in which `web:1` and its settings have succeeded.
+async fn under_policy(prefix: &str, on_failure: &str) -> (Shop, Agent) {
+    let shop = Shop::open(&format!("{prefix}-{}", on_failure.to_lowercase())).await;
+    shop.configure(&json!({"rollout": {"onFailure": on_failure}}));
+    let agent = shop.start();
+    begin(
+        &shop,
+        &[
+            ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
+            ("settings.yaml", Some(&settings(false))),
+        ],
+    )
+    .await;
+    (shop, agent)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_apply_that_is_refused_for_good_acts_by_the_default_policy() {
     let under = async |on_failure: &'static str| {
-        let shop = Shop::open(&format!("refused-{}", on_failure.to_lowercase())).await;
-        shop.configure(&json!({"rollout": {"onFailure": on_failure}}));
-        let _agent = shop.start();
+        let (shop, _agent) = under_policy("refused", on_failure).await;
         let text = |tag: &str| deployment("web", tag, "monitor: 0s");
-        begin(
-            &shop,
-            &[
-                ("web.yaml", Some(&text("1"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        )
-        .await;
         let trace = shop.trace("web").await;
         let denied = settings(true).replace(
             "{name: settings}",
@@ -536,18 +542,8 @@ async fn an_apply_that_is_refused_for_good_acts_by_the_default_policy() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workload_that_is_refused_for_good_acts_by_the_default_policy() {
     let under = async |on_failure: &'static str| {
-        let shop = Shop::open(&format!("denied-{}", on_failure.to_lowercase())).await;
-        shop.configure(&json!({"rollout": {"onFailure": on_failure}}));
-        let _agent = shop.start();
+        let (shop, _agent) = under_policy("denied", on_failure).await;
         let text = |tag: &str| deployment("web", tag, "monitor: 0s");
-        begin(
-            &shop,
-            &[
-                ("web.yaml", Some(&text("1"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        )
-        .await;
         let trace = shop.trace("web").await;
         let denied = text("2").replace(
             "  name: web\n  ann",

@@ -75,6 +75,16 @@ impl Half {
             .await;
     }
 
+    /// Does something by hand: it is told with its manager, taken back without a Ready pod less, and
+    /// the rollout goes on to its end.
+    async fn takes_back(&self, command: &[&str], manager: &str) {
+        self.shop.kubectl(command);
+        self.shop.until_note("web", "DriftDetected", manager).await;
+        self.until_half().await;
+        assert!(self.trace.fewest_ready() >= 10, "{}", self.trace);
+        self.end(10).await;
+    }
+
     /// Lets the rollout go on to its end.
     async fn end(&self, pods: usize) {
         let manifest = (self.manifest)("2", ON);
@@ -107,26 +117,18 @@ impl Half {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_set_by_hand_in_mid_rollout_is_taken_back() {
     let half = Half::open("set-image", of_ten).await;
-    half.shop
-        .kubectl(&["set", "image", "deployment/web", "web=shop/web:3"]);
-    half.shop
-        .until_note("web", "DriftDetected", "`kubectl-set`")
-        .await;
-    half.until_half().await;
-    assert!(half.trace.fewest_ready() >= 10, "{}", half.trace);
-    half.end(10).await;
+    half.takes_back(
+        &["set", "image", "deployment/web", "web=shop/web:3"],
+        "`kubectl-set`",
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollout_undo_by_hand_in_mid_rollout_is_taken_back() {
     let half = Half::open("undo", of_ten).await;
-    half.shop.kubectl(&["rollout", "undo", "deployment/web"]);
-    half.shop
-        .until_note("web", "DriftDetected", "`kubectl`")
+    half.takes_back(&["rollout", "undo", "deployment/web"], "`kubectl`")
         .await;
-    half.until_half().await;
-    assert!(half.trace.fewest_ready() >= 10, "{}", half.trace);
-    half.end(10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -233,13 +235,8 @@ async fn times_edited_by_hand_in_mid_rollout_come_back_before_the_next_batch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_by_hand_in_mid_rollout_is_taken_back() {
     let half = Half::open("rollout-pause", of_ten).await;
-    half.shop.kubectl(&["rollout", "pause", "deployment/web"]);
-    half.shop
-        .until_note("web", "DriftDetected", "`kubectl-rollout`")
+    half.takes_back(&["rollout", "pause", "deployment/web"], "`kubectl-rollout`")
         .await;
-    half.until_half().await;
-    assert!(half.trace.fewest_ready() >= 10, "{}", half.trace);
-    half.end(10).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

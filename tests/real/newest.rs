@@ -8,37 +8,43 @@ use crate::shop::{Agent, SOON, Shop, deployment};
 const STEPS: &str = "steps: [1, 50%, 100%]\nsoak: 3s\nmonitor: 1s";
 const QUICK: &str = "steps: [50%, 100%]\nmonitor: 1s";
 
-/// A shop in which `web:1` succeeded under a policy.
-async fn installed(prefix: &str, policy: &str) -> (Shop, Agent) {
-    let shop = Shop::open(prefix).await;
-    let manifest = deployment("web", "1", policy);
-    let first = shop
-        .repository
-        .push("web 1", &[("web.yaml", Some(&manifest))]);
-    let agent = shop.start();
-    shop.until_outcome(&first, "Succeeded").await;
-    (shop, agent)
+/// A shop that stands in the middle of batch 2 of [`STEPS`], kept there by a pod that is not Ready:
+/// 9 pods of tag 1, 5 of tag 2.
+struct Amid {
+    shop: Shop,
+    _agent: Agent,
+    trace: Trace,
+    /// The commit of tag 2.
+    second: String,
 }
 
-/// Pushes a manifest of `web` and has the agent look.
-fn push(shop: &Shop, subject: &str, manifest: &str) -> String {
-    let commit = shop
-        .repository
-        .push(subject, &[("web.yaml", Some(manifest))]);
-    shop.sync();
-    commit
-}
+impl Amid {
+    async fn open(prefix: &str) -> Self {
+        let (shop, agent) = Shop::installed(prefix, &deployment("web", "1", STEPS)).await;
+        let trace = shop.trace_at_rest("web").await;
+        let second = shop.push_web("web 2", &deployment("web", "2", STEPS));
+        shop.until("batch 2 to open", || shop.checkpoint("web")["batch"] == 2)
+            .await;
+        let amid = |counts: &Counts| counts.with_tag("1") == 9 && counts.with_tag("2") == 5;
+        trace.until("five new pods", SOON, amid).await;
+        shop.unready(&shop.pods("web", "2")[0]);
+        Self {
+            shop,
+            _agent: agent,
+            trace,
+            second,
+        }
+    }
 
-/// Rolls `web:2` into the middle of batch 2 of [`STEPS`] and keeps it there by a pod that is not
-/// Ready: 9 old pods, 5 new ones.
-async fn amid_batch_two(shop: &Shop, trace: &Trace) -> String {
-    let second = push(shop, "web 2", &deployment("web", "2", STEPS));
-    shop.until("batch 2 to open", || shop.checkpoint("web")["batch"] == 2)
-        .await;
-    let amid = |counts: &Counts| counts.with_tag("1") == 9 && counts.with_tag("2") == 5;
-    trace.until("five new pods", SOON, amid).await;
-    shop.unready(&shop.pods("web", "2")[0]);
-    second
+    /// Lets the rollout go on under a commit until it has succeeded and all pods are of tag 2.
+    async fn end(&self, commit: &str, pods: usize) {
+        heal(&self.shop);
+        self.shop.until_outcome(commit, "Succeeded").await;
+        let all = |counts: &Counts| counts.with_tag("2") == pods && counts.total() == pods;
+        self.trace
+            .until_settled("all pods to be new", SOON, all)
+            .await;
+    }
 }
 
 /// Replaces the pod that is not Ready.
@@ -67,7 +73,7 @@ fn rests(trace: &Trace) -> Vec<(usize, usize)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_three_commits_within_a_second_the_last_one_wins() {
-    let (shop, _agent) = installed("three-commits", QUICK).await;
+    let (shop, _agent) = Shop::installed("three-commits", &deployment("web", "1", QUICK)).await;
     let trace = shop.trace_at_rest("web").await;
     let commits = ["2", "3", "4"].map(|tag| {
         let manifest = deployment("web", tag, QUICK);
@@ -91,11 +97,11 @@ async fn of_three_commits_within_a_second_the_last_one_wins() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_three_commits_seen_one_by_one_the_last_one_wins_too() {
-    let (shop, _agent) = installed("three-tips", QUICK).await;
+    let (shop, _agent) = Shop::installed("three-tips", &deployment("web", "1", QUICK)).await;
     let trace = shop.trace_at_rest("web").await;
     let mut commits = Vec::new();
     for tag in ["2-slow", "3-slow", "4"] {
-        let commit = push(&shop, tag, &deployment("web", tag, QUICK));
+        let commit = shop.push_web(tag, &deployment("web", tag, QUICK));
         shop.until("the commit to be the aim", || {
             shop.ledger()["aim"]["revision"]["id"] == *commit
         })
@@ -112,14 +118,13 @@ async fn of_three_commits_seen_one_by_one_the_last_one_wins_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_third_template_takes_over_in_mid_batch_without_losing_a_ready_pod() {
-    let (shop, _agent) = installed("third", STEPS).await;
-    let trace = shop.trace_at_rest("web").await;
-    let second = amid_batch_two(&shop, &trace).await;
-    let third = push(&shop, "web 3", &deployment("web", "3", STEPS));
+    let amid = Amid::open("third").await;
+    let (shop, trace) = (&amid.shop, &amid.trace);
+    let third = shop.push_web("web 3", &deployment("web", "3", STEPS));
     shop.until_outcome(&third, "Succeeded").await;
     let all = |counts: &Counts| counts.with_tag("3") == 10 && counts.total() == 10;
     trace.until_settled("the third to run", SOON, all).await;
-    assert_eq!(shop.outcome(&second), "Superseded");
+    assert_eq!(shop.outcome(&amid.second), "Superseded");
     assert!(trace.fewest_ready() >= 10, "{trace}");
     let thirds: Vec<usize> = trace.settled().iter().map(|c| c.with_tag("3")).collect();
     assert!(thirds.contains(&1), "batch 1 of the new plan: {trace}");
@@ -128,9 +133,8 @@ async fn a_third_template_takes_over_in_mid_batch_without_losing_a_ready_pod() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_to_another_file_lets_the_rollout_carry_on() {
-    let (shop, _agent) = installed("another-file", STEPS).await;
-    let trace = shop.trace_at_rest("web").await;
-    let second = amid_batch_two(&shop, &trace).await;
+    let amid = Amid::open("another-file").await;
+    let (shop, trace) = (&amid.shop, &amid.trace);
     let moved = shop.pod_uids("web", "2");
     let flags = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: flags}\ndata: {a: '1'}\n";
     let third = shop
@@ -139,14 +143,11 @@ async fn a_commit_to_another_file_lets_the_rollout_carry_on() {
     shop.sync();
     shop.until("the ConfigMap", || !shop.get("configmap/flags").is_null())
         .await;
-    assert_eq!(shop.outcome(&second), "Superseded");
+    assert_eq!(shop.outcome(&amid.second), "Superseded");
     assert_eq!(shop.checkpoint("web")["batch"], 2);
-    heal(&shop);
-    shop.until_outcome(&third, "Succeeded").await;
-    let all = |counts: &Counts| counts.with_tag("2") == 10 && counts.total() == 10;
-    trace.until_settled("all pods to be new", SOON, all).await;
+    amid.end(&third, 10).await;
     assert_eq!(
-        rests(&trace),
+        rests(trace),
         [(10, 0), (10, 1), (9, 5), (5, 10), (0, 10)],
         "{trace}"
     );
@@ -159,42 +160,34 @@ async fn a_commit_to_another_file_lets_the_rollout_carry_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_of_other_replicas_keeps_the_share_of_new_pods() {
     for (replicas, new) in [(6, 3), (14, 7)] {
-        let (shop, _agent) = installed("replicas", STEPS).await;
-        let trace = shop.trace_at_rest("web").await;
-        let second = amid_batch_two(&shop, &trace).await;
+        let amid = Amid::open("replicas").await;
+        let (shop, trace) = (&amid.shop, &amid.trace);
         let scaled =
             deployment("web", "2", STEPS).replace("replicas: 10", &format!("replicas: {replicas}"));
-        let third = push(&shop, "scale", &scaled);
+        let third = shop.push_web("scale", &scaled);
         let share = |counts: &Counts| counts.with_tag("2") == new;
         trace.until_settled("half to be new", SOON, share).await;
-        assert_eq!(shop.outcome(&second), "Superseded");
-        heal(&shop);
-        shop.until_outcome(&third, "Succeeded").await;
-        let all = |counts: &Counts| counts.with_tag("2") == replicas && counts.total() == replicas;
-        trace.until_settled("all pods to be new", SOON, all).await;
+        assert_eq!(shop.outcome(&amid.second), "Superseded");
+        amid.end(&third, replicas).await;
         assert!(trace.fewest_ready() >= replicas.min(10), "{trace}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_of_another_policy_counts_from_the_next_batch_on() {
-    let (shop, _agent) = installed("policy", STEPS).await;
-    let trace = shop.trace_at_rest("web").await;
-    let second = amid_batch_two(&shop, &trace).await;
+    let amid = Amid::open("policy").await;
+    let (shop, trace) = (&amid.shop, &amid.trace);
     let moved = shop.pod_uids("web", "2");
     let tighter = "steps: [1, 50%, 70%, 100%]\nsoak: 2s\nmonitor: 1s";
-    let third = push(&shop, "tighter", &deployment("web", "2", tighter));
+    let third = shop.push_web("tighter", &deployment("web", "2", tighter));
     shop.until("the plan to have four batches", || {
         shop.checkpoint("web")["batches"] == 4
     })
     .await;
-    assert_eq!(shop.outcome(&second), "Superseded");
-    heal(&shop);
-    shop.until_outcome(&third, "Succeeded").await;
-    let all = |counts: &Counts| counts.with_tag("2") == 10 && counts.total() == 10;
-    trace.until_settled("all pods to be new", SOON, all).await;
+    assert_eq!(shop.outcome(&amid.second), "Superseded");
+    amid.end(&third, 10).await;
     assert_eq!(
-        rests(&trace),
+        rests(trace),
         [(10, 0), (10, 1), (9, 5), (5, 7), (3, 10), (0, 10)],
         "{trace}"
     );
@@ -204,7 +197,7 @@ async fn a_commit_of_another_policy_counts_from_the_next_batch_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_does_not_touch_the_path_is_no_revision() {
-    let (shop, _agent) = installed("elsewhere", QUICK).await;
+    let (shop, _agent) = Shop::installed("elsewhere", &deployment("web", "1", QUICK)).await;
     let before = shop.get("deployment/web");
     let commit = shop
         .repository

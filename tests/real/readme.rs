@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::cluster::ControlPlane;
-use crate::shop::{Agent, SOON};
+use crate::shop::{Agent, SOON, until};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const FOLDER: &str = "/tmp/tidegate-demo";
@@ -58,7 +58,6 @@ async fn the_readme_leads_from_a_checkout_to_a_rollout() {
     let mut command = shell(&format!("exec {run}"), folder.path());
     command.env("KUBECONFIG", &account.kubeconfig);
     let _agent = Agent::start(command, folder.path());
-    let end = tokio::time::Instant::now() + SOON;
     let is_done = || {
         let status = plane.kubectl(&[
             "-n",
@@ -71,13 +70,10 @@ async fn the_readme_leads_from_a_checkout_to_a_rollout() {
         ]);
         String::from_utf8_lossy(&status.stdout).contains("\\\"outcome\\\":\\\"Succeeded\\\"")
     };
-    while !is_done() {
-        assert!(
-            tokio::time::Instant::now() < end,
-            "the example was not rolled out in time"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    }
+    until(SOON, is_done, || {
+        "the example was not rolled out in time".to_owned()
+    })
+    .await;
     let deployments = plane.kubectl(&["-n", "default", "get", "deployments"]);
     assert!(String::from_utf8_lossy(&deployments.stdout).contains("web"));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::Counts;
-use crate::shop::{Agent, SOON, Shop, deployment};
+use crate::shop::{SOON, Shop, deployment};
 
 const PLAIN: &str = "monitor: 1s";
 
@@ -17,29 +17,11 @@ fn recreated(tag: &str) -> String {
     deployment("web", tag, PLAIN).replace("replicas: 10", strategy)
 }
 
-async fn installed(prefix: &str, manifest: &str) -> (Shop, Agent) {
-    let shop = Shop::open(prefix).await;
-    let first = shop
-        .repository
-        .push("web 1", &[("web.yaml", Some(manifest))]);
-    let agent = shop.start();
-    shop.until_outcome(&first, "Succeeded").await;
-    (shop, agent)
-}
-
-fn push(shop: &Shop, subject: &str, manifest: &str) -> String {
-    let commit = shop
-        .repository
-        .push(subject, &[("web.yaml", Some(manifest))]);
-    shop.sync();
-    commit
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_pod_has_its_successor_ready_before_it_leaves() {
-    let (shop, _agent) = installed("single", &sized("1", 1, PLAIN)).await;
+    let (shop, _agent) = Shop::installed("single", &sized("1", 1, PLAIN)).await;
     let trace = shop.trace_at_rest("web").await;
-    let second = push(&shop, "web 2", &sized("2-slow", 1, PLAIN));
+    let second = shop.push_web("web 2", &sized("2-slow", 1, PLAIN));
     shop.until_outcome(&second, "Succeeded").await;
     let all = |counts: &Counts| counts.with_tag("2-slow") == 1 && counts.total() == 1;
     trace.until_settled("the successor alone", SOON, all).await;
@@ -51,9 +33,9 @@ async fn a_single_pod_has_its_successor_ready_before_it_leaves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_pod_stops_first_where_it_is_told_to() {
     let policy = "order: StopFirst\nmonitor: 1s";
-    let (shop, _agent) = installed("single-stop", &sized("1", 1, policy)).await;
+    let (shop, _agent) = Shop::installed("single-stop", &sized("1", 1, policy)).await;
     let trace = shop.trace_at_rest("web").await;
-    let second = push(&shop, "web 2", &sized("2", 1, policy));
+    let second = shop.push_web("web 2", &sized("2", 1, policy));
     shop.until_outcome(&second, "Succeeded").await;
     assert_eq!(trace.most_asked(), 1, "{trace}");
     assert_eq!(shop.record(&second)["batches"], serde_json::json!([1, 1]));
@@ -61,14 +43,14 @@ async fn a_single_pod_stops_first_where_it_is_told_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_replicas_are_applied_as_they_are() {
-    let (shop, _agent) = installed("none", &sized("1", 0, PLAIN)).await;
-    let second = push(&shop, "web 2", &sized("2", 0, PLAIN));
+    let (shop, _agent) = Shop::installed("none", &sized("1", 0, PLAIN)).await;
+    let second = shop.push_web("web 2", &sized("2", 0, PLAIN));
     shop.until_outcome(&second, "Succeeded").await;
     let live = shop.get("deployment/web");
     assert_eq!(live["spec"]["minReadySeconds"].as_u64().unwrap_or(0), 0);
     let image = &live["spec"]["template"]["spec"]["containers"][0]["image"];
     assert_eq!(image, "shop/web:2");
-    let third = push(&shop, "scale", &sized("2", 3, PLAIN));
+    let third = shop.push_web("scale", &sized("2", 3, PLAIN));
     shop.until_outcome(&third, "Succeeded").await;
     shop.until("three pods", || shop.pods("web", "2").len() == 3)
         .await;
@@ -76,19 +58,19 @@ async fn no_replicas_are_applied_as_they_are() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn recreate_is_applied_as_it_is_and_judged_by_health() {
-    let (shop, _agent) = installed("recreate", &recreated("1")).await;
+    let (shop, _agent) = Shop::installed("recreate", &recreated("1")).await;
     let trace = shop.trace_at_rest("web").await;
-    let second = push(&shop, "web 2", &recreated("2"));
+    let second = shop.push_web("web 2", &recreated("2"));
     shop.until_outcome(&second, "Succeeded").await;
     let mixed = |c: &Counts| c.with_tag("1") > 0 && c.with_tag("2") > 0;
     let rests = trace.settled();
     assert!(!rests.iter().any(mixed), "{trace}");
-    let third = push(&shop, "web 3", &recreated("3-crash"));
+    let third = shop.push_web("web 3", &recreated("3-crash"));
     shop.until_outcome(&third, "Failed").await;
     let message = shop.record(&third)["message"].clone();
     let message = message.as_str().unwrap();
     assert!(message.contains("CrashLoopBackOff"), "{message}");
-    let fourth = push(&shop, "web 4", &recreated("2"));
+    let fourth = shop.push_web("web 4", &recreated("2"));
     shop.until_outcome(&fourth, "Succeeded").await;
     assert_eq!(shop.record(&fourth)["rollbackTo"], *second);
     assert_eq!(shop.pods("web", "2").len(), 10);
@@ -108,7 +90,7 @@ async fn a_first_install_needs_no_batches_and_fails_where_it_is_broken() {
     let message = message.as_str().unwrap();
     assert!(message.contains("no revision has succeeded"), "{message}");
     assert_eq!(shop.pods("web", "1-pull").len(), 10, "all at once");
-    let second = push(&shop, "web 2", &deployment("web", "2", steps));
+    let second = shop.push_web("web 2", &deployment("web", "2", steps));
     shop.until_outcome(&second, "Succeeded").await;
     assert_eq!(shop.pods("web", "2").len(), 10);
 }
@@ -116,21 +98,21 @@ async fn a_first_install_needs_no_batches_and_fails_where_it_is_broken() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pause_in_git_holds_the_rollout_until_git_ends_it() {
     let policy = "steps: [1, 50%, 100%]\nsoak: 3s\nmonitor: 1s";
-    let (shop, _agent) = installed("git-pause", &deployment("web", "1", policy)).await;
+    let (shop, _agent) = Shop::installed("git-pause", &deployment("web", "1", policy)).await;
     let trace = shop.trace_at_rest("web").await;
     let paused = |tag: &str| {
         deployment("web", tag, policy).replace("replicas: 10\n", "replicas: 10\n  paused: true\n")
     };
-    let second = push(&shop, "web 2, paused", &paused("2"));
+    let second = shop.push_web("web 2, paused", &paused("2"));
     shop.until_outcome(&second, "InProgress").await;
-    let third = push(&shop, "web 3, paused", &paused("3"));
+    let third = shop.push_web("web 3, paused", &paused("3"));
     shop.until_outcome(&third, "InProgress").await;
     assert_eq!(shop.outcome(&second), "Superseded");
     assert_eq!(trace.most_pods(), 10, "nothing moves: {trace}");
-    let fourth = push(&shop, "web 3", &deployment("web", "3", policy));
+    let fourth = shop.push_web("web 3", &deployment("web", "3", policy));
     shop.until("batch 2 to open", || shop.checkpoint("web")["batch"] == 2)
         .await;
-    let fifth = push(&shop, "pause again", &paused("3"));
+    let fifth = shop.push_web("pause again", &paused("3"));
     shop.until("the pause", || {
         shop.get("deployment/web")["spec"]["paused"] == true
     })
@@ -143,7 +125,7 @@ async fn a_pause_in_git_holds_the_rollout_until_git_ends_it() {
     })
     .await;
     assert_eq!(shop.outcome(&fifth), "InProgress");
-    let sixth = push(&shop, "go on", &deployment("web", "3", policy));
+    let sixth = shop.push_web("go on", &deployment("web", "3", policy));
     shop.until_outcome(&sixth, "Succeeded").await;
     let all = |counts: &Counts| counts.with_tag("3") == 10 && counts.total() == 10;
     trace.until_settled("all pods to be new", SOON, all).await;
@@ -160,9 +142,9 @@ async fn four_workloads_of_a_commit_roll_at_once_and_the_others_follow() {
             .join("---\n")
             .replace("replicas: 10", "replicas: 2")
     };
-    let (shop, _agent) = installed("parallel", &all("1")).await;
+    let (shop, _agent) = Shop::installed("parallel", &all("1")).await;
     let mark = shop.plane.audit().mark();
-    let second = push(&shop, "all 2", &all("2"));
+    let second = shop.push_web("all 2", &all("2"));
     shop.until_outcome(&second, "Succeeded").await;
     for name in names {
         assert_eq!(shop.pods(name, "2").len(), 2, "{name}");
