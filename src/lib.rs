@@ -23,6 +23,7 @@ pub mod status;
 pub mod clock;
 pub mod cluster;
 pub mod git;
+pub mod sim;
 pub mod trigger;
 // floor 6: the loop
 pub mod sync;

@@ -1,16 +1,27 @@
 //! The laws of the engine over random histories.
 
+use tidegate::clock;
+
 use super::world::{campaign, replay};
 
 const COMMAND: &str = "cargo test --test fast laws -- --nocapture";
 
 /// The seed of a history to repeat, from the environment.
+fn seed() -> Option<u64> {
+    asked("TIDEGATE_SEED")
+}
+
+/// The length of the long campaign, from the environment.
+fn rollouts() -> Option<u64> {
+    asked("TIDEGATE_ROLLOUTS")
+}
+
 #[expect(
     clippy::disallowed_methods,
-    reason = "a history that broke a law is repeated by its seed"
+    reason = "what a campaign does beyond its default is asked for from outside"
 )]
-fn seed() -> Option<u64> {
-    std::env::var("TIDEGATE_SEED").ok()?.parse().ok()
+fn asked(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 #[test]
@@ -23,6 +34,22 @@ fn the_laws_hold_at_every_event_of_10_000_rollouts() {
     }
     let tally = campaign(0, 10_000, COMMAND);
     println!("laws: {tally:?}");
+}
+
+/// A day's work of the campaign: `TIDEGATE_ROLLOUTS` of them, a million by default, and how many
+/// a second that were.
+#[test]
+#[ignore = "minutes; cargo test --release --test fast laws_hold_in_a_million -- --ignored --nocapture"]
+fn the_laws_hold_in_a_million_rollouts_and_more_than_2_000_are_lived_through_in_a_second() {
+    let begin = clock::since_boot();
+    let tally = campaign(1 << 32, rollouts().unwrap_or(1_000_000), COMMAND);
+    let seconds = (clock::since_boot() - begin).as_secs_f64();
+    let rate = tally.rollouts as f64 / seconds;
+    println!("laws: {tally:?} in {seconds:.1} s, {rate:.0} rollouts a second");
+    assert!(
+        cfg!(debug_assertions) || rate >= 2_000.0,
+        "{rate:.0} a second"
+    );
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_way_back_that_finds_no_room_for_extra_pods_stops_first_after_half_a_minute(
     world.quota = Some(world.sets.iter().map(|set| set.pods.len()).sum());
     // Quota is full: 9 old and 5 new pods, and nothing more.
     world.sets[0].pods.truncate(5);
-    world.sets[0].replicas = 5;
+    world.sets[0].size.replicas = 5;
     world.quota = Some(10);
     world.edit("test", |_| ());
     assert!(world.abort());

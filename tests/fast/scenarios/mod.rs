@@ -96,7 +96,7 @@ impl World {
             told.fewest.push(fewest);
             let image = self.git.goal_manifest.image;
             let new = self.with_image(image);
-            let total: u32 = self.sets.iter().map(|set| set.replicas).sum();
+            let total: u32 = self.sets.iter().map(|set| set.size.replicas).sum();
             told.settled.push((total - new, new));
             if !wrote {
                 return told;

@@ -359,8 +359,8 @@ impl World {
         let complete = self.with_image(image) == live.replicas && old + new == live.replicas;
         // A set that has the right size by chance keeps the annotation of an earlier one, and under
         // `Recreate` two sets do: the controller takes it for a scaling event for ever.
-        let mut sets = self.sets.iter().filter(|set| set.replicas > 0);
-        let stuck = sets.any(|set| set.desired != live.replicas);
+        let mut sets = self.sets.iter().filter(|set| set.size.replicas > 0);
+        let stuck = sets.any(|set| set.size.desired != Some(live.replicas));
         if stuck || is_over && as_in_git && complete {
             return Ok(());
         }

@@ -46,9 +46,10 @@ impl World {
     fn share(&self, before: &Deployment, new: u32, top: u32) -> u32 {
         let (then, _) = resolve(before.strategy, before.replicas);
         let then = before.replicas + then;
-        let mut active = self.sets.iter().filter(|set| set.replicas > 0);
+        let mut active = self.sets.iter().filter(|set| set.size.replicas > 0);
         let is_mistaken = before.replicas == 0
-            || active.any(|set| set.max != then || set.desired != before.replicas);
+            || active
+                .any(|set| set.size.max != Some(then) || set.size.desired != Some(before.replicas));
         if is_mistaken {
             u32::MAX
         } else {
@@ -81,8 +82,8 @@ impl World {
             mark.new = mark.new.max(share);
             return;
         }
-        let mut active = self.sets.iter().filter(|set| set.replicas > 0);
-        let at_scale = active.all(|set| set.desired == live.replicas);
+        let mut active = self.sets.iter().filter(|set| set.size.replicas > 0);
+        let at_scale = active.all(|set| set.size.desired == Some(live.replicas));
         let moved = seen.is_none_or(|seen| self.has_moved_since(seen));
         let mark = &mut self.mark;
         // Above 100 replicas the gap is filled by the surge alone.
@@ -105,8 +106,8 @@ impl World {
         let current = sets.find(|set| set.mould == live.mould);
         let frozen = live.min_ready == FREEZE_MIN_READY;
         let is_early =
-            |set: &ReplicaSet| set.min_ready != live.min_ready || frozen && set.status.1 > 0;
-        let is_late = |set: &ReplicaSet| set.status.1 > set.replicas;
+            |set: &ReplicaSet| set.min_ready != live.min_ready || frozen && set.size.available > 0;
+        let is_late = |set: &ReplicaSet| set.size.available > set.size.replicas;
         mark.is_racing = current.is_some_and(is_early) || self.sets.iter().any(is_late);
         mark.total = new + old;
         mark.lost = self.lost;
@@ -121,7 +122,7 @@ impl World {
     fn has_moved_since(&self, seen: &Seen) -> bool {
         let live = seen.live.as_ref();
         let sizes = live.map(|live| live.sets.iter().map(|set| set.replicas).collect::<Vec<_>>());
-        sizes != Some(self.sets.iter().map(|set| set.replicas).collect())
+        sizes != Some(self.sets.iter().map(|set| set.size.replicas).collect())
     }
 
     /// Ready pods that the arithmetic of the controller leaves at least: old pods that are not
@@ -134,7 +135,7 @@ impl World {
         let new_ready = new_ready.min(live.replicas);
         let unready: u32 = others
             .iter()
-            .map(|set| set.replicas.saturating_sub(set.ready()))
+            .map(|set| set.size.replicas.saturating_sub(set.ready()))
             .sum();
         let kept = old.min(live.replicas - unavailable);
         let kept = kept.saturating_sub(unready);
@@ -206,7 +207,7 @@ impl World {
                 .map(|(_, size)| size)
                 .sum()
         };
-        let after: Vec<u32> = self.sets.iter().map(|set| set.replicas).collect();
+        let after: Vec<u32> = self.sets.iter().map(|set| set.size.replicas).collect();
         let (was, is) = (old(before), old(&after));
         let least = live.replicas - unavailable;
         let holds = is >= was || is >= least || self.mark.floor.is_none() || self.mark.is_racing;
@@ -217,7 +218,10 @@ impl World {
         });
         if before != after {
             self.tell(|world| {
-                let sizes = world.sets.iter().map(|set| (set.mould.image, set.replicas));
+                let sizes = world
+                    .sets
+                    .iter()
+                    .map(|set| (set.mould.image, set.size.replicas));
                 format!("   sets {:?}", sizes.collect::<Vec<_>>())
             });
         }

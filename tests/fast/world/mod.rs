@@ -1,6 +1,6 @@
-//! A cluster with one Deployment as pure arithmetic: the deployment controller of Kubernetes
-//! 1.36.2 line by line, ReplicaSets, pods with a stand-in kubelet, people, a scaler, Git, and the
-//! agent with its ledger. Time and chance are driven from outside; one seed is one history.
+//! A cluster with one Deployment in plain numbers: the simulator's arithmetic of the deployment
+//! and ReplicaSet controllers, pods with a stand-in kubelet, people, a scaler, Git, and the agent
+//! with its ledger. Time and chance are driven from outside; one seed is one history.
 
 mod agent;
 mod campaign;
@@ -24,8 +24,9 @@ pub(crate) use templates::Mould;
 
 use dice::Dice;
 use jiff::Timestamp;
-use tidegate::object::{Amount, FREEZE_MIN_READY, Strategy};
+use tidegate::object::{FREEZE_MIN_READY, Strategy};
 use tidegate::rollout::{Counts, Live, Seen, Set};
+use tidegate::sim::arithmetic::limits::Limits;
 
 /// Seconds since the epoch at which every world begins.
 const DAWN: i64 = 1_700_000_000;
@@ -149,7 +150,7 @@ impl World {
     /// Spec of each set, its available pods, and all its pods.
     fn census(&self) -> Vec<(u32, u32, usize)> {
         let sets = self.sets.iter();
-        sets.map(|set| (set.replicas, set.status.1, set.pods.len()))
+        sets.map(|set| (set.size.replicas, set.size.available, set.pods.len()))
             .collect()
     }
 
@@ -160,14 +161,14 @@ impl World {
         };
         let (new, old): (Vec<&ReplicaSet>, Vec<&ReplicaSet>) =
             self.sets.iter().partition(|set| set.mould == live.mould);
-        let sum = |sets: Vec<&ReplicaSet>| sets.iter().map(|set| set.replicas).sum();
+        let sum = |sets: Vec<&ReplicaSet>| sets.iter().map(|set| set.size.replicas).sum();
         (sum(new), sum(old))
     }
 
     /// Returns the pods that sets with this image ask for.
     pub(crate) fn with_image(&self, image: u32) -> u32 {
         let sets = self.sets.iter().filter(|set| set.mould.image == image);
-        sets.map(|set| set.replicas).sum()
+        sets.map(|set| set.size.replicas).sum()
     }
 
     /// Returns the number of Ready pods.
@@ -213,7 +214,7 @@ impl ReplicaSet {
         Set {
             template: self.mould.template(),
             is_current: self.mould == current,
-            replicas: self.replicas,
+            replicas: self.size.replicas,
             pods: self.pods.iter().map(Pod::seen).collect(),
             refused: self
                 .refused
@@ -222,23 +223,8 @@ impl ReplicaSet {
     }
 }
 
-/// Resolves maxSurge and maxUnavailable as `ResolveFenceposts` and `MaxUnavailable` do.
+/// Returns surge and unavailability that a strategy comes to.
 pub(crate) fn resolve(strategy: Strategy, replicas: u32) -> (u32, u32) {
-    let Strategy::RollingUpdate {
-        max_surge,
-        max_unavailable,
-    } = strategy
-    else {
-        return (0, 0);
-    };
-    let scaled = |amount: Amount, extra: u32| match amount {
-        Amount::Count(count) => count,
-        Amount::Percent(percent) => (percent * replicas + extra) / 100,
-    };
-    let surge = scaled(max_surge, 99);
-    let mut unavailable = scaled(max_unavailable, 0);
-    if surge == 0 && unavailable == 0 {
-        unavailable = 1;
-    }
-    (surge, unavailable.min(replicas))
+    let limits = Limits::of(strategy, replicas);
+    (limits.surge, limits.unavailable)
 }

@@ -1,4 +1,9 @@
-//! The ReplicaSet controller.
+//! The ReplicaSet controller: its arithmetic is the simulator's, the pods are this world's.
+
+use tidegate::sim::arithmetic::deployment::Set;
+use tidegate::sim::arithmetic::replicaset::{
+    Adjustment, Candidate, Phase, adjustment, is_available, victims,
+};
 
 use super::{Mould, Pod, World};
 
@@ -6,20 +11,26 @@ use super::{Mould, Pod, World};
 #[derive(Clone, Debug)]
 pub(crate) struct ReplicaSet {
     pub(crate) mould: Mould,
-    pub(crate) replicas: u32,
     pub(crate) min_ready: i64,
-    /// `deployment.kubernetes.io/desired-replicas`.
-    pub(crate) desired: u32,
-    /// `deployment.kubernetes.io/max-replicas`.
-    pub(crate) max: u32,
+    /// Replicas, annotations and status.
+    pub(crate) size: Set,
     pub(crate) pods: Vec<Pod>,
-    /// `status.replicas` and `status.availableReplicas`.
-    pub(crate) status: (u32, u32),
     /// Since when its pods are refused.
     pub(crate) refused: Option<i64>,
 }
 
 impl ReplicaSet {
+    /// A set without pods.
+    pub(crate) fn new(mould: Mould, min_ready: i64) -> Self {
+        Self {
+            mould,
+            min_ready,
+            size: Set::default(),
+            pods: Vec::new(),
+            refused: None,
+        }
+    }
+
     /// Pods that count: neither being deleted nor gone.
     pub(crate) fn active(&self) -> impl Iterator<Item = &Pod> {
         self.pods.iter().filter(|pod| pod.is_active())
@@ -27,19 +38,41 @@ impl ReplicaSet {
 
     /// Returns how many pods are Ready.
     pub(crate) fn ready(&self) -> u32 {
-        let ready = self.active().filter(|pod| pod.ready.is_some()).count();
-        u32::try_from(ready).expect("few pods")
+        count(self.active().filter(|pod| pod.ready.is_some()))
     }
 
     /// Returns how many Ready pods it is still asked for.
     pub(crate) fn lasting(&self) -> u32 {
-        self.ready().min(self.replicas)
+        self.ready().min(self.size.replicas)
     }
 
     fn available(&self, now: i64) -> u32 {
-        let pods = self.active().filter_map(|pod| pod.ready);
-        let available = pods.filter(|ready| now - ready >= self.min_ready).count();
-        u32::try_from(available).expect("few pods")
+        let ready = self.active().filter_map(|pod| pod.ready);
+        count(ready.filter(|ready| is_available(*ready, self.min_ready, now)))
+    }
+}
+
+fn count(pods: impl Iterator) -> u32 {
+    u32::try_from(pods.count()).expect("few pods")
+}
+
+impl Pod {
+    fn candidate(&self) -> Candidate<u32> {
+        let has_started = self.ready.is_some() || self.restarts > 0;
+        Candidate {
+            uid: self.id,
+            is_assigned: self.scheduled.is_some(),
+            phase: if has_started {
+                Phase::Running
+            } else {
+                Phase::Pending
+            },
+            ready: self.ready,
+            cost: 0,
+            neighbours: 1,
+            restarts: self.restarts,
+            created: self.created,
+        }
     }
 }
 
@@ -51,32 +84,26 @@ impl World {
         let Some(set) = self.sets.get_mut(index) else {
             return;
         };
-        let wanted = set.replicas as usize;
-        let active = set.active().count();
-        if active < wanted {
-            let made = (wanted - active).min(room);
-            set.pods
-                .extend((1..=made).map(|n| Pod::new(pods + n as u32, set.mould, now)));
-            self.pods += made as u32;
-            set.refused = (made < wanted - active).then(|| set.refused.unwrap_or(now));
-        } else {
-            set.refused = None;
-            let mut doomed: Vec<(bool, bool, i64, u32)> = set
-                .active()
-                .map(|pod| {
-                    let ready = pod.ready;
-                    let youth = -ready.unwrap_or(pod.created);
-                    (pod.scheduled.is_some(), ready.is_some(), youth, pod.id)
-                })
-                .collect();
-            doomed.sort_unstable();
-            for (_, _, _, id) in &doomed[..active - wanted] {
-                let pod = set.pods.iter_mut().find(|pod| pod.id == *id);
-                pod.expect("it was just listed").end(now);
+        match adjustment(set.active().count(), set.size.replicas as usize) {
+            Adjustment::Make(missing) => {
+                let made = missing.min(room);
+                set.pods
+                    .extend((1..=made).map(|n| Pod::new(pods + n as u32, set.mould, now)));
+                self.pods += made as u32;
+                set.refused = (made < missing).then(|| set.refused.unwrap_or(now));
+            }
+            Adjustment::Delete(surplus) => {
+                set.refused = None;
+                let candidates = set.active().map(Pod::candidate).collect();
+                for doomed in victims(candidates, surplus, now) {
+                    let pod = set.pods.iter_mut().find(|pod| pod.id == doomed.uid);
+                    pod.expect("it was just listed").end(now);
+                }
             }
         }
-        let active = u32::try_from(set.active().count()).expect("few pods");
-        set.status = (active, set.available(now));
+        set.size.present = count(set.active());
+        set.size.ready = set.ready();
+        set.size.available = set.available(now);
     }
 
     fn room(&self) -> usize {
