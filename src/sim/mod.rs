@@ -3,3 +3,4 @@
 //! Never: a decision of the agent; it knows no room of the agent but the words for objects.
 
 pub mod arithmetic;
+pub mod kubelet;

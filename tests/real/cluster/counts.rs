@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
-use super::conduct;
+use tidegate::sim::kubelet;
 
 /// The pods of one Deployment at one moment; those being deleted are not counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Counts {
                 .0
                 .entry(hash.cloned().unwrap_or_default())
                 .or_default();
-            tally.tag = conduct::tag(image(pod)).to_owned();
+            tally.tag = kubelet::tag(image(pod)).to_owned();
             tally.pods += 1;
             tally.ready += usize::from(is_ready(pod));
         }

@@ -1,5 +1,6 @@
 //! The stand-in for the kubelets: one task a pod binds it to a node and reports what its image tag
-//! says ([`Conduct`]); when the pod is being deleted another takes over and lets it go.
+//! says ([`Conduct`], the simulator's); when the pod is being deleted another takes over and lets
+//! it go.
 //!
 //! A status that was reported is not reported again, so a test may patch the status of a pod that
 //! has come to rest and so break or heal it by hand.
@@ -16,23 +17,14 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::runtime::watcher;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use tidegate::clock;
+use tidegate::sim::kubelet::{Conduct, GRACE, Report, SETTINGS};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
-use super::conduct::Conduct;
-use super::report::Report;
+use super::nodes::NODES;
 use super::scheduler::Scheduler;
 
-/// From being bound to being Ready, for a healthy pod.
-const START: Duration = Duration::from_millis(50);
-/// The same for a slow one.
-const SLOW_START: Duration = Duration::from_secs(3);
-/// From being deleted to being gone, whatever grace the pod asks for.
-const GRACE: Duration = Duration::from_millis(50);
-/// Between two states of a pod that flaps, and before an image pull backs off.
-const BEAT: Duration = Duration::from_secs(1);
-/// The longest that a crash-looping pod waits for its next start.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 /// Between two attempts where the API server does not answer.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -134,76 +126,29 @@ impl Rounds {
 impl Kubelet {
     async fn live(&self, pod: &Pod) -> Result<(), Gone> {
         let address = self.addresses.fetch_add(1, Ordering::Relaxed);
-        let mut report = Report::of(pod, address.into());
-        let conduct = Conduct::of(pod);
+        let read = serde_json::to_value(pod).expect("a pod is JSON");
+        let mut report = Report::of(&read, address.into(), clock::now());
+        let (conduct, image) = conduct(pod);
         if conduct == Conduct::Unschedulable {
-            return self.report(pod, report.unschedulable()).await;
+            let refused = report.unschedulable(NODES, clock::now());
+            return self.report(pod, refused).await;
         }
         self.bind(pod).await?;
-        sleep(START).await;
-        if runs_to_an_end(pod) {
-            let exit_code = u8::from(conduct == Conduct::Crashes);
-            return self.report(pod, report.finished(exit_code)).await;
-        }
-        match conduct {
-            Conduct::Healthy | Conduct::Unschedulable => {
-                self.report(pod, report.running(true)).await
-            }
-            Conduct::NeverReady => self.report(pod, report.running(false)).await,
-            Conduct::Slow => {
-                self.report(pod, report.running(false)).await?;
-                sleep(SLOW_START).await;
-                self.report(pod, report.running(true)).await
-            }
-            Conduct::Flaps => loop {
-                for ready in [true, false] {
-                    self.report(pod, report.running(ready)).await?;
-                    sleep(BEAT).await;
-                }
-            },
-            Conduct::ImageMissing => self.fail_to_pull(pod, &mut report).await,
-            Conduct::Misconfigured => {
-                let message = "configmap \"absent\" not found";
-                let waiting = report.waiting("CreateContainerConfigError", message);
-                self.report(pod, waiting).await
-            }
-            Conduct::Crashes => self.crash(pod, &mut report).await,
-            Conduct::NeedsSettings if self.is_fixed(pod).await? => {
-                self.report(pod, report.running(true)).await
-            }
-            Conduct::NeedsSettings => self.crash(pod, &mut report).await,
-        }
-    }
-
-    async fn fail_to_pull(&self, pod: &Pod, report: &mut Report) -> Result<(), Gone> {
-        let image = report.image();
-        let error = format!(
-            "failed to pull and unpack image {image:?}: failed to resolve reference {image:?}: \
-             unexpected status from HEAD request: 404 Not Found: manifest unknown"
-        );
-        self.report(pod, report.waiting("ErrImagePull", &error))
-            .await?;
-        sleep(BEAT).await;
-        let message = format!("Back-off pulling image {image:?}: ErrImagePull: {error}");
-        self.report(pod, report.waiting("ImagePullBackOff", &message))
-            .await
-    }
-
-    async fn crash(&self, pod: &Pod, report: &mut Report) -> Result<(), Gone> {
-        let mut back_off = BEAT;
-        for restarts in 1.. {
-            self.report(pod, report.crash_loop(restarts)).await?;
-            sleep(back_off).await;
-            back_off = LONGEST_BACK_OFF.min(back_off * 2);
+        let has_settings = conduct == Conduct::NeedsSettings && self.has_settings(pod).await?;
+        for turn in conduct.course(image, has_settings, runs_to_an_end(pod)) {
+            sleep(turn.after).await;
+            let status = report.says(&turn.look, clock::now());
+            self.report(pod, status).await?;
         }
         Ok(())
     }
 
-    async fn is_fixed(&self, pod: &Pod) -> Result<bool, Gone> {
+    async fn has_settings(&self, pod: &Pod) -> Result<bool, Gone> {
+        let (name, key, value) = SETTINGS;
         let maps: Api<ConfigMap> = self.in_namespace_of(pod);
-        let settings = until_answered(|| maps.get_opt("settings")).await?;
-        let fixed = settings.and_then(|map| map.data?.remove("fixed"));
-        Ok(fixed.as_deref() == Some("true"))
+        let settings = until_answered(|| maps.get_opt(name)).await?;
+        let said = settings.and_then(|map| map.data?.remove(key));
+        Ok(said.as_deref() == Some(value))
     }
 
     async fn bind(&self, pod: &Pod) -> Result<(), Gone> {
@@ -258,6 +203,20 @@ impl Kubelet {
     {
         Api::namespaced(self.client.clone(), &pod.namespace().unwrap_or_default())
     }
+}
+
+/// What a pod does, and the image that says so.
+fn conduct(pod: &Pod) -> (Conduct, &str) {
+    let first = pod.spec.as_ref().and_then(|spec| spec.containers.first());
+    let image = first.and_then(|container| container.image.as_deref());
+    let image = image.unwrap_or_default();
+    let variables = first.and_then(|container| container.env.as_deref());
+    let variables: Vec<&str> = variables
+        .unwrap_or_default()
+        .iter()
+        .map(|variable| variable.name.as_str())
+        .collect();
+    (Conduct::of(image, &variables), image)
 }
 
 fn runs_to_an_end(pod: &Pod) -> bool {

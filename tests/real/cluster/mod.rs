@@ -12,7 +12,8 @@
 //! ```
 //!
 //! A test that stops or pauses the API server starts a plane of its own,
-//! [`ControlPlane::private`]. What a pod does is said by its image tag: see [`conduct`].
+//! [`ControlPlane::private`]. What a pod does is said by its image tag: see
+//! [`tidegate::sim::kubelet::Conduct`].
 //!
 //! Needs Go (for the first build), `sh` and Linux or macOS; everything listens on loopback only,
 //! and nothing stays behind when the test process ends, even by `kill -9`.
@@ -21,7 +22,6 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 mod background;
 pub(crate) mod bridge;
-pub(crate) mod conduct;
 mod control_plane;
 mod counts;
 mod exposure;
@@ -29,7 +29,6 @@ mod guarded;
 mod kubelet;
 mod nodes;
 mod programs;
-mod report;
 mod scheduler;
 pub(crate) mod trace;
 
