@@ -1,16 +1,24 @@
-//! What people are shown of a `GitSync`, projected from its ledger: a view with conditions, and the
-//! verdict on a commit.
+//! What people are shown of a `GitSync`, projected from its ledger: a view with conditions, the
+//! verdict on a commit, and the picture of a rollout with its live pods.
 //!
-//! Never: a client; the layout of a table; anything that is not in the ledger.
+//! Never: a client; the layout of a table or a screen; anything that was not recorded or seen.
 
 mod condition;
+mod news;
 mod next;
+mod picture;
+mod pods;
+mod strip;
 mod verdict;
 mod view;
 mod workload;
 
 pub use condition::{Condition, Reason, Truth};
+pub use news::{News, news};
 pub use next::{Approval, approvals};
+pub use picture::{Picture, picture, subject};
+pub use pods::{Slot, Tally};
+pub use strip::{Progress, Row, Strip};
 pub use verdict::{Search, Verdict, Waits, find, verdict};
 pub use view::{Held, Objects, Rolling, Seen, Summary, View, view};
 pub use workload::Workload;
