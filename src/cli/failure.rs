@@ -43,6 +43,8 @@ pub(super) enum Failure {
     GitUnreachable(String),
     #[error("{0} is none of the workloads")]
     NoSuchWorkload(String),
+    #[error("what is followed is written as lines for people or of JSON")]
+    NoStream,
     #[error(transparent)]
     Run(#[from] RunFault),
     #[error("the spec that the ledger of {0} keeps cannot be read: {1}")]
@@ -98,6 +100,7 @@ impl Failure {
             Self::NoSuchWorkload(_) => "tidegate inspect without a workload lists all",
             Self::NoSuchApproval { .. } => "tidegate status lists what waits",
             Self::Cache(_) => "name it with --cache",
+            Self::NoStream => "use -o jsonl",
             Self::BadTarget(_)
             | Self::BadCommit(_)
             | Self::NothingToDo(_)

@@ -10,6 +10,7 @@ mod diff;
 mod failure;
 mod history;
 mod inspect;
+mod live;
 mod look;
 mod pause;
 mod plan;
@@ -23,6 +24,7 @@ mod status;
 mod sync;
 mod table;
 mod wait;
+mod watch;
 
 use std::{future::Future, process::ExitCode};
 
@@ -60,6 +62,8 @@ Exit codes:
 enum Verb {
     /// Shows all GitSyncs of a namespace, or one of them in detail.
     Status(status::Arguments),
+    /// Shows the batches of a rollout while they go; ends with its fate, as the exit code tells it.
+    Watch(watch::Arguments),
     /// Shows what became of the commits that changed the path, newest first.
     History(history::Arguments),
     /// Waits for the fate of a commit, for CI; the exit code tells it.
@@ -149,7 +153,9 @@ async fn perform(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.verb {
         // The agent takes its signals itself: the first drains.
         Verb::Run(asked) => run::run(asked).await,
-        Verb::Status(asked) => unless_interrupted(status::run(asked)).await,
+        // These say themselves that the rollout goes on.
+        Verb::Watch(asked) => watch::run(asked, voice).await,
+        Verb::Status(asked) => status::run(asked, voice).await,
         Verb::History(asked) => unless_interrupted(history::run(asked)).await,
         Verb::Wait(asked) => unless_interrupted(wait::run(asked, voice)).await,
         Verb::Inspect(asked) => unless_interrupted(inspect::run(asked)).await,

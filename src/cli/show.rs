@@ -80,6 +80,11 @@ pub(super) fn is_colourful(colour: Colour, there: &impl IsTerminal) -> bool {
 }
 
 impl Show {
+    /// Says whether it is for people.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self.output, Form::Table | Form::Wide)
+    }
+
     pub(super) fn is_colourful(self) -> bool {
         is_colourful(self.color, &std::io::stdout())
     }
@@ -127,7 +132,7 @@ fn yaml<T: Serialize>(value: &T) -> Result<String, Failure> {
     serde_yaml::to_string(&json).map_err(unwritten)
 }
 
-fn unwritten(fault: impl std::fmt::Display) -> Failure {
+pub(super) fn unwritten(fault: impl std::fmt::Display) -> Failure {
     Failure::Output(fault.to_string())
 }
 

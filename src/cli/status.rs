@@ -1,19 +1,26 @@
 //! `tidegate status`: all GitSyncs in a table, or one in detail.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
+use tokio::time::sleep;
 
 use crate::clock;
-use crate::ledger::Problem;
+use crate::cluster::Cluster;
+use crate::ledger::{Ledger, Problem};
 use crate::revision::Revision;
 use crate::rollout::Phase;
 use crate::status::{Truth, View, Workload, view};
 
-use super::Exit;
 use super::failure::Failure;
-use super::reach::{Target, read_all};
-use super::show::{Form, Show, age};
+use super::live::{End, Overview, follow};
+use super::reach::{App, Reach, Target, read_all};
+use super::show::{Form, Show, Voice, age};
 use super::table::{Cell, Tint, columns, cut, paint, plain};
+use super::{Exit, unless_interrupted};
 
+/// Time between two looks at all GitSyncs.
+const LOOK: Duration = Duration::from_secs(2);
 /// Longest message in the narrow table.
 const MESSAGE: usize = 60;
 
@@ -25,11 +32,22 @@ pub(super) struct Arguments {
     /// All namespaces, whichever one is in force.
     #[arg(short = 'A', long, conflicts_with = "app")]
     all_namespaces: bool,
+    /// Goes on showing it until interrupted: the batches of one, the table of several.
+    #[arg(short, long)]
+    watch: bool,
     #[command(flatten)]
     show: Show,
 }
 
-pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
+pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
+    if asked.watch && asked.target.app.is_some() {
+        let found = asked.target.find().await?;
+        return follow(found, End::Never, None, asked.show, voice).await;
+    }
+    unless_interrupted(show(asked)).await
+}
+
+async fn show(asked: Arguments) -> Result<Exit, Failure> {
     let now = clock::now();
     let show = asked.show;
     if asked.target.app.is_some() {
@@ -41,22 +59,40 @@ pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
     let reach = &asked.target.reach;
     let cluster = reach.cluster().await?;
     let namespace = (!asked.all_namespaces).then(|| reach.namespace(&cluster).to_owned());
-    let apps = reach.apps(&cluster, namespace.as_deref()).await?;
-    let is_table = matches!(show.output, Form::Table | Form::Wide);
-    if apps.is_empty() && is_table {
+    let is_wide = show.output == Form::Wide;
+    if asked.watch {
+        let mut overview = Overview::new(show);
+        loop {
+            let ledgers = all(&cluster, reach, namespace.as_deref()).await?;
+            let now = clock::now();
+            overview.show(&ledgers, &table(&views(&ledgers), now, is_wide, false), now)?;
+            sleep(LOOK).await;
+        }
+    }
+    let ledgers = all(&cluster, reach, namespace.as_deref()).await?;
+    if ledgers.is_empty() && show.is_table() {
         let place =
             namespace.map_or_else(|| "any namespace".to_owned(), |n| format!("namespace {n}"));
         return Err(Failure::NoApps(place));
     }
-    let ledgers = read_all(&cluster, apps).await?;
-    let views: Vec<View> = ledgers
-        .iter()
-        .map(|(app, ledger)| view(&app.namespace, &app.name, ledger))
-        .collect();
-    show.all(&views, || {
-        table(&views, now, show.output == Form::Wide, show.is_colourful())
-    })?;
+    let views = views(&ledgers);
+    show.all(&views, || table(&views, now, is_wide, show.is_colourful()))?;
     Ok(Exit::Done)
+}
+
+/// All ledgers of a namespace, or of all.
+async fn all(
+    cluster: &Cluster,
+    reach: &Reach,
+    namespace: Option<&str>,
+) -> Result<Vec<(App, Ledger)>, Failure> {
+    let apps = reach.apps(cluster, namespace).await?;
+    read_all(cluster, apps).await
+}
+
+fn views(ledgers: &[(App, Ledger)]) -> Vec<View> {
+    let view = |(app, ledger): &(App, Ledger)| view(&app.namespace, &app.name, ledger);
+    ledgers.iter().map(view).collect()
 }
 
 /// One line for each GitSync.
@@ -321,7 +357,6 @@ mod tests {
 
     use super::*;
     use crate::cli::show::Colour;
-    use crate::ledger::Ledger;
     use crate::object::Digest;
     use crate::plan::{Entry, Good};
 

@@ -74,7 +74,7 @@ pub(super) async fn follow(watching: &mut Watching, commit: &str) -> Result<Exit
 }
 
 /// How the program ends; `None` while there is something to wait for.
-fn outcome(verdict: &Verdict) -> Option<(Exit, String)> {
+pub(super) fn outcome(verdict: &Verdict) -> Option<(Exit, String)> {
     match verdict {
         Verdict::Going | Verdict::Unseen => None,
         Verdict::Done(why) => Some((Exit::Done, format!("done: {why}"))),

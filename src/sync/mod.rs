@@ -31,6 +31,7 @@ mod tip;
 mod writing;
 
 pub use book::BookFault;
+pub use observing::observe;
 pub use options::Options;
 pub use preview::{Change, Origin, Preview, preview};
 pub use release::{How, ReleaseFault, Released, release};

@@ -14,7 +14,8 @@ use crate::rollout::{self, Counts, Seen, Set};
 /// Reads one Deployment with its ReplicaSets and pods.
 ///
 /// Fields at the pointers `left` are left to others; those of managers in `taken` may be taken.
-pub(super) fn observe(
+#[must_use]
+pub fn observe(
     live: &Live,
     id: &ObjectId,
     (left, taken): (&[String], &[String]),

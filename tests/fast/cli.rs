@@ -23,8 +23,8 @@ fn help_names_every_verb_and_every_exit_code() {
     assert_eq!(output.status.code(), Some(0));
     let help = text(&output.stdout);
     let verbs = [
-        "status", "history", "wait", "inspect", "sync", "pause", "resume", "abort", "approve",
-        "retry", "release", "run",
+        "status", "watch", "history", "wait", "inspect", "sync", "pause", "resume", "abort",
+        "approve", "retry", "release", "run",
     ];
     for verb in verbs {
         assert!(

@@ -1,0 +1,151 @@
+//! What is seen of one GitSync: its ledger, and the pods of the workloads on their way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::broadcast;
+use tokio::time::timeout;
+
+use crate::cli::failure::Failure;
+use crate::cli::reach::{App, Found, read};
+use crate::cluster::{Changed, Cluster, Live, Records, Watch};
+use crate::ledger::Ledger;
+use crate::object::ObjectId;
+use crate::rollout::Seen;
+use crate::status::{Picture, picture};
+use crate::sync::observe;
+
+/// How long the first look waits for the pods.
+const FIRST: Duration = Duration::from_secs(2);
+
+/// Keeps an eye on one GitSync.
+pub(super) struct Eyes {
+    pub(super) app: App,
+    pub(super) ledger: Ledger,
+    cluster: Cluster,
+    live: Live,
+    /// Version of the ledger's head that was read; `None` while it is to be read again.
+    version: Option<String>,
+    /// The watches of each workload.
+    followed: BTreeMap<ObjectId, Vec<Watch>>,
+    patience: Duration,
+}
+
+impl Eyes {
+    pub(super) fn new(found: Found) -> Self {
+        Self {
+            app: found.app,
+            ledger: found.ledger,
+            live: Live::new(&found.cluster),
+            cluster: found.cluster,
+            version: None,
+            followed: BTreeMap::new(),
+            patience: FIRST,
+        }
+    }
+
+    /// Returns the changes of pods and workloads from now on.
+    pub(super) fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.live.subscribe()
+    }
+
+    /// Looks at everything now.
+    pub(super) async fn look(&mut self, now: Timestamp) -> Result<Picture, Failure> {
+        self.refresh().await?;
+        self.follow().await?;
+        let seen = self.seen(now).await;
+        Ok(picture(&self.app.to_string(), &self.ledger, &seen, now))
+    }
+
+    /// Reads the ledger where its head has changed.
+    async fn refresh(&mut self) -> Result<(), Failure> {
+        let head = Records::head(&self.app.namespace, &self.app.name);
+        let found = self.cluster.get("v1", &head).await?;
+        let found = found.ok_or_else(|| Failure::NoSuchApp(self.app.to_string()))?;
+        let version = found.resource_version().map(ToOwned::to_owned);
+        if version != self.version {
+            self.ledger = read(&self.cluster, &self.app).await?;
+            self.version = version;
+        }
+        Ok(())
+    }
+
+    /// Watches the workloads that are on their way with their ReplicaSets and pods, and no others.
+    async fn follow(&mut self) -> Result<(), Failure> {
+        let wanted: BTreeSet<ObjectId> = self.ledger.rollouts.keys().cloned().collect();
+        let gone: Vec<ObjectId> = self
+            .followed
+            .keys()
+            .filter(|id| !wanted.contains(*id))
+            .cloned()
+            .collect();
+        for id in gone {
+            for watch in self.followed.remove(&id).unwrap_or_default() {
+                let is_shared = self
+                    .followed
+                    .values()
+                    .flatten()
+                    .any(|other| *other == watch);
+                if !is_shared {
+                    self.live.unfollow(&watch);
+                }
+            }
+        }
+        for id in wanted {
+            if self.followed.contains_key(&id) {
+                continue;
+            }
+            // Until it is created there are no labels to go by.
+            let Some(object) = self.cluster.get("apps/v1", &id).await? else {
+                continue;
+            };
+            let watches = watches(&object);
+            for watch in &watches {
+                self.live.follow(watch.clone());
+            }
+            self.followed.insert(id, watches);
+            self.patience = FIRST;
+        }
+        Ok(())
+    }
+
+    /// What the watches have brought; nothing while one of them has not.
+    async fn seen(&mut self, now: Timestamp) -> BTreeMap<ObjectId, Seen> {
+        let settled = timeout(self.patience, self.live.settle()).await;
+        self.patience = Duration::ZERO;
+        if !matches!(settled, Ok(Ok(()))) {
+            return BTreeMap::new();
+        }
+        let see = |id: &ObjectId| (id.clone(), observe(&self.live, id, (&[], &[]), now));
+        self.followed.keys().map(see).collect()
+    }
+}
+
+/// The workload itself, and what carries the labels that it selects by.
+fn watches(object: &crate::object::Object) -> Vec<Watch> {
+    let labels = |pointer: &str| -> BTreeMap<String, String> {
+        let map = object.at(pointer).and_then(|labels| labels.as_object());
+        let pairs = map.into_iter().flatten();
+        pairs
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect()
+    };
+    let own = crate::object::mark::GITSYNC;
+    let mark = labels("/metadata/labels");
+    let mark = mark.into_iter().filter(|(key, _)| key == own).collect();
+    let selected = labels("/spec/selector/matchLabels");
+    let kinds = [
+        ("apps/v1", "Deployment", &mark),
+        ("apps/v1", "ReplicaSet", &selected),
+        ("v1", "Pod", &selected),
+    ];
+    kinds
+        .into_iter()
+        .map(|(version, kind, labels)| Watch {
+            namespace: object.namespace().map(ToOwned::to_owned),
+            labels: labels.clone(),
+            ..Watch::of(version, kind)
+        })
+        .collect()
+}

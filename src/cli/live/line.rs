@@ -1,0 +1,97 @@
+//! One line of a screen: words with their tints.
+
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::cli::table::{Tint, cut, paint, plain};
+
+/// Words side by side.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Line(Vec<(String, Tint)>);
+
+impl Line {
+    /// Adds words; control characters become spaces, since they come from commits and pods.
+    pub(super) fn add(&mut self, words: &str, tint: Tint) {
+        let words = plain(words);
+        match self.0.last_mut() {
+            Some((last, same)) if *same == tint => last.push_str(&words),
+            Some(_) | None => self.0.push((words, tint)),
+        }
+    }
+
+    /// The same for words that are part of a chain.
+    pub(super) fn with(mut self, words: &str, tint: Tint) -> Self {
+        self.add(words, tint);
+        self
+    }
+
+    /// Adds spaces up to a column.
+    pub(super) fn pad(&mut self, column: usize) {
+        let missing = column.saturating_sub(self.width());
+        self.add(&" ".repeat(missing), Tint::Plain);
+    }
+
+    /// Returns how many columns it takes.
+    pub(super) fn width(&self) -> usize {
+        self.0.iter().map(|(words, _)| words.width()).sum()
+    }
+
+    /// Returns its text, cut to a width; no line ends in spaces.
+    pub(super) fn text(&self, width: usize, is_colourful: bool) -> String {
+        let mut left = width;
+        let mut text = String::new();
+        let is_said = |(words, _): &(String, Tint)| !words.trim().is_empty();
+        let count = self.0.iter().rposition(is_said).map_or(0, |last| last + 1);
+        for (index, (words, tint)) in self.0.iter().take(count).enumerate() {
+            let is_last = index + 1 == count;
+            let words = if is_last { words.trim_end() } else { words };
+            // A word that fits to the last column is cut if another one follows.
+            let room = if is_last {
+                left
+            } else {
+                left.saturating_sub(1)
+            };
+            let fits = words.width() <= room;
+            let kept = if fits {
+                words.to_owned()
+            } else {
+                cut(words, left)
+            };
+            text.push_str(&paint(&kept, *tint, is_colourful));
+            left = left.saturating_sub(kept.width());
+            if !fits {
+                break;
+            }
+        }
+        text
+    }
+}
+
+impl From<&str> for Line {
+    fn from(words: &str) -> Self {
+        Self::default().with(words, Tint::Plain)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_never_passes_its_width_and_says_where_it_was_cut() {
+        let line = Line::from("shop/web  ").with("a long subject", Tint::Good);
+        assert_eq!(line.text(80, false), "shop/web  a long subject");
+        assert_eq!(line.text(24, false), "shop/web  a long subject");
+        assert_eq!(line.text(16, false), "shop/web  a lon…");
+        assert_eq!(line.text(9, false), "shop/web…");
+        for width in 1..30 {
+            assert!(line.text(width, false).width() <= width, "{width}");
+        }
+    }
+
+    #[test]
+    fn spaces_at_the_end_and_control_characters_are_left_out() {
+        let mut line = Line::from("a\u{1b}[2J");
+        line.pad(20);
+        assert_eq!(line.text(80, true), "a [2J");
+    }
+}

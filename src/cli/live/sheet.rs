@@ -1,0 +1,250 @@
+//! Where pictures go: a terminal, lines of text, or lines of JSON.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::draw::{Canvas, draw};
+use super::line::Line;
+use super::screen::{Screen, Size};
+use crate::cli::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::show::{Form, Show, print, unwritten};
+use crate::cli::table::{Tint, paint, plain};
+use crate::clock;
+use crate::status::{News, Picture, news};
+
+/// The longest silence off a terminal, so that a CI runner does not take the job for dead.
+const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// What pictures are put on.
+pub(super) struct Sheet {
+    app: String,
+    show: Show,
+    medium: Medium,
+}
+
+enum Medium {
+    Terminal {
+        screen: Screen,
+        /// The last picture, for when none can be had.
+        last: Option<Picture>,
+    },
+    Lines {
+        before: Option<Picture>,
+        zone: TimeZone,
+        /// When the last line was written, since boot.
+        written: Duration,
+    },
+}
+
+/// Says whether pictures go to a terminal that can be painted on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the command line's own surroundings"
+)]
+pub(super) fn is_live(show: Show) -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    show.is_table() && std::io::stdout().is_terminal() && !is_dumb
+}
+
+impl Sheet {
+    pub(super) fn new(show: Show, app: &str) -> Result<Self, Failure> {
+        let medium = match show.output {
+            Form::Table | Form::Wide | Form::Jsonl => {
+                if is_live(show) {
+                    Medium::Terminal {
+                        screen: Screen::default(),
+                        last: None,
+                    }
+                } else {
+                    Medium::Lines {
+                        before: None,
+                        zone: TimeZone::system(),
+                        written: clock::since_boot(),
+                    }
+                }
+            }
+            Form::Json | Form::Yaml => return Err(Failure::NoStream),
+        };
+        let app = app.to_owned();
+        Ok(Self { app, show, medium })
+    }
+
+    /// Shows a picture; `is_awaited` says whether its commit is the one that is watched.
+    pub(super) fn show(&mut self, picture: &Picture, is_awaited: bool) -> Result<(), Failure> {
+        let tail = self.tail(picture, is_awaited);
+        let is_first = match &mut self.medium {
+            Medium::Terminal { screen, last } => {
+                *last = Some(picture.clone());
+                return frame(screen, picture, &tail, self.show);
+            }
+            Medium::Lines { before, .. } => before.is_none(),
+        };
+        self.tell_news(picture)?;
+        if is_first && !is_awaited {
+            let words = "waits for the next commit".to_owned();
+            self.tell(&News::about(picture, "Waiting", words))?;
+        }
+        self.beat(picture)
+    }
+
+    /// Shows the last picture and how it ended; on a terminal both stay.
+    pub(super) fn end(
+        &mut self,
+        picture: &Picture,
+        exit: Exit,
+        words: &str,
+    ) -> Result<(), Failure> {
+        let subject = picture.subject.as_ref();
+        let id = subject.map_or("", |subject| subject.id.short());
+        let (ready, all) = picture.ready();
+        let pods = format!("{ready}/{all} pods ready");
+        match &mut self.medium {
+            Medium::Terminal { screen, .. } => {
+                let mut tail = vec![Line::default()];
+                let (sign, tint) = match (exit == Exit::Done, self.show.ascii) {
+                    (true, false) => ("✔", Tint::Good),
+                    (true, true) => ("v", Tint::Good),
+                    (false, false) => ("✖", Tint::Bad),
+                    (false, true) => ("x", Tint::Bad),
+                };
+                let took = &picture.took;
+                let text = format!("{sign} {}: {id} {words}   ({pods}, {took})", self.app);
+                tail.push(Line::default().with(&text, tint));
+                if exit != Exit::Done {
+                    let text = format!("  details: tidegate explain {}", self.app);
+                    tail.push(Line::from(text.as_str()));
+                }
+                for command in &picture.next {
+                    tail.push(Line::from(format!("  next: {command}").as_str()));
+                }
+                frame(screen, picture, &tail, self.show)
+            }
+            Medium::Lines { .. } => {
+                self.tell_news(picture)?;
+                self.tell(&News::about(
+                    picture,
+                    "Ended",
+                    format!("{id} {words} ({pods})"),
+                ))
+            }
+        }
+    }
+
+    /// Tells that nothing can be seen for now; the last picture stays.
+    pub(super) fn trouble(&mut self, words: &str) -> Result<(), Failure> {
+        match &mut self.medium {
+            Medium::Terminal { screen, last } => {
+                let note = Line::default().with(&format!(" {words}"), Tint::Bad);
+                match last {
+                    Some(picture) => frame(screen, picture, &[note], self.show),
+                    None => {
+                        let columns = Size::now().columns;
+                        let text = note.text(columns, self.show.is_colourful());
+                        print(&screen.paint(vec![text], columns))
+                    }
+                }
+            }
+            Medium::Lines {
+                before: Some(before),
+                ..
+            } => {
+                let picture = before.clone();
+                self.beat_with(&News::about(&picture, "Unreachable", words.to_owned()))
+            }
+            Medium::Lines { before: None, .. } => Ok(()),
+        }
+    }
+
+    /// The last lines of a screen: what can be done.
+    fn tail(&self, picture: &Picture, is_awaited: bool) -> Vec<Line> {
+        let mut tail: Vec<Line> = picture
+            .next
+            .iter()
+            .map(|command| Line::from(format!(" next: {command}").as_str()))
+            .collect();
+        let is_moving = picture.strips.iter().any(|strip| !strip.is_over());
+        let hint = match (is_awaited, is_moving) {
+            (_, true) => format!(
+                " Ctrl-C stops watching; the rollout goes on.   tidegate pause|abort {}",
+                self.app
+            ),
+            (false, false) => " Waits for the next commit. Ctrl-C stops watching.".to_owned(),
+            (true, false) => " Ctrl-C stops watching.".to_owned(),
+        };
+        tail.push(Line::from(hint.as_str()));
+        tail
+    }
+
+    fn tell_news(&mut self, picture: &Picture) -> Result<(), Failure> {
+        let Medium::Lines { before, .. } = &mut self.medium else {
+            return Ok(());
+        };
+        let told = news(before.as_ref(), picture);
+        *before = Some(picture.clone());
+        told.iter().try_for_each(|one| self.tell(one))
+    }
+
+    /// Writes a line where nothing was written for long.
+    fn beat(&mut self, picture: &Picture) -> Result<(), Failure> {
+        let words = format!("still {}: {}", picture.state, picture.message);
+        self.beat_with(&News::about(picture, "Heartbeat", words))
+    }
+
+    fn beat_with(&mut self, one: &News) -> Result<(), Failure> {
+        match &self.medium {
+            Medium::Lines { written, .. } if clock::since_boot() >= *written + HEARTBEAT => {
+                self.tell(one)
+            }
+            Medium::Lines { .. } | Medium::Terminal { .. } => Ok(()),
+        }
+    }
+
+    fn tell(&mut self, one: &News) -> Result<(), Failure> {
+        let Medium::Lines { zone, written, .. } = &mut self.medium else {
+            return Ok(());
+        };
+        *written = clock::since_boot();
+        let text = if self.show.output == Form::Jsonl {
+            serde_json::to_string(one).map_err(unwritten)?
+        } else {
+            line(one, zone, self.show.is_colourful())
+        };
+        print(&format!("{text}\n"))
+    }
+}
+
+/// Paints a picture with its last lines, as large as the terminal is now.
+fn frame(screen: &mut Screen, picture: &Picture, tail: &[Line], show: Show) -> Result<(), Failure> {
+    let size = Size::now();
+    let canvas = Canvas {
+        columns: size.columns,
+        // The cursor stands below the last line.
+        rows: size.rows.saturating_sub(1),
+        is_ascii: show.ascii,
+    };
+    let lines = draw(picture, tail, canvas);
+    let text = |line: &Line| line.text(size.columns, show.is_colourful());
+    let lines = lines.iter().map(text).collect();
+    print(&screen.paint(lines, size.columns))
+}
+
+/// One change in one line: time, what it is about, batch, and the words.
+fn line(one: &News, zone: &TimeZone, is_colourful: bool) -> String {
+    let time = one.time.to_zoned(zone.clone()).strftime("%H:%M:%S");
+    let about = one.workload.as_ref().unwrap_or(&one.app);
+    let batch = match (one.batch, one.batches) {
+        (Some(batch), Some(batches)) => format!("{batch}/{batches}"),
+        (Some(batch), None) => batch.to_string(),
+        (None, _) => "-".to_owned(),
+    };
+    let tint = match one.kind.as_str() {
+        "BatchFailed" | "RollbackFailed" | "RolloutFailed" => Tint::Bad,
+        "BatchHealthy" | "RolloutCompleted" | "RolledBack" => Tint::Good,
+        _ => Tint::Plain,
+    };
+    let words = paint(&plain(&one.message), tint, is_colourful);
+    format!("{time} {about:<20} {batch:<6} {words}")
+}
