@@ -25,20 +25,22 @@ pub(super) struct Selection<'a> {
 }
 
 impl Cluster {
-    /// Reads an object from etcd (no cache); `None` where it does not exist.
+    /// Reads an object from etcd (no cache); `None` where it does not exist, and where the cluster
+    /// does not serve its kind: with a definition all its objects go.
     ///
     /// # Errors
     /// Where the API server refuses or cannot be reached.
     pub async fn get(&self, api_version: &str, id: &ObjectId) -> Result<Option<Object>, Refusal> {
         let call = Call::on("get", api_version, id, Effect::Nothing);
-        let home = self.home(&call, api_version, id).await?;
-        match self
-            .ask(&call, home.get(&id.name, &GetParams::default()))
-            .await
-        {
+        let found = async {
+            let home = self.home(&call, api_version, id).await?;
+            self.ask(&call, home.get(&id.name, &GetParams::default()))
+                .await
+        };
+        match found.await {
             Ok(answer) => object(&call, answer).map(Some),
             Err(Refusal {
-                cause: Cause::NotFound | Cause::NamespaceMissing,
+                cause: Cause::NotFound | Cause::NamespaceMissing | Cause::KindUnknown { .. },
                 ..
             }) => Ok(None),
             Err(refusal) => Err(refusal),

@@ -1,6 +1,6 @@
 //! What can be wrong with the documents.
 
-use crate::object::DurationFault;
+use crate::object::{DurationFault, KindNameFault};
 
 /// Says what is wrong, where, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +69,12 @@ impl From<&str> for Cause {
 
 impl From<DurationFault> for Cause {
     fn from(fault: DurationFault) -> Self {
+        Self(fault.to_string())
+    }
+}
+
+impl From<KindNameFault> for Cause {
+    fn from(fault: KindNameFault) -> Self {
         Self(fault.to_string())
     }
 }

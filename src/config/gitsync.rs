@@ -11,10 +11,13 @@ use super::{
     fault::Cause,
     fields::{Fields, nature},
     source::Source,
-    value::{boolean, choice, duration, label, name, number, pointer, text},
-    word::{Allow, Drift, IgnoredField, KindName, OnDelete, Prune, word},
+    value::{boolean, choice, duration, kind_name, label, name, number, pointer, text},
+    word::{Allow, Drift, IgnoredField, OnDelete, Prune, word},
 };
-use crate::{object::write_duration, policy::check_default};
+use crate::{
+    object::{KindName, write_duration},
+    policy::check_default,
+};
 
 /// The `apiVersion` of the documents.
 pub(super) const API_VERSION: &str = "tidegate.dev/v1alpha1";
@@ -194,7 +197,7 @@ fn rollout(value: &Value) -> Result<Value, Cause> {
 
 fn read_allow(mut fields: Fields<'_>) -> Allow {
     let allow = Allow {
-        kinds: fields.list("kinds", KindName::read),
+        kinds: fields.list("kinds", kind_name),
         namespaces: fields.list("namespaces", |value| label(value, 63)),
         cluster_scoped: fields
             .optional("clusterScoped", boolean)
@@ -215,7 +218,7 @@ fn read_prune(mut fields: Fields<'_>) -> Prune {
             .unwrap_or(default.enabled),
         max_objects: max_objects.unwrap_or(default.max_objects),
         max_percent: max_percent.unwrap_or(default.max_percent),
-        protected_kinds: fields.list("protectedKinds", KindName::read),
+        protected_kinds: fields.list("protectedKinds", kind_name),
         allow_empty: fields
             .optional("allowEmpty", boolean)
             .unwrap_or(default.allow_empty),
@@ -226,7 +229,7 @@ fn read_prune(mut fields: Fields<'_>) -> Prune {
 }
 
 fn read_ignored(mut fields: Fields<'_>) -> Option<IgnoredField> {
-    let kind = fields.required("kind", KindName::read);
+    let kind = fields.required("kind", kind_name);
     let name = fields.optional("name", name);
     let pointer = fields.required("pointer", pointer);
     fields.close();

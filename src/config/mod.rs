@@ -18,4 +18,4 @@ pub use document::read;
 pub use fault::Fault;
 pub use gitsync::GitSync;
 pub use source::Source;
-pub use word::{Allow, Drift, IgnoredField, KindName, OnDelete, Prune, Render, Rewrites};
+pub use word::{Allow, Drift, IgnoredField, OnDelete, Prune, Render, Rewrites};

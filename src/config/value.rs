@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{fault::Cause, fields::nature};
-use crate::object::{closest, read_duration};
+use crate::object::{KindName, closest, read_duration};
 
 /// Reads a string that is not empty and has no control characters.
 pub(super) fn text(value: &Value) -> Result<String, Cause> {
@@ -50,6 +50,11 @@ pub(super) fn duration(value: &Value, least: u64) -> Result<Duration, Cause> {
         return Err(format!("is {text}; must be at least {least}s").into());
     }
     Ok(duration)
+}
+
+/// Reads the name of a kind.
+pub(super) fn kind_name(value: &Value) -> Result<KindName, Cause> {
+    Ok(text(value)?.parse::<KindName>()?)
 }
 
 /// Reads one of the words that `choices` have in documents.

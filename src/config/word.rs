@@ -1,12 +1,9 @@
 //! The words of a `GitSync`.
 
-use std::fmt;
-
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{fault::Cause, value::text};
-use crate::object::ObjectId;
+use crate::object::{KindName, ObjectId};
 
 /// What a rewritten history (a tip that does not descend from the last one) means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -44,19 +41,10 @@ pub enum OnDelete {
     Orphan,
 }
 
-/// Names a kind, with or without its group: `Deployment`, `networking.k8s.io/Ingress`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KindName {
-    /// API group; `None` means any. The core group cannot be written, it has no name.
-    pub group: Option<String>,
-    /// Kind in CamelCase.
-    pub kind: String,
-}
-
 /// What may come from this repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allow {
-    /// Kinds; empty means the application kinds.
+    /// Kinds besides the application kinds.
     pub kinds: Vec<KindName>,
     /// Namespaces besides the target namespace.
     pub namespaces: Vec<String>,
@@ -102,43 +90,6 @@ impl Default for Prune {
             protected_kinds: Vec::new(),
             allow_empty: false,
             on_delete: OnDelete::Orphan,
-        }
-    }
-}
-
-impl KindName {
-    /// Says whether the object is of this kind.
-    #[must_use]
-    pub fn matches(&self, id: &ObjectId) -> bool {
-        self.kind == id.kind && self.group.as_ref().is_none_or(|group| *group == id.group)
-    }
-
-    pub(super) fn read(value: &Value) -> Result<Self, Cause> {
-        let text = text(value)?;
-        let (group, kind) = match text.split_once('/') {
-            Some((group, kind)) => (Some(group.to_owned()), kind),
-            None => (None, text.as_str()),
-        };
-        let is_kind = kind.starts_with(|first: char| first.is_ascii_uppercase())
-            && kind.chars().all(|letter| letter.is_ascii_alphanumeric());
-        if !is_kind || group.as_deref() == Some("") {
-            return Err(
-                format!("`{text}` is no kind such as Deployment or apps/Deployment").into(),
-            );
-        }
-        Ok(Self {
-            group,
-            kind: kind.to_owned(),
-        })
-    }
-}
-
-/// `apps/Deployment` or `Deployment`: as documents have it.
-impl fmt::Display for KindName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.group {
-            Some(group) => write!(f, "{group}/{}", self.kind),
-            None => f.write_str(&self.kind),
         }
     }
 }

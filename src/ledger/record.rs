@@ -238,8 +238,10 @@ pub enum Trouble {
     FieldConflict,
     /// Another `GitSync` owns objects that the tip names.
     SharedResource,
-    /// The API server refuses a write, or cannot be watched.
+    /// The API server refuses a write.
     ApplyFailed,
+    /// What is applied cannot be watched.
+    WatchFailed,
     /// Others change back what is corrected.
     DriftFight,
     /// A rollout failed and is held.

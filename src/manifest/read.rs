@@ -339,12 +339,12 @@ mod tests {
         let widget = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n";
         let gadget = widget.replace("Widget", "Gadget");
         let allowed = [
-            "CustomResourceDefinition.apiextensions.k8s.io",
-            "Widget.example.com",
-            "Gadget.example.com",
+            "apiextensions.k8s.io/CustomResourceDefinition",
+            "example.com/Widget",
+            "example.com/Gadget",
         ];
         let scope = Scope {
-            allowed_kinds: allowed.map(ToOwned::to_owned).to_vec(),
+            allowed_kinds: allowed.map(|kind| kind.parse().unwrap()).to_vec(),
             cluster_scoped: true,
             ..scope()
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::object::{ObjectId, closest};
+use crate::object::{KindName, ObjectId, closest};
 
 /// Whether objects of a kind live in a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub type Kinds<'a> = &'a dyn Fn(&str, &str) -> Option<KindScope>;
 pub struct Scope {
     /// Namespace of objects that name none; always allowed.
     pub target_namespace: String,
-    /// Kinds, as `Kind` of the core API or `Kind.group`, besides the application kinds.
-    pub allowed_kinds: Vec<String>,
+    /// Kinds besides the application kinds.
+    pub allowed_kinds: Vec<KindName>,
     /// Namespaces besides the target namespace.
     pub allowed_namespaces: Vec<String>,
     /// Whether objects without a namespace may be applied; their kinds must be allowed too.
     pub cluster_scoped: bool,
-    /// The agent's own objects (its Deployment, account, roles, Lease, ledgers): never applied.
+    /// The agent's own objects: never applied.
     pub own: BTreeSet<ObjectId>,
 }
 
@@ -88,13 +88,9 @@ impl Scope {
                 "a {kind} is not supported yet: keep it out of this path"
             ));
         }
-        let name = if group.is_empty() {
-            kind.to_owned()
-        } else {
-            format!("{kind}.{group}")
-        };
         let needs_clusters = scope == Some(KindScope::Cluster) && !self.cluster_scoped;
-        if !is_application(group, kind) && !self.allowed_kinds.contains(&name) {
+        if !is_application(group, kind) && !self.allowed_kinds.iter().any(|name| name.matches(id)) {
+            let name = KindName::of(id);
             let also = if needs_clusters {
                 ", and set spec.allow.clusterScoped"
             } else {

@@ -184,6 +184,7 @@ fn troubled(problem: &Problem) -> (Reason, String) {
         Trouble::FieldConflict
         | Trouble::SharedResource
         | Trouble::ApplyFailed
+        | Trouble::WatchFailed
         | Trouble::DriftFight => Reason::ApplyFailed,
     };
     (reason, problem.message.clone())

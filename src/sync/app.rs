@@ -1,6 +1,6 @@
 //! One `GitSync` at work: the task that owns its ledger.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +60,8 @@ pub(super) struct App {
     pub(super) probes: HashMap<(ObjectId, Digest), Arc<Probe>>,
     /// Marks of live objects by resource version.
     pub(super) marks: HashMap<ObjectId, (String, Mark)>,
+    /// What is followed for the sets under way and the inventory.
+    pub(super) followed: BTreeSet<Watch>,
     /// Corrections of drift: when, against whom.
     pub(super) fights: Fights,
     pub(super) failures: watch::Sender<u32>,
@@ -106,6 +108,7 @@ impl App {
     /// Puts an app together and opens its eyes.
     pub(super) fn new(sync: GitSync, shared: Shared, book: Book, mirror: Arc<Mirror>) -> Self {
         let app = Self {
+            followed: BTreeSet::new(),
             owner: owner(&sync, &shared),
             book,
             mirror,
@@ -125,36 +128,9 @@ impl App {
             sync,
             shared,
         };
-        app.follow_basics();
+        let basics = app.basics().into_iter();
+        basics.for_each(|watch| app.shared.live.follow(watch));
         app
-    }
-
-    fn follow_basics(&self) {
-        let records = Records::new(&self.shared.cluster, &self.owner.instance);
-        let heads = Watch {
-            namespace: Some(self.owner.namespace.clone()),
-            labels: records.label(),
-            ..Watch::of("v1", "ConfigMap")
-        };
-        self.shared.live.follow(heads);
-        self.follow_workloads(&self.sync.target_namespace);
-        for namespace in &self.sync.allow.namespaces {
-            self.follow_workloads(namespace);
-        }
-    }
-
-    fn follow_workloads(&self, namespace: &str) {
-        for (api_version, kind) in [
-            ("apps/v1", "Deployment"),
-            ("apps/v1", "ReplicaSet"),
-            ("v1", "Pod"),
-        ] {
-            let namespace = Some(namespace.to_owned());
-            self.shared.live.follow(Watch {
-                namespace,
-                ..Watch::of(api_version, kind)
-            });
-        }
     }
 
     /// Works until told to stop, or until all is done where `once` is set.
@@ -188,6 +164,7 @@ impl App {
                 break Stopped::Told;
             }
         };
+        self.look_away();
         poll.abort();
         if let Some(follow) = follow {
             follow.abort();

@@ -115,12 +115,7 @@ impl App {
             );
             return Ok(refused(Trouble::Rejected, message));
         }
-        self.follow(&set);
-        if let Err(faults) = self.shared.live.settle().await {
-            self.trouble(
-                Trouble::ApplyFailed,
-                format!("the cluster cannot be watched: {}", faults.join("; ")),
-            );
+        if !self.look_at(&set).await {
             return Ok(Examined::Unknown);
         }
         self.clear(Trouble::ApplyFailed);

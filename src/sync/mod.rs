@@ -13,6 +13,7 @@ mod completion;
 mod drift;
 mod fate;
 mod fetching;
+mod following;
 mod founding;
 mod holding;
 mod judging;

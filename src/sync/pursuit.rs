@@ -65,13 +65,8 @@ impl App {
     /// Returns the set of the aim; what keeps it from being read is told.
     async fn readable_aim(&mut self) -> Result<Option<Arc<Set>>, BookFault> {
         match self.aimed().await {
-            Ok(set) => {
-                if let Err(faults) = self.shared.live.settle().await {
-                    self.trouble(Trouble::ApplyFailed, faults.join("; "));
-                    return Ok(None);
-                }
-                Ok(set)
-            }
+            Ok(Some(set)) => Ok(self.look_at(&set).await.then_some(set)),
+            Ok(None) => Ok(None),
             Err(ReadFault::Cluster(refusal)) => Err(refusal.into()),
             // Before the first fetch a fresh mirror holds nothing: that is no trouble.
             Err(ReadFault::Git(_)) if !self.has_fetched => Ok(None),

@@ -26,15 +26,6 @@ pub(super) enum ReadFault {
     Cluster(#[from] Refusal),
 }
 
-/// Writes a kind as the manifests' scope does: `Kind` or `Kind.group`.
-fn kind_of(kind: &crate::config::KindName) -> String {
-    let group = kind.group.as_deref().filter(|group| !group.is_empty());
-    group.map_or_else(
-        || kind.kind.clone(),
-        |group| format!("{}.{group}", kind.kind),
-    )
-}
-
 /// Writes faults one a line.
 pub(super) fn lines(faults: &[Fault]) -> String {
     faults
@@ -113,7 +104,7 @@ impl App {
         let allow = &self.sync.allow;
         Scope {
             target_namespace: self.sync.target_namespace.clone(),
-            allowed_kinds: allow.kinds.iter().map(kind_of).collect(),
+            allowed_kinds: allow.kinds.clone(),
             allowed_namespaces: allow.namespaces.clone(),
             cluster_scoped: allow.cluster_scoped,
             own: self.own_objects(),
@@ -159,28 +150,7 @@ impl App {
             }
             composed = Arc::new(mixed);
         }
-        self.follow(&composed);
         self.composed = Some(Arc::clone(&composed));
         Ok(Some(composed))
-    }
-
-    /// Keeps an eye on every kind of the set and of the inventory.
-    pub(super) fn follow(&self, set: &Set) {
-        let label = (crate::object::mark::GITSYNC.to_owned(), self.owner.label());
-        let wanted = set
-            .iter()
-            .map(|(id, wanted)| (wanted.object.api_version(), id));
-        let recorded = self.book.ledger.inventory.iter();
-        let recorded = recorded.map(|(id, entry)| (entry.api_version.as_str(), id));
-        for (api_version, id) in wanted.chain(recorded) {
-            if id.is_deployment() {
-                continue;
-            }
-            self.shared.live.follow(crate::cluster::Watch {
-                namespace: id.namespace.clone(),
-                labels: [label.clone()].into(),
-                ..crate::cluster::Watch::of(api_version, &id.kind)
-            });
-        }
     }
 }

@@ -231,8 +231,7 @@ async fn the_cache_follows_changes_and_is_never_behind_an_own_write() {
         ..Watch::of("v1", "ConfigMap")
     };
     live.follow(watch.clone());
-    live.follow(watch.clone());
-    timeout(SOON, live.settle())
+    timeout(SOON, live.settle(&[watch.clone()].into()))
         .await
         .expect("in time")
         .expect("it may list");
@@ -285,17 +284,16 @@ async fn pods_are_found_by_the_uid_of_their_replica_set() {
     let plane = ControlPlane::shared();
     let (cluster, namespace) = (admin(plane).await, plane.namespace("owned").await);
     let live = Live::new(&cluster);
-    for (version, kind) in [
+    let chain = [
         ("v1", "Pod"),
         ("apps/v1", "ReplicaSet"),
         ("apps/v1", "Deployment"),
-    ] {
-        live.follow(Watch {
-            namespace: Some(namespace.clone()),
-            ..Watch::of(version, kind)
-        });
-    }
-    live.settle().await.expect("it may list");
+    ];
+    let chain = chain.map(|(version, kind)| Watch {
+        namespace: Some(namespace.clone()),
+        ..Watch::of(version, kind)
+    });
+    live.settle(&chain.into()).await.expect("it may list");
     let mut changes = live.subscribe();
     let web = cluster
         .apply(&web(&namespace), mark::MANAGER)
@@ -325,11 +323,11 @@ async fn values_of_secrets_never_come_in() {
     let plane = ControlPlane::shared();
     let (cluster, namespace) = (admin(plane).await, plane.namespace("secret").await);
     let live = Live::new(&cluster);
-    live.follow(Watch {
+    let watch = Watch {
         namespace: Some(namespace.clone()),
         ..Watch::of("v1", "Secret")
-    });
-    live.settle().await.expect("it may list");
+    };
+    live.settle(&[watch].into()).await.expect("it may list");
     let secret = |value: &str| {
         object(
             "v1",
@@ -390,11 +388,12 @@ async fn a_missing_right_is_named() {
     let agent = plane.agent(&[], &namespace).await;
     let cluster = connect(&agent.kubeconfig).await;
     let live = Live::new(&cluster);
-    live.follow(Watch {
+    let watch = |kind| Watch {
         namespace: Some(namespace.clone()),
-        ..Watch::of("v1", "Secret")
-    });
-    let faults = timeout(SOON, live.settle())
+        ..Watch::of("v1", kind)
+    };
+    let secrets = [watch("Secret")].into();
+    let faults = timeout(SOON, live.settle(&secrets))
         .await
         .expect("in time")
         .expect_err("it may not");
@@ -698,11 +697,11 @@ async fn a_hanging_api_server_holds_nobody_up_and_a_restarted_one_is_followed_ag
     let mut plane = ControlPlane::private();
     let (cluster, namespace) = (admin(&plane).await, plane.namespace("hang").await);
     let live = Live::new(&cluster);
-    live.follow(Watch {
+    let watch = Watch {
         namespace: Some(namespace.clone()),
         ..Watch::of("v1", "ConfigMap")
-    });
-    live.settle().await.expect("it may list");
+    };
+    live.settle(&[watch].into()).await.expect("it may list");
     let left = cluster
         .apply(&flags(&namespace, "left", "a"), mark::MANAGER)
         .await

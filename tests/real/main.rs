@@ -17,6 +17,7 @@ mod git_server;
 mod git_ssh;
 mod git_transport;
 mod hands;
+mod kinds;
 mod laws;
 mod newest;
 mod previews;

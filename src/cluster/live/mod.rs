@@ -8,7 +8,7 @@ mod trim;
 mod watching;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -157,19 +157,36 @@ impl Live {
         });
     }
 
-    /// Waits until every followed watch has its first list in the cache.
+    /// Follows these and waits until each has its first list in the cache. A kind that the cluster
+    /// does not serve has none of its objects: that is a list, and asked for again.
+    ///
+    /// Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// The faults of the watches that have none, as soon as one fails; it is tried again in the
+    /// The faults of those that have none, as soon as one fails; it is tried again in the
     /// background, so waiting again may succeed.
-    pub async fn settle(&self) -> Result<(), Vec<String>> {
+    pub async fn settle(&self, watches: &BTreeSet<Watch>) -> Result<(), Vec<String>> {
+        watches.iter().cloned().for_each(|watch| self.follow(watch));
+        let numbers: BTreeSet<u64> = {
+            let followed = self.0.watches();
+            let followed = watches.iter().filter_map(|watch| followed.get(watch));
+            followed.map(|(number, _)| *number).collect()
+        };
         let mut conditions = self.0.shared.conditions.subscribe();
-        let fails = |one: &Condition| !one.is_listed && one.fault.is_some();
+        let fails = |one: &&Condition| !one.is_listed && one.fault.is_some();
+        let meant = |all: &BTreeMap<u64, Condition>| -> Vec<Condition> {
+            let meant = numbers.iter().filter_map(|number| all.get(number));
+            meant.cloned().collect()
+        };
         let settled = conditions
-            .wait_for(|all| all.values().any(fails) || all.values().all(|one| one.is_listed))
+            .wait_for(|all| {
+                let all = meant(all);
+                all.iter().any(|one| fails(&one)) || all.iter().all(|one| one.is_listed)
+            })
             .await
             .expect("the sender lives as long as this cache");
-        let pending = settled.values().filter(|one| fails(one));
+        let pending = meant(&settled);
+        let pending = pending.iter().filter(fails);
         let faults: Vec<String> = pending.filter_map(Condition::words).collect();
         if faults.is_empty() {
             Ok(())

@@ -49,8 +49,7 @@ impl Shelf {
     /// Forgets a watch and what only it has seen.
     pub(super) fn unfollow(&mut self, number: u64) {
         self.watches.remove(&number);
-        let seen = self.seen_by(number);
-        seen.iter().for_each(|id| self.lose(id, number));
+        self.empty(number);
     }
 
     pub(super) fn get(&self, id: &ObjectId) -> Option<Arc<Object>> {
@@ -179,6 +178,14 @@ impl Shelf {
         }
         self.reached(number, at);
         changed
+    }
+
+    /// Forgets what only this watch has seen; returns it.
+    pub(super) fn empty(&mut self, number: u64) -> Vec<Arc<Object>> {
+        let seen = self.seen_by(number);
+        let left = seen.iter().filter_map(|id| self.get(id)).collect();
+        seen.iter().for_each(|id| self.lose(id, number));
+        left
     }
 
     /// The topmost owner, as far as owner references and the shelf tell; `id` where nobody owns it.

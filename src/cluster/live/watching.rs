@@ -48,7 +48,11 @@ pub(super) async fn keep(shared: Arc<Shared>, watch: Watch, number: u64) {
             Ok(()) if clock::since_boot().saturating_sub(began) > BRIEF => continue,
             Ok(()) => BRIEF,
             Err(refusal) => {
-                following.down(&refusal);
+                if matches!(refusal.cause, Cause::KindUnknown { .. }) {
+                    following.none();
+                } else {
+                    following.down(&refusal);
+                }
                 let own = backoff.next().unwrap_or(SILENCE);
                 own.max(refusal.retry_after().unwrap_or_default())
             }
@@ -195,6 +199,15 @@ impl Following {
         }
     }
 
+    /// The cluster does not serve the kind: there are no objects of it.
+    fn none(&mut self) {
+        self.from = None;
+        let left = self.shared.shelf().empty(self.number);
+        left.into_iter()
+            .for_each(|object| self.shared.tell(self.shared.changed(&object)));
+        self.up();
+    }
+
     fn up(&self) {
         self.condition(|condition| {
             *condition = Condition {
@@ -286,8 +299,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_frozen_watch_is_noticed_within_35_seconds() {
         let live = Live::new(&cluster(vec![list("10", &["a"])], vec![]));
-        live.follow(Watch::of("v1", "ConfigMap"));
-        live.settle().await.unwrap();
+        live.settle(&[Watch::of("v1", "ConfigMap")].into())
+            .await
+            .unwrap();
         assert!(live.faults().is_empty());
         let frozen = Instant::now();
         while live.faults().is_empty() {
@@ -307,8 +321,9 @@ mod tests {
             "reason": "Expired", "message": "too old resource version"}});
         let lists = vec![list("10", &["a", "b"]), list("20", &["b", "c"])];
         let live = Live::new(&cluster(lists, vec![expired]));
-        live.follow(Watch::of("v1", "ConfigMap"));
-        live.settle().await.unwrap();
+        live.settle(&[Watch::of("v1", "ConfigMap")].into())
+            .await
+            .unwrap();
         assert_eq!(names(&live), ["a", "b"]);
         let mut changes = live.subscribe();
         assert_eq!(

@@ -82,6 +82,18 @@ pub(crate) fn secrets_rules() -> Vec<PolicyRule> {
     vec![rule("", &["secrets"], &every)]
 }
 
+/// Returns what an agent needs more where Git holds definitions and objects of this group.
+pub(crate) fn definitions_rules(group: &str) -> Vec<PolicyRule> {
+    let every = [
+        "get", "list", "watch", "create", "patch", "update", "delete",
+    ];
+    let definitions = ["customresourcedefinitions"];
+    vec![
+        rule("apiextensions.k8s.io", &definitions, &every),
+        rule(group, &["*"], &every),
+    ]
+}
+
 fn events_rule(group: &str) -> PolicyRule {
     rule(group, &["events"], &["create", "patch", "update"])
 }

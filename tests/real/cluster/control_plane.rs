@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use axum::http::Request;
 use k8s_openapi::api::core::v1::Namespace;
-use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::api::rbac::v1::{
+    ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
+};
 use kube::api::{ObjectMeta, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
@@ -145,19 +147,9 @@ impl ControlPlane {
             metadata: metadata.clone(),
             rules: Some(rules),
         };
-        let group = "rbac.authorization.k8s.io";
         let binding = RoleBinding {
-            role_ref: RoleRef {
-                api_group: group.to_owned(),
-                kind: "Role".to_owned(),
-                name: metadata.name.clone().unwrap_or_default(),
-            },
-            subjects: Some(vec![Subject {
-                api_group: Some(group.to_owned()),
-                kind: "User".to_owned(),
-                name: account.user.clone(),
-                namespace: None,
-            }]),
+            role_ref: role_ref("Role", &metadata),
+            subjects: Some(vec![subject(account)]),
             metadata,
         };
         Api::namespaced(client.clone(), namespace)
@@ -165,6 +157,36 @@ impl ControlPlane {
             .await
             .expect("the admin may grant every right");
         Api::namespaced(client, namespace)
+            .create(&PostParams::default(), &binding)
+            .await
+            .expect("the admin may grant every right");
+    }
+
+    /// Gives an account the rights in the whole cluster, by a ClusterRole and a ClusterRoleBinding
+    /// `<user>-<what>`.
+    pub(crate) async fn grant_everywhere(
+        &self,
+        account: &Account,
+        what: &str,
+        rules: Vec<PolicyRule>,
+    ) {
+        let client = self.client().await;
+        let metadata = named(&format!("{}-{what}", account.user));
+        let role = ClusterRole {
+            metadata: metadata.clone(),
+            rules: Some(rules),
+            ..ClusterRole::default()
+        };
+        let binding = ClusterRoleBinding {
+            role_ref: role_ref("ClusterRole", &metadata),
+            subjects: Some(vec![subject(account)]),
+            metadata,
+        };
+        Api::all(client.clone())
+            .create(&PostParams::default(), &role)
+            .await
+            .expect("the admin may grant every right");
+        Api::all(client)
             .create(&PostParams::default(), &binding)
             .await
             .expect("the admin may grant every right");
@@ -239,6 +261,25 @@ async fn client(kubeconfig: &Path) -> Client {
         .await
         .expect("the harness wrote it");
     Client::try_from(config).expect("the harness wrote it")
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+fn role_ref(kind: &str, metadata: &ObjectMeta) -> RoleRef {
+    RoleRef {
+        api_group: RBAC.to_owned(),
+        kind: kind.to_owned(),
+        name: metadata.name.clone().unwrap_or_default(),
+    }
+}
+
+fn subject(account: &Account) -> Subject {
+    Subject {
+        api_group: Some(RBAC.to_owned()),
+        kind: "User".to_owned(),
+        name: account.user.clone(),
+        namespace: None,
+    }
 }
 
 fn named(name: &str) -> ObjectMeta {

@@ -1,0 +1,94 @@
+//! What of the cluster one `GitSync` keeps an eye on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::cluster::{Records, Watch};
+use crate::ledger::Trouble;
+use crate::object::mark;
+use crate::plan::Set;
+
+use super::app::App;
+
+/// The chain from a workload to its pods.
+const CHAIN: [(&str, &str); 3] = [
+    ("apps/v1", "Deployment"),
+    ("apps/v1", "ReplicaSet"),
+    ("v1", "Pod"),
+];
+
+impl App {
+    /// Follows all that a set and the inventory name, and waits until it is seen once. Says whether
+    /// it is; what cannot be seen is told, and nobody else waits for it.
+    pub(super) async fn look_at(&mut self, set: &Set) -> bool {
+        let own = self.named(set);
+        let mut needed = own.clone();
+        needed.extend(self.composed.iter().flat_map(|set| self.named(set)));
+        needed.extend(self.unjudged().iter().flat_map(|set| self.named(set)));
+        for gone in self.followed.difference(&needed) {
+            self.shared.live.unfollow(gone);
+        }
+        self.followed = needed;
+        let all = own.into_iter().chain(self.basics()).collect();
+        if let Err(faults) = self.shared.live.settle(&all).await {
+            let message = format!("the cluster cannot be watched: {}", faults.join("; "));
+            self.trouble(Trouble::WatchFailed, message);
+            return false;
+        }
+        self.clear(Trouble::WatchFailed);
+        true
+    }
+
+    /// The set of a tip that is still to be judged.
+    fn unjudged(&self) -> Option<&Arc<Set>> {
+        let tip = self.book.ledger.tip.as_ref().filter(|tip| !tip.is_judged)?;
+        self.sets.get(&tip.revision.id)
+    }
+
+    /// Stops following what this `GitSync` alone follows.
+    pub(super) fn look_away(&mut self) {
+        for watch in std::mem::take(&mut self.followed) {
+            self.shared.live.unfollow(&watch);
+        }
+    }
+
+    /// The ledgers, and the workloads with their pods in every namespace that may be written to.
+    pub(super) fn basics(&self) -> Vec<Watch> {
+        let records = Records::new(&self.shared.cluster, &self.owner.instance);
+        let heads = Watch {
+            namespace: Some(self.owner.namespace.clone()),
+            labels: records.label(),
+            ..Watch::of("v1", "ConfigMap")
+        };
+        let mut namespaces = vec![&self.sync.target_namespace];
+        namespaces.extend(&self.sync.allow.namespaces);
+        let workloads = namespaces.into_iter().flat_map(|namespace| {
+            CHAIN.map(|(api_version, kind)| Watch {
+                namespace: Some(namespace.clone()),
+                ..Watch::of(api_version, kind)
+            })
+        });
+        std::iter::once(heads).chain(workloads).collect()
+    }
+
+    /// Every kind of the set and of the inventory, by our label.
+    fn named(&self, set: &Set) -> BTreeSet<Watch> {
+        let wanted = set
+            .iter()
+            .map(|(id, wanted)| (wanted.object.api_version(), id));
+        let recorded = self.book.ledger.inventory.iter();
+        let recorded = recorded.map(|(id, entry)| (entry.api_version.as_str(), id));
+        let places: BTreeSet<(&str, &str, Option<&str>)> = wanted
+            .chain(recorded)
+            .filter(|(_, id)| !id.is_deployment())
+            .map(|(api_version, id)| (api_version, id.kind.as_str(), id.namespace.as_deref()))
+            .collect();
+        let label = (mark::GITSYNC.to_owned(), self.owner.label());
+        let watch = |(api_version, kind, namespace): (&str, &str, Option<&str>)| Watch {
+            namespace: namespace.map(ToOwned::to_owned),
+            labels: [label.clone()].into(),
+            ..Watch::of(api_version, kind)
+        };
+        places.into_iter().map(watch).collect()
+    }
+}
