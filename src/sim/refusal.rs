@@ -1,0 +1,346 @@
+//! Why the simulated API server refuses a request: what a `metav1.Status` of failure says.
+
+use serde_json::{Value, json};
+
+/// One refusal, in the words of the real API server (`apimachinery/pkg/api/errors`).
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// HTTP status, 400 to 599.
+    pub code: u16,
+    /// `metav1.StatusReason`, as `NotFound`.
+    pub reason: &'static str,
+    /// What people read.
+    pub message: String,
+    /// `details` of the Status; `null` for none.
+    pub details: Value,
+}
+
+/// What a refusal is about: `details` of the Status and the name in its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// API group; empty for the core API.
+    pub group: String,
+    /// The resource, as `deployments`.
+    pub plural: String,
+    /// The kind, as `Deployment`.
+    pub kind: String,
+    /// The object's name.
+    pub name: String,
+}
+
+impl Subject {
+    /// Returns `deployments.apps`, or `pods` for the core API.
+    #[must_use]
+    pub fn resource(&self) -> String {
+        qualified(&self.plural, &self.group)
+    }
+
+    fn details(&self, kind: &str) -> Value {
+        let mut details = json!({"name": self.name, "kind": kind});
+        if !self.group.is_empty() {
+            details["group"] = json!(self.group);
+        }
+        details
+    }
+}
+
+fn qualified(name: &str, group: &str) -> String {
+    if group.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}.{group}")
+    }
+}
+
+/// One field that does not hold what it must (`field.Error`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// `metav1.CauseType`, as `FieldValueRequired`.
+    pub reason: &'static str,
+    /// Path of the field, as `spec.template.spec.containers[0].image`.
+    pub field: String,
+    /// What people read after the path, as `Required value`.
+    pub message: String,
+}
+
+impl Cause {
+    /// Says that a field must be there; `detail` may be empty.
+    #[must_use]
+    pub fn required(field: impl Into<String>, detail: &str) -> Self {
+        let message = if detail.is_empty() {
+            "Required value".to_owned()
+        } else {
+            format!("Required value: {detail}")
+        };
+        Self {
+            reason: "FieldValueRequired",
+            field: field.into(),
+            message,
+        }
+    }
+
+    /// Says that a value cannot be.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
+        Self {
+            reason: "FieldValueInvalid",
+            field: field.into(),
+            message: format!("Invalid value: {value}: {detail}"),
+        }
+    }
+
+    /// Says that something may not be written here.
+    #[must_use]
+    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
+        Self {
+            reason: "FieldValueForbidden",
+            field: field.into(),
+            message: format!("Forbidden: {detail}"),
+        }
+    }
+
+    /// Says that a value stands there twice.
+    #[must_use]
+    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
+        Self {
+            reason: "FieldValueDuplicate",
+            field: field.into(),
+            message: format!("Duplicate value: {value}"),
+        }
+    }
+
+    /// Says that a value is none of `supported`.
+    #[must_use]
+    pub fn unsupported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
+        let supported: Vec<String> = supported.iter().map(|word| format!("{word:?}")).collect();
+        Self {
+            reason: "FieldValueNotSupported",
+            field: field.into(),
+            message: format!(
+                "Unsupported value: {value}: supported values: {}",
+                supported.join(", ")
+            ),
+        }
+    }
+}
+
+impl Refusal {
+    fn new(code: u16, reason: &'static str, message: impl Into<String>, details: Value) -> Self {
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            details,
+        }
+    }
+
+    /// 404: no such object.
+    #[must_use]
+    pub fn not_found(subject: &Subject) -> Self {
+        let message = format!("{} {:?} not found", subject.resource(), subject.name);
+        Self::new(404, "NotFound", message, subject.details(&subject.plural))
+    }
+
+    /// 404: no such path.
+    #[must_use]
+    pub fn no_such_path() -> Self {
+        let message = "the server could not find the requested resource";
+        Self::new(404, "NotFound", message, json!({}))
+    }
+
+    /// 409: the name is taken.
+    #[must_use]
+    pub fn already_exists(subject: &Subject) -> Self {
+        let message = format!("{} {:?} already exists", subject.resource(), subject.name);
+        Self::new(
+            409,
+            "AlreadyExists",
+            message,
+            subject.details(&subject.plural),
+        )
+    }
+
+    /// 409: the object is not what the writer thinks it is.
+    #[must_use]
+    pub fn conflict(subject: &Subject, why: &str) -> Self {
+        let message = format!(
+            "Operation cannot be fulfilled on {} {:?}: {why}",
+            subject.resource(),
+            subject.name
+        );
+        Self::new(409, "Conflict", message, subject.details(&subject.plural))
+    }
+
+    /// 409: the writer's resourceVersion is not the live one.
+    #[must_use]
+    pub fn stale(subject: &Subject) -> Self {
+        let why = "the object has been modified; please apply your changes to the latest version \
+                   and try again";
+        Self::conflict(subject, why)
+    }
+
+    /// 409: an apply would change what others own.
+    #[must_use]
+    pub fn apply_conflict(message: String, causes: &[Value]) -> Self {
+        Self::new(409, "Conflict", message, json!({"causes": causes}))
+    }
+
+    /// 500: a configuration that cannot be merged, as the real server answers it.
+    #[must_use]
+    pub fn malformed_apply(
+        (namespace, name): (&str, &str),
+        (api_version, kind): (&str, &str),
+        place: &str,
+    ) -> Self {
+        let message = format!(
+            "failed to create typed patch object ({namespace}/{name}; {api_version}, Kind={kind}): \
+             {place}"
+        );
+        Self::new(500, "", message, Value::Null)
+    }
+
+    /// 422: fields do not hold what they must.
+    #[must_use]
+    pub fn invalid(subject: &Subject, causes: &[Cause]) -> Self {
+        let texts: Vec<String> = causes
+            .iter()
+            .map(|cause| format!("{}: {}", cause.field, cause.message))
+            .collect();
+        let text = match texts.as_slice() {
+            [one] => one.clone(),
+            all => format!("[{}]", all.join(", ")),
+        };
+        let kind = qualified(&subject.kind, &subject.group);
+        let mut details = subject.details(&subject.kind);
+        details["causes"] = causes
+            .iter()
+            .map(|cause| {
+                json!({"reason": cause.reason, "message": cause.message, "field": cause.field})
+            })
+            .collect();
+        let message = format!("{kind} {:?} is invalid: {text}", subject.name);
+        Self::new(422, "Invalid", message, details)
+    }
+
+    /// 400: the request cannot be understood.
+    #[must_use]
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(400, "BadRequest", message, Value::Null)
+    }
+
+    /// 403: admission or a rule of the resource says no.
+    #[must_use]
+    pub fn forbidden(subject: &Subject, why: &str) -> Self {
+        let message = format!(
+            "{} {:?} is forbidden: {why}",
+            subject.resource(),
+            subject.name
+        );
+        Self::new(403, "Forbidden", message, subject.details(&subject.plural))
+    }
+
+    /// 405: the resource has no such verb.
+    #[must_use]
+    pub fn method_not_allowed() -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        Self::new(405, "MethodNotAllowed", message, json!({}))
+    }
+
+    /// 410: the resourceVersion is older than what is kept.
+    #[must_use]
+    pub fn expired(message: impl Into<String>) -> Self {
+        Self::new(410, "Expired", message, Value::Null)
+    }
+
+    /// 415: the body's type is not known here.
+    #[must_use]
+    pub fn unsupported_media_type(message: impl Into<String>) -> Self {
+        Self::new(415, "UnsupportedMediaType", message, Value::Null)
+    }
+
+    /// 429: come back later; `seconds` goes into `Retry-After` and the details.
+    #[must_use]
+    pub fn too_many_requests(message: impl Into<String>, seconds: u32) -> Self {
+        let details = json!({"retryAfterSeconds": seconds});
+        Self::new(429, "TooManyRequests", message, details)
+    }
+
+    /// 500: the server failed.
+    #[must_use]
+    pub fn internal(message: impl std::fmt::Display) -> Self {
+        let message = format!("Internal error occurred: {message}");
+        let details = json!({"causes": [{"message": message}]});
+        Self::new(500, "InternalError", message, details)
+    }
+
+    /// 503: the server is not there for now.
+    #[must_use]
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(503, "ServiceUnavailable", message, Value::Null)
+    }
+
+    /// Returns the seconds that `Retry-After` says, where it says any.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u64> {
+        self.details.get("retryAfterSeconds")?.as_u64()
+    }
+
+    /// Returns the `Status` object of the answer.
+    #[must_use]
+    pub fn status(&self) -> Value {
+        let mut status = json!({
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": self.message,
+            "reason": self.reason,
+            "code": self.code,
+        });
+        if !self.details.is_null() {
+            status["details"] = self.details.clone();
+        }
+        status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web() -> Subject {
+        Subject {
+            group: "apps".to_owned(),
+            plural: "deployments".to_owned(),
+            kind: "Deployment".to_owned(),
+            name: "web".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_missing_object_is_named_by_resource_and_group() {
+        let refusal = Refusal::not_found(&web());
+        assert_eq!(refusal.to_string(), "deployments.apps \"web\" not found");
+        let details = json!({"name": "web", "group": "apps", "kind": "deployments"});
+        assert_eq!(refusal.status()["details"], details);
+    }
+
+    #[test]
+    fn one_cause_stands_bare_and_several_in_brackets() {
+        let one = [Cause::required("spec.selector", "")];
+        let text = "Deployment.apps \"web\" is invalid: spec.selector: Required value";
+        assert_eq!(Refusal::invalid(&web(), &one).message, text);
+        let two = [
+            Cause::required("spec.selector", ""),
+            Cause::invalid(
+                "spec.replicas",
+                &json!(-1),
+                "must be greater than or equal to 0",
+            ),
+        ];
+        let text = "Deployment.apps \"web\" is invalid: [spec.selector: Required value, \
+                    spec.replicas: Invalid value: -1: must be greater than or equal to 0]";
+        assert_eq!(Refusal::invalid(&web(), &two).message, text);
+    }
+}
