@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "the one audited module; see each SAFETY note")]
 
 use std::{
-    ffi::{CString, NulError},
+    ffi::{CString, NulError, c_long, c_ulong},
     time::Duration,
 };
 
@@ -17,9 +17,9 @@ const MIB: usize = 1 << 20;
 /// `CURLOPT_XOAUTH2_BEARER` (curl.h; not declared by `curl-sys` 0.4).
 const CURLOPT_XOAUTH2_BEARER: curl_sys::CURLoption = curl_sys::CURLOPTTYPE_OBJECTPOINT + 220;
 /// `CURLAUTH_BEARER` (curl.h; not declared by `curl-sys` 0.4).
-const CURLAUTH_BEARER: std::ffi::c_ulong = 1 << 6;
+const CURLAUTH_BEARER: c_ulong = 1 << 6;
 /// `CURLPROTO_HTTPS` (curl.h).
-const CURLPROTO_HTTPS: std::ffi::c_long = 1 << 1;
+const CURLPROTO_HTTPS: c_long = 1 << 1;
 
 /// Makes libgit2 small (its own defaults allow 256 MiB of cache and 8 GiB of mapped packs), strict
 /// about what it reads and writes, and deaf to the Git configuration of the machine and its users,
@@ -69,24 +69,29 @@ pub(super) fn register_https(handle: Easy) {
 
 /// Restricts a handle to https.
 pub(super) fn only_https(handle: &Easy) -> Result<(), curl::Error> {
-    // SAFETY: the handle is alive, and both options take a C long.
-    let code = unsafe {
-        curl_sys::curl_easy_setopt(handle.raw(), curl_sys::CURLOPT_REDIR_PROTOCOLS, 0_i64);
-        curl_sys::curl_easy_setopt(handle.raw(), curl_sys::CURLOPT_PROTOCOLS, CURLPROTO_HTTPS)
-    };
-    checked(code)
+    const NONE: c_long = 0;
+    for (option, protocols) in [
+        (curl_sys::CURLOPT_REDIR_PROTOCOLS, NONE),
+        (curl_sys::CURLOPT_PROTOCOLS, CURLPROTO_HTTPS),
+    ] {
+        // SAFETY: the handle is alive, and both options take a C long.
+        checked(unsafe { curl_sys::curl_easy_setopt(handle.raw(), option, protocols) })?;
+    }
+    Ok(())
 }
 
 /// Makes a handle send `Authorization: Bearer <token>` to the host of its URL.
 pub(super) fn bearer(handle: &Easy, token: &str) -> Result<(), curl::Error> {
     let token = CString::new(token)
         .map_err(|_: NulError| curl::Error::new(curl_sys::CURLE_BAD_FUNCTION_ARGUMENT))?;
-    // SAFETY: the handle is alive; libcurl copies the string, and the mask is a C long.
-    let code = unsafe {
-        curl_sys::curl_easy_setopt(handle.raw(), curl_sys::CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    // SAFETY: the handle is alive, and the mask is a C long.
+    checked(unsafe {
+        curl_sys::curl_easy_setopt(handle.raw(), curl_sys::CURLOPT_HTTPAUTH, CURLAUTH_BEARER)
+    })?;
+    // SAFETY: the handle is alive; libcurl copies the string.
+    checked(unsafe {
         curl_sys::curl_easy_setopt(handle.raw(), CURLOPT_XOAUTH2_BEARER, token.as_ptr())
-    };
-    checked(code)
+    })
 }
 
 fn checked(code: curl_sys::CURLcode) -> Result<(), curl::Error> {
