@@ -49,8 +49,6 @@ pub(super) enum Failure {
     Run(#[from] RunFault),
     #[error("the spec that the ledger of {0} keeps cannot be read: {1}")]
     Spec(String, #[source] serde_json::Error),
-    #[error("the source cannot be read: {0}")]
-    Source(#[source] crate::git::GitFault),
     #[error("a temporary directory cannot be made: {0}")]
     Folder(#[source] io::Error),
     #[error("the configuration `{}` cannot be read: {cause}", file.display())]
@@ -112,7 +110,6 @@ impl Failure {
             )
             | Self::Run(RunFault::Release(_))
             | Self::Spec(..)
-            | Self::Source(_)
             | Self::Folder(_)
             | Self::Config { .. }
             | Self::Git(_)

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use crate::config::GitSync;
-use crate::git;
 use crate::sync::{Options, Origin, Preview, preview};
 
 use super::failure::Failure;
@@ -40,21 +39,10 @@ pub(super) async fn look(asked: &Arguments) -> Result<Preview, Failure> {
     let sync: GitSync = serde_json::from_value(found.ledger.spec.clone())
         .map_err(|fault| Failure::Spec(found.app.to_string(), fault))?;
     let folder = tempfile::tempdir().map_err(Failure::Folder)?;
-    let mut subject = None;
-    let directory = match &files.local {
-        Some(directory) => directory.clone(),
-        None => {
-            let directory = folder.path().join("work");
-            std::fs::create_dir(&directory).map_err(Failure::Folder)?;
-            let revision = files.revision.as_deref().unwrap_or(&sync.source.branch);
-            let url = sync.source.url.as_str();
-            subject = Some(
-                git::checkout(url, revision, &directory)
-                    .await
-                    .map_err(Failure::Source)?,
-            );
-            directory
-        }
+    let origin = match (&files.local, &files.revision) {
+        (Some(directory), _) => Origin::Directory(directory.clone()),
+        (None, Some(revision)) => Origin::Revision(revision.clone()),
+        (None, None) => Origin::Revision(sync.source.branch.clone()),
     };
     let options = Options {
         config: PathBuf::new(),
@@ -62,19 +50,11 @@ pub(super) async fn look(asked: &Arguments) -> Result<Preview, Failure> {
         allow_file_urls: true,
         secrets: None,
         instance: found.ledger.instance.clone(),
-        cache: folder.path().join("mirror"),
+        cache: folder.path().to_owned(),
         namespace: Some(found.app.namespace.clone()),
         program: PathBuf::new(),
         kubeconfig: None,
         context: None,
     };
-    let mut looked = preview(&found.cluster, sync, &options, Origin::Directory(directory)).await?;
-    if let Some((id, subject)) = subject {
-        // The snapshot has an id of its own; people mean the commit that it was taken of.
-        looked.revision.subject = subject;
-        if let Ok(id) = id.parse() {
-            looked.revision.id = id;
-        }
-    }
-    Ok(looked)
+    Ok(preview(&found.cluster, sync, &options, origin).await?)
 }

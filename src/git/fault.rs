@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use git2::{ErrorClass, ErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::revision::CommitId;
@@ -61,7 +62,10 @@ impl Reason {
             Self::Empty => "push a commit; nothing is deleted meanwhile",
             Self::FetchFailed => "what runs is kept; it is tried again",
             Self::TimedOut => "what runs is kept; raise `timeout` if the repository is large",
-            Self::Limits => "make the repository smaller or raise the limit",
+            Self::Limits => {
+                "the limits are fixed: make what is followed smaller, such as by a repository for \
+                 the manifests alone"
+            }
             Self::Corrupt => "the mirror is made anew at the next fetch",
             Self::CommitMissing => "it may have been removed from the branch",
             Self::PathMissing => "check `path`; nothing is deleted meanwhile",
@@ -118,6 +122,17 @@ pub enum GitFault {
     /// The mirror cannot be read.
     #[error("local mirror cannot be read: {0}; {advice}", advice = Reason::Corrupt.advice())]
     Corrupt(String),
+    /// The mirror cannot be read now, which says nothing about what it holds.
+    #[error("local mirror cannot be read: {0}; {advice}", advice = Reason::Disk.advice())]
+    Unreadable(String),
+    /// A directory of a person cannot be taken as a commit.
+    #[error("files of `{}` cannot be taken as a commit: {why}", directory.display())]
+    Snapshot {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The mirror's directory cannot be used.
     #[error("git cache `{}`: {source}; {}", directory.display(), Reason::Disk.advice())]
     Disk {
@@ -140,14 +155,72 @@ impl GitFault {
             Self::PathMissing { .. } => Reason::PathMissing,
             Self::Limit { .. } => Reason::Limits,
             Self::Corrupt(_) => Reason::Corrupt,
-            Self::Disk { .. } => Reason::Disk,
+            Self::Unreadable(_) | Self::Snapshot { .. } | Self::Disk { .. } => Reason::Disk,
         }
     }
 }
 
-/// A failure to read what should be there: the store is damaged.
+/// A failure to read what should be there.
 impl From<git2::Error> for GitFault {
     fn from(error: git2::Error) -> Self {
-        Self::Corrupt(error.message().to_owned())
+        let text = error.message().to_owned();
+        if is_damage(&error) {
+            Self::Corrupt(text)
+        } else {
+            Self::Unreadable(text)
+        }
+    }
+}
+
+/// Says whether an error of libgit2 means that the repository itself is damaged, so that it has to
+/// be fetched anew: its objects, its references (a crash can leave empty ones), its own files, also
+/// where one is missing.
+/// Anything else (no more files can be opened, no memory) says nothing about it.
+pub(super) fn is_damage(error: &git2::Error) -> bool {
+    matches!(
+        (error.code(), error.class()),
+        (
+            _,
+            ErrorClass::Odb
+                | ErrorClass::Zlib
+                | ErrorClass::Sha1
+                | ErrorClass::Indexer
+                | ErrorClass::Tree
+                | ErrorClass::Object
+                | ErrorClass::Config
+                | ErrorClass::Repository
+        ) | (ErrorCode::GenericError, ErrorClass::Reference)
+            | (ErrorCode::NotFound, ErrorClass::Os)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_repository_is_made_of_can_be_damaged() {
+        use {ErrorClass as Class, ErrorCode as Code};
+        let reason = |code, class| GitFault::from(git2::Error::new(code, class, "x")).reason();
+        for (code, class) in [
+            (Code::GenericError, Class::Odb),
+            (Code::NotFound, Class::Odb),
+            (Code::GenericError, Class::Zlib),
+            (Code::GenericError, Class::Indexer),
+            (Code::GenericError, Class::Reference),
+            (Code::NotFound, Class::Repository),
+            (Code::NotFound, Class::Os),
+        ] {
+            assert_eq!(reason(code, class), Reason::Corrupt, "{code:?} {class:?}");
+        }
+        for (code, class) in [
+            (Code::GenericError, Class::Os),
+            (Code::GenericError, Class::Filesystem),
+            (Code::GenericError, Class::NoMemory),
+            (Code::InvalidSpec, Class::Reference),
+            (Code::GenericError, Class::Invalid),
+        ] {
+            assert_eq!(reason(code, class), Reason::Disk, "{code:?} {class:?}");
+        }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::{
     fmt,
-    fs::{self, File},
-    io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -19,11 +17,9 @@ use super::{
     credentials::Credentials,
     files, objects, parent,
     remote::{self, Address},
+    store::{self, REPOSITORY},
 };
 use crate::revision::{CommitId, Revision, Tree};
-
-/// The bare repository below the mirror's directory.
-pub(super) const REPOSITORY: &str = "repository";
 
 /// What a fetch found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,31 +70,28 @@ impl fmt::Debug for Mirror {
 }
 
 impl Mirror {
-    /// Opens the mirror of a remote below a cache directory, or makes an empty one; one that
-    /// cannot be opened is thrown away.
+    /// Opens the mirror of a remote below a cache directory, or makes an empty one; a damaged one
+    /// is replaced by the next fetch.
     ///
     /// # Errors
     /// [`GitFault::Refused`] for a URL or branch that is never fetched, [`GitFault::Disk`].
-    pub fn open(cache: &Path, remote: Remote) -> Result<Self, GitFault> {
+    pub async fn open(cache: &Path, remote: Remote) -> Result<Self, GitFault> {
         let address = Address::read(&remote.url, remote.allow_file)?;
         remote::check_branch(&remote.branch)?;
         let directory = cache.join(name(&address, remote.credentials.as_deref()));
-        let path = directory.join(REPOSITORY);
-        let disk = |source| GitFault::Disk {
-            directory: directory.clone(),
-            source,
-        };
-        fs::create_dir_all(&directory).map_err(disk)?;
-        if Repository::open_bare(&path).is_err() {
-            remove(&path).map_err(disk)?;
-            Repository::init_bare(&path).map_err(|error| disk(io::Error::other(error)))?;
-        }
+        let made = directory.clone();
+        let is_damaged = blocking(move || store::make(&made))
+            .await
+            .map_err(|source| GitFault::Disk {
+                directory: directory.clone(),
+                source,
+            })?;
         Ok(Self {
             remote,
             address,
             directory,
             fetching: Mutex::new(()),
-            damaged: AtomicBool::new(false),
+            damaged: AtomicBool::new(is_damaged),
         })
     }
 
@@ -227,29 +220,36 @@ impl Mirror {
                 directory: directory.clone(),
                 source,
             };
-            let _lock = lock(&directory, "pins.lock").map_err(disk)?;
+            let _alone = store::changing(&directory).map_err(disk)?;
             // A lock below is one of a process that died: ours is held.
             let pins = repository
                 .path()
                 .join("refs/tidegate/deployed")
                 .join(&owner);
-            remove_files(&pins, |name| name.ends_with(".lock")).map_err(disk)?;
+            store::remove_files(&pins, |name| name.ends_with(".lock")).map_err(disk)?;
             objects::pin(repository, &owner, &ids)
         })
         .await
     }
 
     /// Reads the repository on a thread for blocking work. It is opened for each reading, which
-    /// is cheap, and once more when it looks damaged, because a fetch may just have replaced it.
+    /// is cheap, and once more when it looks damaged, because a fetch may just have replaced it, or
+    /// have been killed while it did.
     async fn read<T: Send + 'static>(
         &self,
         work: impl Fn(&Repository) -> Result<T, GitFault> + Send + 'static,
     ) -> Result<T, GitFault> {
-        let path = self.directory.join(REPOSITORY);
+        let directory = self.directory.clone();
         let result = blocking(move || {
-            let once = || work(&Repository::open_bare(&path)?);
+            let once = || work(&Repository::open_bare(directory.join(REPOSITORY))?);
             match once() {
-                Err(GitFault::Corrupt(_)) => once(),
+                Err(GitFault::Corrupt(_)) => {
+                    store::settle(&directory).map_err(|source| GitFault::Disk {
+                        directory: directory.clone(),
+                        source,
+                    })?;
+                    once()
+                }
                 result => result,
             }
         })
@@ -292,34 +292,4 @@ pub(super) fn tracking(branch: &str) -> String {
 /// Makes one part of a reference's name of a text, so that `a` and `a/b` can both exist.
 fn encode(text: &str) -> String {
     text.replace('%', "%25").replace('/', "%2F")
-}
-
-/// Locks a file of the mirror's directory until the result is dropped, waiting for others.
-pub(super) fn lock(directory: &Path, name: &str) -> io::Result<File> {
-    let file = File::create(directory.join(name))?;
-    file.lock()?;
-    Ok(file)
-}
-
-/// Removes a directory if it exists.
-pub(super) fn remove(directory: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(directory) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-/// Removes the files of a directory whose name is wanted so; the directory may be missing.
-pub(super) fn remove_files(directory: &Path, is_stale: impl Fn(&str) -> bool) -> io::Result<()> {
-    let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        if is_stale(&entry.file_name().to_string_lossy()) {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }

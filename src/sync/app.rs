@@ -96,7 +96,7 @@ impl App {
         let owner = owner(&sync, &shared);
         let spec = serde_json::to_value(&sync).unwrap_or_default();
         let book = Book::open(&shared.cluster, &owner, &shared.holder, spec).await?;
-        let mirror = Arc::new(Mirror::open(&shared.cache, remote(&sync, &shared))?);
+        let mirror = Arc::new(Mirror::open(&shared.cache, remote(&sync, &shared)).await?);
         let app = Self::new(sync, shared, book, mirror);
         app.queue.push(Trigger {
             kind: Kind::Config,

@@ -27,6 +27,8 @@ use super::run::{RunFault, shared};
 pub enum Origin {
     /// The branch, fetched as the agent does.
     Branch,
+    /// A branch, tag or commit, fetched by the program `git` with the caller's credentials.
+    Revision(String),
     /// A directory, as if it had just been committed.
     Directory(PathBuf),
 }
@@ -80,9 +82,12 @@ pub async fn preview(
     let book = Book::peek(cluster, &owner(&sync, &shared), spec).await?;
     let (mirror, commit) = match origin {
         Origin::Branch => {
-            let mirror = Mirror::open(&shared.cache, remote(&sync, &shared))?;
+            let mirror = Mirror::open(&shared.cache, remote(&sync, &shared)).await?;
             let fetched = mirror.fetch().await?;
             (mirror, fetched.tip)
+        }
+        Origin::Revision(revision) => {
+            Mirror::of_revision(sync.source.url.as_str(), &revision, &shared.cache).await?
         }
         Origin::Directory(directory) => Mirror::snapshot(&directory, &shared.cache).await?,
     };

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
+    time::Duration,
 };
 
 use russh::{
@@ -161,10 +162,25 @@ impl Scene {
         self.write("known_hosts", &format!("{host} {}\n", openssh(seed)));
     }
 
-    fn mirror(&self) -> Mirror {
+    fn remote(&self) -> Remote {
         let url = format!("ssh://git@127.0.0.1:{}/repo.git", self.port);
-        let remote: Remote = remote(url, Some(self.own.path().join("secret")));
-        Mirror::open(&self.own.path().join("cache"), remote).unwrap()
+        remote(url, Some(self.own.path().join("secret")))
+    }
+
+    async fn mirror(&self) -> Mirror {
+        self.open(self.remote()).await
+    }
+
+    async fn open(&self, remote: Remote) -> Mirror {
+        Mirror::open(&self.own.path().join("cache"), remote)
+            .await
+            .unwrap()
+    }
+
+    /// The directory of the only mirror.
+    fn directory(&self) -> PathBuf {
+        let mut entries = fs::read_dir(self.own.path().join("cache")).unwrap();
+        entries.next().unwrap().unwrap().path()
     }
 }
 
@@ -175,7 +191,7 @@ fn openssh(seed: u8) -> String {
 #[tokio::test]
 async fn git_fetches_over_ssh_from_a_known_host() {
     let scene = Scene::new().await;
-    let mirror = scene.mirror();
+    let mirror = scene.mirror().await;
     let one = scene.origin.commit("a.yaml", "a: 1");
     assert_eq!(mirror.fetch().await.unwrap().tip, one);
     let two = scene.origin.commit("a.yaml", "a: 2");
@@ -187,7 +203,7 @@ async fn git_fetches_over_ssh_from_a_known_host() {
 async fn git_refuses_an_ssh_host_that_is_unknown_changed_or_revoked() {
     let scene = Scene::new().await;
     scene.origin.commit("a.yaml", "a: 1");
-    let mirror = scene.mirror();
+    let mirror = scene.mirror().await;
     let known = format!("{} {}", scene.host(), openssh(1));
     let revoked = format!("{known}\n@revoked * {}\n", openssh(1));
     let authority = format!("@cert-authority {known}\n");
@@ -210,7 +226,27 @@ async fn git_tells_that_an_ssh_key_is_refused() {
     let scene = Scene::new().await;
     scene.origin.commit("a.yaml", "a: 1");
     scene.write("identity", &key(4).to_openssh(LineEnding::LF).unwrap());
-    let (reason, text) = failure(&scene.mirror()).await;
+    let (reason, text) = failure(&scene.mirror().await).await;
     assert_eq!(reason, Reason::AuthenticationFailed, "{text}");
     assert!(text.contains("refused the key `identity`"), "{text}");
+}
+
+#[tokio::test]
+async fn git_leaves_the_known_hosts_of_a_fetch_that_is_under_way_alone() {
+    let scene = Scene::new().await;
+    let tip = scene.origin.commit("a.yaml", "a: 1");
+    let mirror = scene
+        .open(Remote {
+            timeout: Duration::from_secs(1),
+            ..scene.remote()
+        })
+        .await;
+    let known_hosts = scene.directory().join("home/.ssh/known_hosts");
+    let other = fs::File::create(scene.directory().join("fetch.lock")).unwrap();
+    other.lock().unwrap();
+    assert_eq!(failure(&mirror).await.0, Reason::TimedOut);
+    assert!(!known_hosts.exists());
+    drop(other);
+    assert_eq!(scene.mirror().await.fetch().await.unwrap().tip, tip);
+    assert!(known_hosts.exists());
 }

@@ -117,8 +117,10 @@ impl Scene {
         remote(self.server.url("repo.git"), Some(self.secret()))
     }
 
-    fn mirror(&self, remote: Remote) -> Mirror {
-        Mirror::open(&self.own.path().join("cache"), remote).unwrap()
+    async fn mirror(&self, remote: Remote) -> Mirror {
+        Mirror::open(&self.own.path().join("cache"), remote)
+            .await
+            .unwrap()
     }
 
     /// Returns the directory of the only mirror.
@@ -158,7 +160,7 @@ async fn git_fetches_a_branch_and_then_only_what_is_new() {
         .map(|n: u32| format!("{:x} ", n.wrapping_mul(2_654_435_761)))
         .collect();
     let one = scene.origin.commit("apps/big.yaml", &big);
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     let first = mirror.fetch().await.unwrap();
     assert_eq!((&first.tip, &first.news), (&one, &News::First));
 
@@ -197,7 +199,7 @@ async fn git_fetches_a_branch_and_then_only_what_is_new() {
 async fn git_tells_refused_credentials_and_reads_them_anew() {
     let scene = Scene::new().await;
     let tip = scene.origin.commit("a.yaml", "a: 1");
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     scene.write_secret("password", "wrong");
     let (reason, text) = failure(&mirror).await;
     assert_eq!(reason, Reason::AuthenticationFailed, "{text}");
@@ -219,7 +221,7 @@ async fn git_sends_a_bearer_token() {
         scene.secret().join("bearerToken"),
     )
     .unwrap();
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     assert_eq!(mirror.fetch().await.unwrap().tip, tip);
     scene.write_secret("bearerToken", "wrong");
     assert_eq!(failure(&mirror).await.0, Reason::AuthenticationFailed);
@@ -230,7 +232,7 @@ async fn git_refuses_a_server_that_its_ca_did_not_sign() {
     let scene = Scene::new().await;
     scene.origin.commit("a.yaml", "a: 1");
     scene.write_secret("ca.crt", &Identity::new().ca);
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     let (reason, text) = failure(&mirror).await;
     assert_eq!(reason, Reason::Certificate, "{text}");
     assert_eq!(
@@ -244,7 +246,7 @@ async fn git_refuses_a_server_that_its_ca_did_not_sign() {
 async fn git_keeps_what_it_has_while_the_server_is_down() {
     let mut scene = Scene::new().await;
     let one = scene.origin.commit("a.yaml", "a: 1");
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     mirror.fetch().await.unwrap();
     scene.server.stop().await;
     let (reason, text) = failure(&mirror).await;
@@ -262,7 +264,7 @@ async fn git_gives_up_on_a_silent_server_at_the_deadline() {
     let cache = tempfile::tempdir().unwrap();
     let mut remote = remote(format!("https://127.0.0.1:{port}/repo"), None);
     remote.timeout = Duration::from_secs(2);
-    let mirror = Mirror::open(cache.path(), remote).unwrap();
+    let mirror = Mirror::open(cache.path(), remote).await.unwrap();
     let begun = Instant::now();
     let (reason, text) = failure(&mirror).await;
     assert_eq!(reason, Reason::TimedOut, "{text}");
@@ -287,7 +289,7 @@ async fn git_kills_a_child_that_hangs() {
     let mut remote = remote("https://127.0.0.1:1/repo".to_owned(), None);
     remote.timeout = Duration::from_secs(1);
     remote.program = program;
-    let mirror = Mirror::open(own.path(), remote).unwrap();
+    let mirror = Mirror::open(own.path(), remote).await.unwrap();
     assert_eq!(failure(&mirror).await.0, Reason::TimedOut);
     let pid = fs::read_to_string(pid).unwrap();
     assert!(
@@ -318,7 +320,7 @@ async fn git_follows_no_redirect_and_shows_its_password_to_nobody_else() {
     scene.write_secret("ca.crt", &identity.ca);
     let mut remote = scene.remote();
     remote.url = format!("https://127.0.0.1:{}/repo.git", redirect.port);
-    let (reason, text) = failure(&scene.mirror(remote)).await;
+    let (reason, text) = failure(&scene.mirror(remote).await).await;
     assert_eq!(reason, Reason::Redirected, "{text}");
     assert!(seen.lock().unwrap().is_empty(), "the target was asked");
 }
@@ -326,22 +328,30 @@ async fn git_follows_no_redirect_and_shows_its_password_to_nobody_else() {
 #[tokio::test]
 async fn git_tells_a_missing_branch_an_empty_and_a_missing_repository_apart() {
     let scene = Scene::new().await;
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     assert_eq!(failure(&mirror).await.0, Reason::Empty);
     scene.origin.commit("a.yaml", "a: 1");
-    let (reason, text) = failure(&scene.mirror(Remote {
-        branch: "next".into(),
-        ..scene.remote()
-    }))
+    let (reason, text) = failure(
+        &scene
+            .mirror(Remote {
+                branch: "next".into(),
+                ..scene.remote()
+            })
+            .await,
+    )
     .await;
     assert_eq!(reason, Reason::RefMissing);
     assert!(text.contains("the repository has `main`"), "{text}");
     let url = scene.server.url("other.git");
     assert_eq!(
-        failure(&scene.mirror(Remote {
-            url,
-            ..scene.remote()
-        }))
+        failure(
+            &scene
+                .mirror(Remote {
+                    url,
+                    ..scene.remote()
+                })
+                .await
+        )
         .await
         .0,
         Reason::RepositoryMissing
@@ -353,7 +363,7 @@ async fn git_sees_a_rewritten_branch_and_keeps_pinned_commits() {
     let scene = Scene::new().await;
     let base = scene.origin.commit("a.yaml", "a: 1");
     let gone = scene.origin.commit("a.yaml", "a: 2");
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     mirror.fetch().await.unwrap();
     mirror
         .pin("shop/web", std::slice::from_ref(&gone))
@@ -392,21 +402,25 @@ async fn git_stops_at_its_limits() {
             ..Limits::default()
         },
     ] {
-        let (reason, text) = failure(&scene.mirror(Remote {
-            limits,
-            ..scene.remote()
-        }))
+        let (reason, text) = failure(
+            &scene
+                .mirror(Remote {
+                    limits,
+                    ..scene.remote()
+                })
+                .await,
+        )
         .await;
         assert_eq!(reason, Reason::Limits, "{text}");
     }
-    assert!(scene.mirror(scene.remote()).fetch().await.is_ok());
+    assert!(scene.mirror(scene.remote()).await.fetch().await.is_ok());
 }
 
 #[tokio::test]
 async fn git_makes_a_damaged_mirror_anew() {
     let scene = Scene::new().await;
     let tip = scene.origin.commit("a.yaml", "a: 1");
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     mirror.fetch().await.unwrap();
     mirror
         .pin("shop/web", std::slice::from_ref(&tip))
@@ -428,15 +442,31 @@ async fn git_makes_a_damaged_mirror_anew() {
             .exists()
     );
     fs::write(scene.store().join("HEAD"), "garbage").unwrap();
-    let reopened = scene.mirror(scene.remote());
+    let reopened = scene.mirror(scene.remote()).await;
     assert_eq!(reopened.fetch().await.unwrap().tip, tip);
+}
+
+#[tokio::test]
+async fn git_finishes_a_replacement_that_was_cut_off() {
+    let scene = Scene::new().await;
+    let tip = scene.origin.commit("a.yaml", "a: 1");
+    let mirror = scene.mirror(scene.remote()).await;
+    mirror.fetch().await.unwrap();
+    let old = scene.store().with_file_name("repository.old");
+    fs::rename(scene.store(), &old).unwrap();
+    assert_eq!(mirror.tree(&tip, ".").await.unwrap().files.len(), 1);
+    fs::rename(scene.store(), &old).unwrap();
+    let reopened = scene.mirror(scene.remote()).await;
+    assert_eq!(reopened.tree(&tip, ".").await.unwrap().files.len(), 1);
+    assert_eq!(reopened.fetch().await.unwrap().news, News::Unchanged);
+    assert!(!old.exists());
 }
 
 #[tokio::test]
 async fn git_is_not_stopped_by_what_a_killed_child_left() {
     let scene = Scene::new().await;
     scene.origin.commit("a.yaml", "a: 1");
-    let mirror = scene.mirror(scene.remote());
+    let mirror = scene.mirror(scene.remote()).await;
     mirror.fetch().await.unwrap();
     fs::write(scene.store().join("refs/tidegate/remote/main.lock"), "").unwrap();
     let half = scene.store().join("objects/pack/pack_git2_x");
@@ -456,13 +486,15 @@ async fn git_reads_local_repositories_with_the_flag() {
         format!("file://{}", path.display()),
         path.display().to_string(),
     ] {
-        let refused = Mirror::open(cache.path(), remote(url.clone(), None)).unwrap_err();
+        let refused = Mirror::open(cache.path(), remote(url.clone(), None))
+            .await
+            .unwrap_err();
         assert_eq!(refused.reason(), Reason::UrlRefused);
         let allowed = Remote {
             allow_file: true,
             ..remote(url, None)
         };
-        let mirror = Mirror::open(cache.path(), allowed).unwrap();
+        let mirror = Mirror::open(cache.path(), allowed).await.unwrap();
         assert_eq!(mirror.fetch().await.unwrap().tip, tip);
     }
     let url = format!("{}/none", path.display());
@@ -473,6 +505,7 @@ async fn git_reads_local_repositories_with_the_flag() {
             ..remote(url, None)
         },
     )
+    .await
     .unwrap();
     assert_eq!(failure(&none).await.0, Reason::RepositoryMissing);
 }

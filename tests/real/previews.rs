@@ -28,6 +28,10 @@ async fn a_look_tells_batches_fields_and_faults_and_writes_nothing() {
     let _agent = shop.start();
     shop.until_outcome(&first, "Succeeded").await;
     assert_eq!(look(&shop, "plan").0, Some(0), "{}", look(&shop, "plan").1);
+    let pushed = shop.tidegate_with_git(&["plan", "web", "--revision", first.as_str()]);
+    let text = String::from_utf8_lossy(&pushed.stdout);
+    assert_eq!(pushed.status.code(), Some(0), "{text}{pushed:?}");
+    assert!(text.contains("\"web 1\""), "{text}");
     let before = (
         shop.ledger()["epoch"].clone(),
         shop.get("deployment/web")["metadata"]["resourceVersion"].clone(),

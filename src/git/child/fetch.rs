@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fs, io,
+    io,
     path::Path,
 };
 
@@ -14,31 +14,31 @@ use git2::{
 use super::{Answer, Failure, Request, ssh};
 use crate::git::{
     Reason,
-    mirror::{self, Fetched, News, REPOSITORY},
+    mirror::{self, Fetched, News},
     objects::{self, PINS},
     remote::Transport,
+    store::{self, REPOSITORY},
 };
-
-/// A store that is fetched beside the damaged one.
-const NEW: &str = "repository.new";
 
 /// Does what was requested, alone in the mirror's directory.
 pub(super) fn fetch(request: &Request) -> Answer {
     let directory = &request.directory;
-    let _lock = mirror::lock(directory, "fetch.lock")?;
+    let _alone = store::fetching(directory)?;
+    store::settle(directory)?;
+    if request.address.transport == Transport::Ssh {
+        ssh::write_known_hosts(request)?;
+    }
     let path = directory.join(REPOSITORY);
     if !request.anew {
         let repository = Repository::open_bare(&path)?;
         sweep(&path)?;
         return fetch_into(&repository, request);
     }
-    let new = directory.join(NEW);
-    mirror::remove(&new)?;
+    let new = store::beside(directory)?;
     let fetched = fetch_into(&Repository::init_bare(&new)?, request)?;
-    let _pins = mirror::lock(directory, "pins.lock")?;
+    let _changing = store::changing(directory)?;
     carry_pins(&path, &new)?;
-    mirror::remove(&path)?;
-    fs::rename(&new, &path)?;
+    store::replace(directory)?;
     Ok(fetched)
 }
 
@@ -54,8 +54,8 @@ fn sweep(repository: &Path) -> io::Result<()> {
     let is_half = |name: &str| !name.starts_with("pack-");
     let references = repository.join("refs/tidegate/remote");
     let is_lock = |name: &str| name.ends_with(".lock");
-    mirror::remove_files(&packs, is_half)?;
-    mirror::remove_files(&references, is_lock)
+    store::remove_files(&packs, is_half)?;
+    store::remove_files(&references, is_lock)
 }
 
 /// Pins in the new store what it holds of the old one's pins. An old store that is too damaged to

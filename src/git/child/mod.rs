@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Reason,
     credentials::Credentials,
-    globals,
+    fault, globals,
     mirror::Fetched,
     remote::{Address, Limits, Transport},
 };
@@ -109,9 +109,7 @@ fn set_up(request: &Request) -> Result<(), Failure> {
     match request.address.transport {
         Transport::Https => https::register(request)
             .map_err(|error| Failure::new(Reason::CredentialsInvalid, error.to_string())),
-        Transport::Ssh => ssh::write_known_hosts(request)
-            .map_err(|error| Failure::new(Reason::Disk, error.to_string())),
-        Transport::File => Ok(()),
+        Transport::Ssh | Transport::File => Ok(()),
     }
 }
 
@@ -134,12 +132,13 @@ impl From<git2::Error> for Failure {
         let reason = match (error.code(), error.class()) {
             (Code::Auth, _) => Reason::AuthenticationFailed,
             (Code::Certificate, _) => Reason::HostKey,
+            _ if fault::is_damage(&error) => Reason::Corrupt,
             (_, Class::Ssh) => ssh::reason(text),
             (_, Class::Net | Class::Http | Class::Ssl) => https::reason(text),
             (_, Class::NoMemory | Class::Thread) => Reason::Limits,
             (_, Class::Os | Class::Filesystem) => system_reason(text),
             (_, Class::Callback) => Reason::Limits,
-            _ => Reason::Corrupt,
+            _ => Reason::FetchFailed,
         };
         Self::new(reason, text)
     }
@@ -155,5 +154,27 @@ fn system_reason(text: &str) -> Reason {
         Reason::Disk
     } else {
         Reason::FetchFailed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use git2::{Error, ErrorClass as Class, ErrorCode as Code};
+
+    use super::*;
+
+    #[test]
+    fn a_failure_that_nobody_knows_is_no_damage() {
+        for (class, expected) in [
+            (Class::Indexer, Reason::Corrupt),
+            (Class::Odb, Reason::Corrupt),
+            (Class::Invalid, Reason::FetchFailed),
+            (Class::None, Reason::FetchFailed),
+            (Class::Os, Reason::FetchFailed),
+            (Class::NoMemory, Reason::Limits),
+        ] {
+            let failure = Failure::from(Error::new(Code::GenericError, class, "x"));
+            assert_eq!(failure.reason, expected, "{class:?}");
+        }
     }
 }

@@ -23,7 +23,8 @@ use crate::git::Reason;
 /// The child's home below the mirror's directory.
 pub(in crate::git) const HOME: &str = "home";
 
-/// Writes the lines of `known_hosts` that have no marker to where libgit2 looks for them.
+/// Writes the lines of `known_hosts` that have no marker to where libgit2 looks for them. To be
+/// called by the child that fetches alone: another one of the same mirror would read half of it.
 pub(super) fn write_known_hosts(request: &Request) -> io::Result<()> {
     let directory = request.directory.join(HOME).join(".ssh");
     fs::create_dir_all(&directory)?;

@@ -163,12 +163,29 @@ impl Shop {
 
     /// Runs a verb of the command line to its end.
     pub(crate) fn tidegate(&self, arguments: &[&str]) -> Output {
-        self.program()
-            .args(arguments)
-            .arg("-n")
-            .arg(&self.namespace)
+        self.command(arguments)
             .output()
             .expect("the program can be started")
+    }
+
+    /// The same as somebody whose own Git configuration leads to the bare repository.
+    pub(crate) fn tidegate_with_git(&self, arguments: &[&str]) -> Output {
+        let bare = self.repository.bare();
+        self.command(arguments)
+            .env("GIT_CONFIG_COUNT", "1")
+            .env(
+                "GIT_CONFIG_KEY_0",
+                format!("url.{}.insteadOf", bare.display()),
+            )
+            .env("GIT_CONFIG_VALUE_0", self.server.url("deploy.git"))
+            .output()
+            .expect("the program can be started")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut program = self.program();
+        program.args(arguments).arg("-n").arg(&self.namespace);
+        program
     }
 
     /// Runs kubectl as the administrator in the shop's namespace and returns what it prints.
