@@ -112,7 +112,8 @@ impl Eyes {
 
     /// What the watches have brought; nothing while one of them has not.
     async fn seen(&mut self, now: Timestamp) -> BTreeMap<ObjectId, Seen> {
-        let settled = timeout(self.patience, self.live.settle()).await;
+        let watches = self.followed.values().flatten().cloned().collect();
+        let settled = timeout(self.patience, self.live.settle(&watches)).await;
         self.patience = Duration::ZERO;
         if !matches!(settled, Ok(Ok(()))) {
             return BTreeMap::new();
