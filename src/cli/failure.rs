@@ -53,6 +53,10 @@ pub(super) enum Failure {
     Folder(#[source] io::Error),
     #[error("the configuration `{}` cannot be read: {cause}", file.display())]
     Config { file: PathBuf, cause: io::Error },
+    #[error("`{}` cannot be read: {cause}", file.display())]
+    Unread { file: PathBuf, cause: io::Error },
+    #[error("`{}` cannot be written: {cause}", file.display())]
+    Unwritten { file: PathBuf, cause: io::Error },
     #[error("libgit2 cannot be used: {0}")]
     Git(String),
     #[error(transparent)]
@@ -112,6 +116,8 @@ impl Failure {
             | Self::Spec(..)
             | Self::Folder(_)
             | Self::Config { .. }
+            | Self::Unread { .. }
+            | Self::Unwritten { .. }
             | Self::Git(_)
             | Self::Program(_)
             | Self::Runtime(_)

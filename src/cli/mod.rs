@@ -6,12 +6,15 @@
 mod abort;
 mod approve;
 mod ask;
+mod completion;
 mod diff;
 mod failure;
+mod findings;
 mod history;
 mod inspect;
 mod live;
 mod look;
+mod man;
 mod pause;
 mod plan;
 mod reach;
@@ -23,6 +26,7 @@ mod show;
 mod status;
 mod sync;
 mod table;
+mod validate;
 mod wait;
 mod watch;
 
@@ -50,7 +54,7 @@ struct Arguments {
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done, no difference
-  1    differences (plan, diff)
+  1    differences (plan, diff), findings (validate)
   2    usage or unexpected error
   3    rejected, failed, aborted or rolled back
   4    timeout, the work goes on; also a commit that was never seen
@@ -88,6 +92,12 @@ enum Verb {
     Retry(retry::Arguments),
     /// Gives the workloads back to Kubernetes; needs neither Git nor a running agent.
     Release(release::Arguments),
+    /// Says what the agent would refuse of files that are not committed yet; needs no cluster.
+    Validate(validate::Arguments),
+    /// Prints what a shell needs to complete this command line.
+    Completion(completion::Arguments),
+    /// Prints the manual page, or writes those of all commands.
+    Man(man::Arguments),
     /// Runs the agent.
     Run(run::Arguments),
     /// Does the network work of one fetch, told by standard input.
@@ -168,6 +178,9 @@ async fn perform(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Approve(asked) => unless_interrupted(approve::run(asked, voice)).await,
         Verb::Retry(asked) => unless_interrupted(retry::run(asked, voice)).await,
         Verb::Release(asked) => unless_interrupted(release::run(asked, voice)).await,
+        Verb::Validate(asked) => unless_interrupted(validate::run(asked)).await,
+        Verb::Completion(asked) => completion::run(&asked),
+        Verb::Man(asked) => man::run(&asked),
         Verb::GitFetch => Ok(Exit::Done),
     }
 }

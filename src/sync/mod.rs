@@ -18,6 +18,7 @@ mod founding;
 mod holding;
 mod judging;
 mod observing;
+mod offline;
 mod options;
 mod pacing;
 mod preview;
@@ -33,6 +34,7 @@ mod writing;
 
 pub use book::BookFault;
 pub use observing::observe;
+pub use offline::{Checked, check};
 pub use options::Options;
 pub use preview::{Change, Origin, Preview, preview};
 pub use release::{How, ReleaseFault, Released, release};

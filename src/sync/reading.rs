@@ -7,10 +7,11 @@ use crate::cluster::{Records, Refusal};
 use crate::git::GitFault;
 use crate::manifest::{self, Desired, KindScope, Scope};
 use crate::object::ObjectId;
-use crate::plan::{Set, wanted};
-use crate::revision::{CommitId, Fault, Revision, Tree};
+use crate::plan::Set;
+use crate::revision::{CommitId, Fault, Tree};
 
 use super::app::App;
+use super::offline::{dress, scope};
 
 /// Why a commit could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,22 +47,10 @@ impl App {
         let revision = self.mirror.revision(commit).await?;
         let tree = self.mirror.tree(commit, &self.sync.source.path).await?;
         let desired = self.desired(&tree).await?;
-        let set = Arc::new(self.dress(&desired, &revision)?);
+        let set = dress(&desired, &revision, &self.owner, &self.sync).map_err(ReadFault::Faults)?;
+        let set = Arc::new(set);
         self.sets.insert(commit.clone(), Arc::clone(&set));
         Ok(set)
-    }
-
-    fn dress(&self, desired: &Desired, revision: &Revision) -> Result<Set, ReadFault> {
-        let withdrawals = |id: &ObjectId| -> Vec<String> {
-            let fields = self
-                .sync
-                .ignore_fields
-                .iter()
-                .filter(|field| field.matches(id));
-            fields.map(|field| field.pointer.clone()).collect()
-        };
-        let default = self.sync.rollout.as_ref();
-        wanted(desired, revision, &self.owner, default, &withdrawals).map_err(ReadFault::Faults)
     }
 
     /// Reads the files. Which kinds have a namespace is asked of the cluster where it is not known.
@@ -101,13 +90,9 @@ impl App {
     }
 
     fn scope(&self) -> Scope {
-        let allow = &self.sync.allow;
         Scope {
-            target_namespace: self.sync.target_namespace.clone(),
-            allowed_kinds: allow.kinds.clone(),
-            allowed_namespaces: allow.namespaces.clone(),
-            cluster_scoped: allow.cluster_scoped,
             own: self.own_objects(),
+            ..scope(&self.sync)
         }
     }
 

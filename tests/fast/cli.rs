@@ -46,7 +46,7 @@ fn help_names_every_verb_and_every_exit_code() {
 
 #[test]
 fn what_cannot_be_understood_ends_with_2_and_says_what() {
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (&[], "Usage"),
         (&["stauts"], "status"),
         (&["status", "--no-such-flag"], "--no-such-flag"),
@@ -61,6 +61,7 @@ fn what_cannot_be_understood_ends_with_2_and_says_what() {
             "cannot be used with",
         ),
         (&["run"], "--config"),
+        (&["completion", "tcsh"], "possible values"),
     ];
     for (arguments, word) in cases {
         let output = tidegate(arguments);
@@ -73,8 +74,10 @@ fn what_cannot_be_understood_ends_with_2_and_says_what() {
 
 #[test]
 fn without_a_cluster_every_verb_says_so_and_ends_with_2() {
-    let verbs: [&[&str]; 10] = [
+    let verbs: [&[&str]; 12] = [
         &["status"],
+        &["status", "web", "-w"],
+        &["watch", "web"],
         &["history", "web"],
         &["wait", "web", "--commit", "9f3c2e1"],
         &["inspect", "web"],
@@ -143,4 +146,36 @@ contexts: [{name: nowhere, context: {cluster: nowhere, user: nobody}}]
 clusters: [{name: nowhere, cluster: {server: 'http://127.0.0.1:1'}}]
 users: [{name: nobody, user: {}}]
 "
+}
+
+#[test]
+fn every_shell_gets_completions_that_know_the_verbs() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let output = tidegate(&["completion", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        let script = text(&output.stdout);
+        for word in ["watch", "validate"] {
+            assert!(script.contains(word), "{shell} does not know {word}");
+        }
+        assert!(!script.contains("git-fetch"), "{shell}");
+    }
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_verb() {
+    let page = text(&tidegate(&["man"]).stdout);
+    assert!(page.contains(".TH tidegate 1"), "{page}");
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().to_str().expect("it is text");
+    let output = tidegate(&["man", "--dir", path]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for name in ["tidegate.1", "tidegate-watch.1", "tidegate-status.1"] {
+        let page = std::fs::read_to_string(folder.path().join(name)).expect(name);
+        assert!(page.contains(".SH"), "{name}");
+    }
+    let child = folder.path().join("tidegate-git-fetch.1");
+    assert!(!child.exists(), "the child's verb is nobody's business");
+    let missing = tidegate(&["man", "--dir", "/nonexistent/man"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(text(&missing.stderr).contains("/nonexistent/man"));
 }

@@ -6,4 +6,5 @@ mod laws;
 mod refused_manifests;
 mod refused_policies;
 mod scenarios;
+mod validate;
 mod world;
