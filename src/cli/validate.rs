@@ -1,15 +1,14 @@
 //! `tidegate validate`: what the agent would refuse, without a cluster.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use crate::config::{self, GitSync};
 use crate::git::Mirror;
+use crate::manifest::namespaces;
 use crate::revision::{File, Tree};
 use crate::sync::{Checked, RunFault, check};
-use crate::yaml::{self, Node};
 
 use super::Exit;
 use super::failure::Failure;
@@ -100,34 +99,12 @@ fn undocumented(tree: &Tree) -> Result<GitSync, Failure> {
         "metadata": {"name": "validate", "namespace": "default"},
         "spec": {
             "source": {"url": "https://localhost/validate.git", "ref": {"branch": "main"}},
-            "allow": {"namespaces": namespaces(tree)},
         },
     });
-    serde_json::from_value(document).map_err(|fault| Failure::Spec("validate".to_owned(), fault))
-}
-
-/// The namespaces that objects name; files that cannot be read are told by the check.
-fn namespaces(tree: &Tree) -> BTreeSet<String> {
-    let nodes = tree
-        .files
-        .iter()
-        .filter_map(|file| yaml::read(&file.path, &file.bytes).ok());
-    let mut found = BTreeSet::new();
-    for node in nodes.flatten() {
-        let listed = node.at(&["items"]).and_then(Node::items);
-        for object in listed.unwrap_or_default().iter().chain([&node]) {
-            let namespace = object.at(&["metadata", "namespace"]).and_then(Node::text);
-            let is_name = |text: &&str| {
-                let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-                (1..=63).contains(&text.len())
-                    && text.chars().all(|letter| plain(letter) || letter == '-')
-                    && text.starts_with(plain)
-                    && text.ends_with(plain)
-            };
-            found.extend(namespace.filter(is_name).map(ToOwned::to_owned));
-        }
-    }
-    found
+    let mut sync: GitSync = serde_json::from_value(document)
+        .map_err(|fault| Failure::Spec("validate".to_owned(), fault))?;
+    sync.allow.namespaces = namespaces(tree).into_iter().collect();
+    Ok(sync)
 }
 
 impl Findings {

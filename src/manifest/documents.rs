@@ -1,5 +1,7 @@
 //! From files to single documents; lists are taken apart.
 
+use std::collections::BTreeSet;
+
 use crate::{
     policy::{self, PolicyFile},
     revision::{Fault, File, Position, Tree},
@@ -63,6 +65,17 @@ pub(super) fn documents(tree: &Tree) -> Documents<'_> {
         found.objects.clear();
     }
     found
+}
+
+/// Returns the namespaces that the objects of a commit name, as they are written; files that cannot
+/// be read are left out.
+#[must_use]
+pub fn namespaces(tree: &Tree) -> BTreeSet<String> {
+    let named = documents(tree).objects.into_iter().filter_map(|document| {
+        let namespace = document.node.at(&["metadata", "namespace"])?;
+        Some(namespace.text()?.to_owned())
+    });
+    named.collect()
 }
 
 const START: Position = Position { line: 1, column: 1 };

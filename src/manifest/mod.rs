@@ -13,6 +13,7 @@ mod read;
 mod scope;
 mod stage;
 
+pub use documents::namespaces;
 pub use read::{Desired, desired_hash, read};
 pub use scope::{KindScope, Kinds, Scope};
 pub use stage::{Stage, stage};

@@ -28,7 +28,7 @@ pub(super) struct Eyes {
     /// Version of the ledger's head that was read; `None` while it is to be read again.
     version: Option<String>,
     /// The watches of each workload.
-    followed: BTreeMap<ObjectId, Vec<Watch>>,
+    followed: BTreeMap<ObjectId, BTreeSet<Watch>>,
     patience: Duration,
 }
 
@@ -110,21 +110,22 @@ impl Eyes {
         Ok(())
     }
 
-    /// What the watches have brought; nothing while one of them has not.
+    /// What the watches have brought; nothing of a workload while one of its own has not.
     async fn seen(&mut self, now: Timestamp) -> BTreeMap<ObjectId, Seen> {
-        let watches = self.followed.values().flatten().cloned().collect();
-        let settled = timeout(self.patience, self.live.settle(&watches)).await;
-        self.patience = Duration::ZERO;
-        if !matches!(settled, Ok(Ok(()))) {
-            return BTreeMap::new();
+        let patience = std::mem::take(&mut self.patience);
+        let mut seen = BTreeMap::new();
+        for (id, watches) in &self.followed {
+            let settled = timeout(patience, self.live.settle(watches)).await;
+            if matches!(settled, Ok(Ok(()))) {
+                seen.insert(id.clone(), observe(&self.live, id, (&[], &[]), now));
+            }
         }
-        let see = |id: &ObjectId| (id.clone(), observe(&self.live, id, (&[], &[]), now));
-        self.followed.keys().map(see).collect()
+        seen
     }
 }
 
 /// The workload itself, and what carries the labels that it selects by.
-fn watches(object: &crate::object::Object) -> Vec<Watch> {
+fn watches(object: &crate::object::Object) -> BTreeSet<Watch> {
     let labels = |pointer: &str| -> BTreeMap<String, String> {
         let map = object.at(pointer).and_then(|labels| labels.as_object());
         let pairs = map.into_iter().flatten();
