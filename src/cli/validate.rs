@@ -69,9 +69,9 @@ impl Arguments {
         }
         let folder = tempfile::tempdir().map_err(Failure::Folder)?;
         let mirror = Mirror::snapshot(&self.path, folder.path()).await;
-        let (mirror, commit) = mirror.map_err(Failure::Source)?;
+        let (mirror, commit) = mirror.map_err(RunFault::Git)?;
         let path = sync.map_or(".", |sync| sync.source.path.as_str());
-        mirror.tree(&commit, path).await.map_err(Failure::Source)
+        Ok(mirror.tree(&commit, path).await.map_err(RunFault::Git)?)
     }
 }
 
