@@ -3,6 +3,7 @@
 //! Never: a decision of the agent; it knows no room of the agent but the words for objects.
 
 pub mod arithmetic;
+pub mod controller;
 pub mod defaults;
 pub mod fields;
 pub mod kind;

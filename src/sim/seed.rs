@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The letters of generated names (`apimachinery/pkg/util/rand`): no vowels, nothing alike.
-const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+pub(super) const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// A source of chance that gives the same for the same seed (`splitmix64`).
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The fast lane: scenarios and transcripts that need no cluster.
 
 mod cli;
+mod controllers;
 mod facts;
 mod laws;
 mod refused_manifests;

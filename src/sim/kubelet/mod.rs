@@ -1,7 +1,11 @@
-//! The nodes' side of the simulated cluster: what pods do, and what a kubelet says of it.
+//! The nodes' side of the simulated cluster: nodes, a scheduler, and kubelets that say what pods do
+//! by their image tags. The stand-ins of the tests' real control plane speak by the same tags.
 
 mod conduct;
+mod machines;
 mod report;
+mod rounds;
 
 pub use conduct::{Conduct, Course, GRACE, Look, SETTINGS, Turn, tag};
 pub use report::Report;
+pub use rounds::Kubelet;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::conduct::Look;
+use crate::sim::time::seconds;
 
 /// The running account of one pod; each method returns a merge patch of it.
 #[derive(Clone, Debug)]
@@ -230,11 +231,6 @@ impl Container {
         };
         containers.map(read).collect()
     }
-}
-
-/// A time as the API has it, in whole seconds.
-fn seconds(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 #[cfg(test)]

@@ -385,7 +385,7 @@ mod tests {
         );
         store
             .change(&actor, DEPLOYMENT, |web| {
-                web["metadata"]["finalizers"] = json!([])
+                web["metadata"]["finalizers"] = json!([]);
             })
             .expect("ended");
         assert!(store.get(&Kind::DEPLOYMENT, "shop", "web").is_none());

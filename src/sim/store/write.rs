@@ -168,7 +168,9 @@ impl Store {
         let name = live.text("/metadata/name").unwrap_or_default();
         let namespace = live.namespace().unwrap_or_default();
         defaults::renew(kind, live.value(), &mut object);
-        count(resource, live.value(), &mut object);
+        if actor.part != Part::Status {
+            count(resource, live.value(), &mut object);
+        }
         let version = live.at("/metadata/resourceVersion");
         object["metadata"]["resourceVersion"] = version.cloned().unwrap_or_default();
         if &object == live.value() {
