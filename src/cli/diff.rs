@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use crate::plan::FieldChange;
-use crate::sync::{Change, Preview};
+use crate::sync::{Change, Preview, Verb};
 
 use super::Exit;
 use super::failure::Failure;
@@ -39,11 +39,14 @@ fn text(looked: &Preview, is_colourful: bool) -> String {
 
 fn section(change: &Change, is_colourful: bool) -> String {
     let (sign, tint, fate) = match change.verb {
-        "create" => ("+", Tint::Good, "will be created"),
-        "prune" => ("-", Tint::Bad, "will be deleted"),
-        "keep" => ("=", Tint::Plain, "stays"),
-        "hold" => ("=", Tint::Busy, "is held"),
-        _ => ("~", Tint::Busy, change.verb),
+        Verb::Create => ("+", Tint::Good, "will be created"),
+        Verb::Prune => ("-", Tint::Bad, "will be deleted"),
+        Verb::Keep => ("=", Tint::Plain, "stays"),
+        Verb::Hold => ("=", Tint::Busy, "is held"),
+        Verb::Refuse => ("!", Tint::Bad, "is refused"),
+        Verb::Adopt | Verb::Update | Verb::Roll | Verb::GoBack | Verb::Correct => {
+            ("~", Tint::Busy, change.verb.word())
+        }
     };
     let detail = if change.detail.is_empty() {
         String::new()
@@ -86,7 +89,7 @@ mod tests {
     #[test]
     fn a_changed_field_shows_both_sides() {
         let change = Change {
-            verb: "update",
+            verb: Verb::Update,
             object: "apps/Deployment/shop/web".parse().unwrap(),
             detail: String::new(),
             fields: vec![FieldChange {

@@ -7,6 +7,8 @@ use crate::ledger::LedgerFault;
 use crate::revision::CommitId;
 use crate::sync::{ReleaseFault, RunFault};
 
+use super::show::narrate;
+
 /// Why a command did not do what it was asked; always exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -67,6 +69,8 @@ pub(super) enum Failure {
     Program(#[source] io::Error),
     #[error("the runtime could not be started: {0}")]
     Runtime(#[source] io::Error),
+    #[error("the fetch could not be told about: {0}")]
+    Child(#[source] io::Error),
     #[error("the output could not be written: {0}")]
     Output(String),
 }
@@ -74,9 +78,9 @@ pub(super) enum Failure {
 impl Failure {
     /// Writes it and the hint to standard error.
     pub(super) fn tell(&self) {
-        eprintln!("error: {self}");
+        narrate(&format!("error: {self}"));
         if let Some(hint) = self.hint() {
-            eprintln!("hint: {hint}");
+            narrate(&format!("hint: {hint}"));
         }
     }
 
@@ -120,6 +124,7 @@ impl Failure {
             | Self::Unwritten { .. }
             | Self::Git(_)
             | Self::Program(_)
+            | Self::Child(_)
             | Self::Runtime(_)
             | Self::Output(_) => return None,
         };

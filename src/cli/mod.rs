@@ -60,7 +60,8 @@ Exit codes:
   4    timeout, the work goes on; also a commit that was never seen
   5    waits for a person
   6    superseded by a newer commit
-  130  interrupted";
+  130  interrupted
+  143  terminated";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -133,7 +134,10 @@ pub fn main() -> ExitCode {
         // It limits its own process and starts its own threads.
         return match crate::git::child::run() {
             Ok(()) => Exit::Done.into(),
-            Err(_) => Exit::Fault.into(),
+            Err(fault) => {
+                Failure::Child(fault).tell();
+                Exit::Fault.into()
+            }
         };
     }
     log(&arguments);

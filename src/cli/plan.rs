@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::sync::{Change, Preview};
+use crate::sync::{Change, Preview, Verb};
 
 use super::Exit;
 use super::failure::Failure;
@@ -55,13 +55,15 @@ pub(super) fn text(looked: &Preview, is_colourful: bool) -> String {
 
 fn row((index, change): (usize, &Change)) -> Vec<Cell> {
     let tint = match change.verb {
-        "prune" | "refuse" => Tint::Bad,
-        "hold" | "keep" => Tint::Busy,
-        _ => Tint::Plain,
+        Verb::Prune | Verb::Refuse => Tint::Bad,
+        Verb::Hold | Verb::Keep => Tint::Busy,
+        Verb::Create | Verb::Adopt | Verb::Update | Verb::Roll | Verb::GoBack | Verb::Correct => {
+            Tint::Plain
+        }
     };
     vec![
         format!("{:>2}.", index + 1).into(),
-        Cell::tinted(change.verb, tint),
+        Cell::tinted(change.verb.word(), tint),
         change.object.to_string().into(),
         change.detail.as_str().into(),
     ]
@@ -90,9 +92,9 @@ mod tests {
             running: None,
             refused: refused.map(ToOwned::to_owned),
             changes: vec![
-                change("create", "/ConfigMap/shop/flags", ""),
+                change(Verb::Create, "/ConfigMap/shop/flags", ""),
                 change(
-                    "roll",
+                    Verb::Roll,
                     "apps/Deployment/shop/web",
                     "10 pods, 2 batches: 5 · 5",
                 ),

@@ -6,7 +6,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
-use crate::config;
 use crate::sync::{Options, Origin, RunFault, preview};
 
 use super::failure::Failure;
@@ -82,7 +81,7 @@ async fn rehearse(options: &Options) -> Result<Exit, Failure> {
         let file = options.config.clone();
         Failure::Config { file, cause }
     })?;
-    let syncs = config::read(&text, &options.config.display().to_string());
+    let syncs = options.gitsyncs(&text);
     let syncs = syncs.map_err(|faults| Failure::Run(RunFault::Config(faults)))?;
     let cluster =
         Cluster::connect(options.kubeconfig.as_deref(), options.context.as_deref()).await?;

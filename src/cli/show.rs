@@ -58,9 +58,14 @@ impl Voice {
     /// Says one line.
     pub(super) fn say(self, text: &str) {
         if !self.is_quiet {
-            eprintln!("{}", super::table::plain(text));
+            narrate(&super::table::plain(text));
         }
     }
+}
+
+/// Writes a line to standard error; nobody may be listening any more.
+pub(super) fn narrate(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Says whether words that go there are coloured.

@@ -216,7 +216,7 @@ fn head(view: &View, now: Timestamp, is_colourful: bool) -> String {
     );
     let fetched = view.source.fetched_at.map_or_else(
         || "not fetched yet".to_owned(),
-        |at| format!("fetched {} ago", ago(now, at)),
+        |at| format!("newest commit fetched {} ago", ago(now, at)),
     );
     let source = &view.source;
     let mut lines = vec![
@@ -420,7 +420,7 @@ shop       cart  True     Synced      main@9f3c2e1  -      42h  2 objects, no dr
 Name:         shop/web
 State:        RollingOut (Ready: Unknown)
               Deployment/web: 5 of 10 pods may be new
-Source:       https://git.example/shop/deploy.git  branch main  path apps/web  fetched 42s ago
+Source:       https://git.example/shop/deploy.git  branch main  path apps/web  newest commit fetched 42s ago
 Running:      41aa0d7  \"web 1.7.3\"  Grace H., 42h ago
 Target:       9f3c2e1  \"bump web to 1.8.0\"  Ada L., 3m ago
 Last good:    41aa0d7  \"web 1.7.3\"  Grace H., 42h ago

@@ -22,6 +22,8 @@ use crate::{
 const WAITING: usize = 256;
 /// The API server takes no longer notes.
 const LONGEST_NOTE: usize = 1024;
+/// Longest name of an object.
+const LONGEST_NAME: usize = 253;
 /// The same announcement is not made again within this time.
 const AGAIN: Duration = Duration::from_secs(600);
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -139,12 +141,8 @@ impl Crier {
             note,
         } = told;
         let namespace = id.namespace.as_deref().unwrap_or("default");
-        let name = format!(
-            "{}.{:x}{}",
-            id.name,
-            clock::now().as_nanosecond(),
-            seal::nonce()
-        );
+        let unique = format!(".{:x}{}", clock::now().as_nanosecond(), seal::nonce());
+        let name = event_name(&id.name, &unique);
         let event = json!({
             "apiVersion": "events.k8s.io/v1", "kind": "Event",
             "metadata": {"namespace": namespace, "name": name},
@@ -159,6 +157,26 @@ impl Crier {
     }
 }
 
+/// The name of an Event about an object: a DNS name of at most 253 characters, which names of roles
+/// need not be.
+fn event_name(about: &str, unique: &str) -> String {
+    let about: String = about
+        .chars()
+        .map(|letter| {
+            if letter.is_ascii_alphanumeric() || letter == '.' {
+                letter
+            } else {
+                '-'
+            }
+        })
+        .take(LONGEST_NAME - unique.len())
+        .collect();
+    format!(
+        "{}{unique}",
+        about.to_ascii_lowercase().trim_matches(['-', '.'])
+    )
+}
+
 /// The API server counts bytes.
 fn cut(note: &str) -> &str {
     &note[..note.floor_char_boundary(LONGEST_NOTE)]
@@ -167,6 +185,18 @@ fn cut(note: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_about_any_object_has_a_name_that_the_api_server_takes() {
+        assert_eq!(event_name("web", ".1f"), "web.1f");
+        assert_eq!(event_name("system:Reader", ".1f"), "system-reader.1f");
+        let long = event_name(&"a".repeat(253), ".1f");
+        assert_eq!((long.len(), long.ends_with("aa.1f")), (253, true));
+        assert_eq!(
+            event_name(&format!("{}-b", "a".repeat(249)), ".1f").len(),
+            252
+        );
+    }
 
     #[test]
     fn notes_are_cut_between_characters() {

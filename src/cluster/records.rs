@@ -288,12 +288,17 @@ impl Records {
     ) -> Result<String, Refusal> {
         let id = config_map(head.namespace.as_deref().unwrap_or_default(), name);
         let labels = BTreeMap::from([(SHARD.to_owned(), head.name.clone())]);
-        let shard = document(&id, Some(&labels), &json!({CONTENT: text}));
+        let mut shard = document(&id, Some(&labels), &json!({CONTENT: text}));
+        // Its name tells its content.
+        shard.set(&["immutable"], json!(true));
         let stored = match self.cluster.create(&shard).await {
             Err(Refusal {
                 cause: Cause::AlreadyExists,
                 ..
-            }) => self.cluster.get("v1", &id).await?,
+            }) => {
+                let known = self.cluster.get("v1", &id).await?;
+                known.filter(|known| self::text(known, CONTENT) == text)
+            }
             created => Some(created?),
         };
         let stored = stored.ok_or_else(|| missing(&id))?;

@@ -58,7 +58,7 @@ pub struct Ledger {
     pub held_prune: Option<HeldPrune>,
     /// What keeps the agent from following the tip, the newest first, one of a kind.
     pub problems: Vec<Problem>,
-    /// When Git was last reached.
+    /// When the newest commit was fetched; a fetch that brings none leaves it.
     pub fetched_at: Option<Timestamp>,
     /// Objects whose drift was seen and not corrected, with who and when.
     pub drifted: BTreeMap<ObjectId, String>,

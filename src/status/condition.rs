@@ -320,7 +320,7 @@ fn git_reachable(ledger: &Ledger) -> Option<Condition> {
             "GitReachable",
             true,
             "Fetched",
-            &format!("last at {at:.0}"),
+            &format!("the newest commit at {at:.0}"),
         )),
         (None, None) => None,
     }

@@ -84,7 +84,7 @@ pub struct Seen {
     pub author: Option<String>,
     /// Its subject.
     pub subject: Option<String>,
-    /// When Git was last reached.
+    /// When the newest commit was fetched; a fetch that brings none leaves it.
     pub fetched_at: Option<Timestamp>,
 }
 

@@ -36,6 +36,6 @@ pub use book::BookFault;
 pub use observing::observe;
 pub use offline::{Checked, check};
 pub use options::Options;
-pub use preview::{Change, Origin, Preview, preview};
+pub use preview::{Change, Origin, Preview, Verb, preview};
 pub use release::{How, ReleaseFault, Released, release};
 pub use run::{RunFault, run};

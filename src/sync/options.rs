@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::config::{self, Fault, GitSync};
+
 /// The options of `tidegate run`.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -26,4 +28,67 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// The kubeconfig's context; `None`: its current one.
     pub context: Option<String>,
+}
+
+impl Options {
+    /// Reads the text of the configuration's file; what this process has no means for is refused.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn gitsyncs(&self, text: &str) -> Result<Vec<GitSync>, Vec<Fault>> {
+        let file = self.config.display().to_string();
+        let syncs = config::read(text, &file)?;
+        if self.secrets.is_some() {
+            return Ok(syncs);
+        }
+        let nowhere = |sync: &GitSync| Fault::Field {
+            file: file.clone(),
+            subject: format!("GitSync {}/{}", sync.namespace, sync.name),
+            field: "spec.source.secretRef".to_owned(),
+            cause: "names credentials, and this agent knows no place for them; start it with \
+                    --secrets DIR, a directory with one directory for each secret"
+                .to_owned(),
+        };
+        let needy = syncs.iter().filter(|sync| sync.source.secret.is_some());
+        let faults: Vec<Fault> = needy.map(nowhere).collect();
+        if faults.is_empty() {
+            Ok(syncs)
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_without_a_place_for_them_are_refused() {
+        let mut options = Options {
+            config: "gitsync.yaml".into(),
+            once: false,
+            allow_file_urls: false,
+            secrets: None,
+            instance: "tidegate".to_owned(),
+            cache: PathBuf::new(),
+            namespace: None,
+            program: PathBuf::new(),
+            kubeconfig: None,
+            context: None,
+        };
+        let text = "apiVersion: tidegate.dev/v1alpha1\nkind: GitSync\nmetadata: {name: web, namespace: shop}\n\
+                    spec: {source: {url: https://git.example/x.git, ref: {branch: main}, path: apps, secretRef: {name: key}}}\n";
+        let faults = options.gitsyncs(text).unwrap_err();
+        assert_eq!(faults.len(), 1);
+        assert!(
+            faults[0].to_string().starts_with(
+                "gitsync.yaml: GitSync shop/web: spec.source.secretRef: names credentials"
+            ),
+            "{}",
+            faults[0]
+        );
+        options.secrets = Some("secrets".into());
+        assert_eq!(options.gitsyncs(text).unwrap().len(), 1);
+    }
 }

@@ -56,14 +56,60 @@ pub struct Preview {
 /// One change.
 #[derive(Clone, Debug, Serialize)]
 pub struct Change {
-    /// `create`, `adopt`, `update`, `roll`, `go back`, `correct`, `hold`, `prune`, `keep`.
-    pub verb: &'static str,
+    /// What would happen to it.
+    pub verb: Verb,
     /// The object.
     pub object: ObjectId,
     /// More, for people; may be empty.
     pub detail: String,
     /// The fields that would change, against the live object.
     pub fields: Vec<FieldChange>,
+}
+
+/// What would happen to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verb {
+    /// It is made.
+    Create,
+    /// It is there already and becomes ours.
+    Adopt,
+    /// It is written.
+    Update,
+    /// Its pods are replaced in batches.
+    Roll,
+    /// Its pods go back to a template that succeeded before.
+    #[serde(rename = "go back")]
+    GoBack,
+    /// What others changed is taken back.
+    Correct,
+    /// Quarantine keeps it as it is.
+    Hold,
+    /// Another `GitSync` owns it: it is not touched.
+    Refuse,
+    /// It is deleted.
+    Prune,
+    /// Git has it no more, and it stays.
+    Keep,
+}
+
+impl Verb {
+    /// Returns it as it stands in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Adopt => "adopt",
+            Self::Update => "update",
+            Self::Roll => "roll",
+            Self::GoBack => "go back",
+            Self::Correct => "correct",
+            Self::Hold => "hold",
+            Self::Refuse => "refuse",
+            Self::Prune => "prune",
+            Self::Keep => "keep",
+        }
+    }
 }
 
 /// Looks at what the next sync would do. Needs the rights to read and to dry-run.
@@ -157,14 +203,14 @@ impl App {
             .unwrap_or_default();
         let verb = match self.standing(id, set) {
             Standing::InSync | Standing::Terminating => return None,
-            Standing::Missing => "create",
-            Standing::Unowned => "adopt",
-            Standing::Drifted => "correct",
-            Standing::Shared => "refuse",
-            Standing::Changed => "update",
+            Standing::Missing => Verb::Create,
+            Standing::Unowned => Verb::Adopt,
+            Standing::Drifted => Verb::Correct,
+            Standing::Shared => Verb::Refuse,
+            Standing::Changed => Verb::Update,
         };
         let detail = match (verb, &live) {
-            ("correct", Some(live)) => {
+            (Verb::Correct, Some(live)) => {
                 let editor = Managers::of(live).editor();
                 editor
                     .map(|editor| format!("changed in the cluster by {editor}"))
@@ -181,7 +227,7 @@ impl App {
         if is_held {
             let detail = "quarantine holds it; `tidegate retry` lifts it".to_owned();
             return Some(Change {
-                verb: "hold",
+                verb: Verb::Hold,
                 detail,
                 ..change
             });
@@ -212,7 +258,7 @@ impl App {
         if entry.is_some_and(|entry| entry.has_succeeded(&template)) {
             let detail = format!("{replicas} pods go back at once, within the surge");
             return Change {
-                verb: "go back",
+                verb: Verb::GoBack,
                 detail,
                 ..change
             };
@@ -233,7 +279,7 @@ impl App {
             policy.on_failure,
         );
         Change {
-            verb: "roll",
+            verb: Verb::Roll,
             detail,
             ..change
         }
@@ -248,13 +294,15 @@ impl App {
             fields: Vec::new(),
         };
         for (object, why) in &plan.kept {
-            preview.changes.push(change("keep", object, why));
+            preview.changes.push(change(Verb::Keep, object, why));
         }
         if self.sync.prune.enabled {
             for object in &plan.deletes {
-                preview
-                    .changes
-                    .push(change("prune", object, "last, once the rest is healthy"));
+                preview.changes.push(change(
+                    Verb::Prune,
+                    object,
+                    "last, once the rest is healthy",
+                ));
             }
             preview.notes.extend(
                 plan.over_budget

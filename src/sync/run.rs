@@ -59,7 +59,9 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
     let cluster =
         Cluster::connect(options.kubeconfig.as_deref(), options.context.as_deref()).await?;
     let mut file = FileWatch::new(&options.config);
-    let first = read(&options, &file.next().await?).map_err(RunFault::Config)?;
+    let first = options
+        .gitsyncs(&file.next().await?)
+        .map_err(RunFault::Config)?;
     let namespace = options
         .namespace
         .clone()
@@ -142,10 +144,6 @@ pub(super) fn shared(
     }
 }
 
-fn read(options: &Options, text: &str) -> Result<Vec<GitSync>, Vec<config::Fault>> {
-    config::read(text, &options.config.display().to_string())
-}
-
 /// How a reign ended.
 enum Ended {
     Told,
@@ -199,7 +197,7 @@ impl Reign<'_> {
     /// A changed file counts only if it is valid and not empty.
     async fn reload(&mut self, text: Result<String, Unreadable>, wanted: &mut Vec<GitSync>) {
         let file = self.options.config.display();
-        match text.map(|text| read(self.options, &text)) {
+        match text.map(|text| self.options.gitsyncs(&text)) {
             Ok(Ok(syncs)) => {
                 info!(%file, gitsyncs = syncs.len(), "configuration read");
                 *wanted = syncs;

@@ -87,21 +87,23 @@ impl Following {
             .served(&call, &watch.api_version, &watch.kind)
             .await?;
         let home = collection(&call, &kind, place)?;
-        let from = match self.from.clone() {
+        let resumed = self.from.clone();
+        let is_resumed = resumed.is_some();
+        let from = match resumed {
             Some(from) => from,
             None => self.list(&kind).await?,
         };
         self.from = Some(from.clone());
-        match self.follow(&call, &home, &from).await {
-            Err(Refusal {
-                cause: Cause::Expired,
-                ..
-            }) => {
-                self.from = None;
-                Ok(())
-            }
-            ended => ended,
+        let ended = self.follow(&call, &home, &from).await;
+        let has_expired = matches!(&ended, Err(refusal) if refusal.cause == Cause::Expired);
+        if has_expired {
+            self.from = None;
         }
+        // What was listed just now and is too old all the same is a fault.
+        if has_expired && is_resumed {
+            return Ok(());
+        }
+        ended
     }
 
     async fn list(&mut self, kind: &Kind) -> Result<String, Refusal> {
