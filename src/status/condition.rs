@@ -388,7 +388,7 @@ mod tests {
 Ready Unknown RollingOut Deployment/web: 5 of 10 pods may be new
 Reconciling True Progressing
 Stalled False Progressing
-GitReachable True Fetched last at 2026-11-21T10:42:18Z
+GitReachable True Fetched the newest commit at 2026-11-21T10:42:18Z
 RolledOut False InProgress
 Drifted False FieldChanged"
         );

@@ -202,7 +202,8 @@ mod tests {
             faults[0].starts_with("role.yaml:2:1: kind ClusterRole is not allowed here"),
             "{faults:?}"
         );
-        let allow = ", allow: {kinds: [{kind: ClusterRole, group: rbac.authorization.k8s.io}], clusterScoped: true}";
+        let allow =
+            ", allow: {kinds: [rbac.authorization.k8s.io/ClusterRole], clusterScoped: true}";
         assert_eq!(checked(&[("role.yaml", ROLE)], allow).0, [""; 0]);
     }
 
