@@ -5,6 +5,7 @@ mod conduct;
 mod machines;
 mod report;
 mod rounds;
+mod scheduler;
 
 pub use conduct::{Conduct, Course, GRACE, Look, SETTINGS, Turn, tag};
 pub use report::Report;

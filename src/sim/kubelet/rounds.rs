@@ -15,18 +15,17 @@ use serde_json::{Value, json};
 use super::conduct::{Conduct, Course, GRACE, SETTINGS, Turn};
 use super::machines;
 use super::report::Report;
+use super::scheduler::{self, Scheduler};
 use crate::object::Object;
-use crate::sim::controller::{Events, nodes};
+use crate::sim::controller::Events;
 use crate::sim::kind::Kind;
 use crate::sim::store::{Actor, Deletion, Part, Store};
 use crate::sim::time::later;
 
 /// The scheduler and all kubelets.
 pub struct Kubelet {
-    nodes: Vec<String>,
+    scheduler: Scheduler,
     lost: BTreeSet<String>,
-    /// Pods that were given a node.
-    turn: u64,
     events: Events,
     seen: Option<u64>,
     addresses: u32,
@@ -50,6 +49,8 @@ enum Stage {
     Homeless,
     /// On a node, with what becomes of it next.
     Placed { course: Course, next: Option<Turn> },
+    /// On a node that is lost, until it is deleted; `None` where it waits for ever.
+    Lost { until: Option<Timestamp> },
     /// Its deletion has begun.
     Ending,
 }
@@ -60,9 +61,8 @@ impl Kubelet {
     #[must_use]
     pub fn new(seed: u64, nodes: &[String]) -> Self {
         Self {
-            nodes: nodes.to_vec(),
+            scheduler: Scheduler::new(seed, nodes),
             lost: BTreeSet::new(),
-            turn: seed,
             events: Events::default(),
             seen: None,
             addresses: Ipv4Addr::new(10, 64, 0, 1).into(),
@@ -94,8 +94,15 @@ impl Kubelet {
         machines::answer(store, node, true);
         for (uid, pod) in self.on_node(store, node) {
             self.unready(store, &pod);
-            if let Some(seconds) = machines::patience(&pod) {
-                self.wake(store, &uid, Duration::from_secs(seconds));
+            let patience = machines::patience(&pod).map(Duration::from_secs);
+            if let Some(life) = self.pods.get_mut(&uid)
+                && !pod.is_terminating()
+            {
+                let until = patience.map(|patience| later(store.now(), patience));
+                life.stage = Stage::Lost { until };
+            }
+            if let Some(patience) = patience {
+                self.wake(store, &uid, patience);
             }
         }
     }
@@ -128,7 +135,7 @@ impl Kubelet {
     /// Takes notice of pods that came or are being deleted, and of nodes that may take more.
     fn look(&mut self, store: &mut Store) {
         let Some(seen) = self.seen else {
-            for (number, node) in self.nodes.clone().iter().enumerate() {
+            for (number, node) in self.scheduler.nodes().iter().enumerate() {
                 machines::register(store, node, number);
             }
             self.look_at_all(store);
@@ -227,7 +234,7 @@ impl Kubelet {
         let node = match pod.text("/spec/nodeName") {
             Some(node) if is_placed => Some(node.to_owned()),
             _ if conduct == Conduct::Unschedulable => None,
-            _ => self.choose(store, pod),
+            _ => self.scheduler.choose(store, pod),
         };
         let mut report = match self.pods.get_mut(uid).and_then(|life| life.report.take()) {
             Some(report) => report,
@@ -237,19 +244,18 @@ impl Kubelet {
             }
         };
         let Some(node) = node else {
-            let status = report.unschedulable(self.nodes.len(), now);
+            let status = report.unschedulable(self.scheduler.nodes().len(), now);
             let message = status["status"]["conditions"][0]["message"].clone();
             self.keep(uid, report, Stage::Homeless);
             if pod.condition("PodScheduled").is_none() {
                 say(store, pod, "kube-scheduler", &status);
                 let message = message.as_str().unwrap_or_default();
-                let told = ("Warning", "FailedScheduling", message);
-                self.events.tell(store, "default-scheduler", pod, told);
+                scheduler::refuse(store, &mut self.events, pod, message);
             }
             return;
         };
         if !is_placed {
-            self.bind(store, pod, &node);
+            scheduler::bind(store, &mut self.events, pod, &node);
         }
         let has_settings = conduct == Conduct::NeedsSettings && has_settings(store, pod);
         let ends = pod
@@ -267,44 +273,6 @@ impl Kubelet {
         if let Some(life) = self.pods.get_mut(uid) {
             life.report = Some(report);
             life.stage = stage;
-        }
-    }
-
-    /// Chooses the next in turn of the nodes that take a pod.
-    fn choose(&mut self, store: &Store, pod: &Object) -> Option<String> {
-        let spec = pod.at("/spec")?;
-        let fitting: Vec<&String> = self
-            .nodes
-            .iter()
-            .filter(|name| !self.lost.contains(*name))
-            .filter(|name| {
-                let node = store.get(&Kind::NODE, "", name);
-                node.is_some_and(|node| {
-                    let is_open = node.at("/spec/unschedulable") != Some(&Value::Bool(true))
-                        || tolerates_cordon(spec);
-                    is_open && nodes::welcome(node, spec).may_start
-                })
-            })
-            .collect();
-        let count = u64::try_from(fitting.len())
-            .ok()
-            .filter(|count| *count > 0)?;
-        let at = usize::try_from(self.turn % count).ok()?;
-        self.turn += 1;
-        Some(fitting[at].clone())
-    }
-
-    fn bind(&mut self, store: &mut Store, pod: &Object, node: &str) {
-        let actor = Actor::new("kube-scheduler");
-        let (namespace, name) = place(pod);
-        // A pod that is gone meanwhile needs no node.
-        let bound = store.change(&actor, (&Kind::POD, namespace, name), |pod| {
-            pod["spec"]["nodeName"] = node.into();
-        });
-        if bound.is_ok() {
-            let message = format!("Successfully assigned {namespace}/{name} to {node}");
-            let told = ("Normal", "Scheduled", message.as_str());
-            self.events.tell(store, "default-scheduler", pod, told);
         }
     }
 
@@ -326,8 +294,10 @@ impl Kubelet {
         };
         let node = pod.text("/spec/nodeName").unwrap_or_default();
         match &mut life.stage {
-            _ if self.lost.contains(node) => evict(store, &pod),
-            Stage::Homeless => {}
+            Stage::Lost { until: Some(until) } if *until <= now => evict(store, &pod),
+            Stage::Homeless | Stage::Lost { .. } => {}
+            // Nobody there ends it.
+            Stage::Ending if self.lost.contains(node) => {}
             Stage::Ending => end(store, uid, &place),
             Stage::Placed { course, next } => {
                 let Some(turn) = next.take() else {
@@ -388,11 +358,6 @@ fn has_settings(store: &Store, pod: &Object) -> bool {
     let settings = store.get(&Kind::CONFIG_MAP, namespace, name);
     let said = settings.and_then(|map| map.at("/data")?.get(key)?.as_str());
     said == Some(value)
-}
-
-fn tolerates_cordon(spec: &Value) -> bool {
-    let cordon = json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"});
-    nodes::tolerates(spec, &cordon)
 }
 
 /// Writes the fields of a status into that of a pod; one that is gone needs none.

@@ -1,0 +1,77 @@
+//! The scheduler: a pod goes to the next in turn of the nodes that take it.
+
+use serde_json::{Value, json};
+
+use crate::object::Object;
+use crate::sim::controller::{Events, nodes};
+use crate::sim::kind::Kind;
+use crate::sim::store::{Actor, Store};
+
+/// What the scheduler calls itself in Events.
+const NAME: &str = "default-scheduler";
+
+/// Gives pods their nodes.
+pub(super) struct Scheduler {
+    nodes: Vec<String>,
+    turn: u64,
+}
+
+impl Scheduler {
+    /// Returns a scheduler that begins with the node that `turn` says.
+    pub(super) fn new(turn: u64, nodes: &[String]) -> Self {
+        Self {
+            nodes: nodes.to_vec(),
+            turn,
+        }
+    }
+
+    /// Returns the names of all nodes.
+    pub(super) fn nodes(&self) -> &[String] {
+        &self.nodes
+    }
+
+    /// Chooses a node for a pod; `None` where none takes it.
+    pub(super) fn choose(&mut self, store: &Store, pod: &Object) -> Option<String> {
+        let spec = pod.at("/spec")?;
+        let takes = |name: &&String| {
+            let node = store.get(&Kind::NODE, "", name);
+            node.is_some_and(|node| {
+                let is_closed = node.at("/spec/unschedulable") == Some(&Value::Bool(true));
+                let is_open = !is_closed || tolerates_cordon(spec);
+                is_open && nodes::welcome(node, spec).may_start
+            })
+        };
+        let fitting: Vec<&String> = self.nodes.iter().filter(takes).collect();
+        let count = u64::try_from(fitting.len())
+            .ok()
+            .filter(|count| *count > 0)?;
+        let at = usize::try_from(self.turn % count).ok()?;
+        self.turn += 1;
+        Some(fitting[at].clone())
+    }
+}
+
+fn tolerates_cordon(spec: &Value) -> bool {
+    let cordon = json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"});
+    nodes::tolerates(spec, &cordon)
+}
+
+/// Puts a pod on a node.
+pub(super) fn bind(store: &mut Store, events: &mut Events, pod: &Object, node: &str) {
+    let name = pod.text("/metadata/name").unwrap_or_default();
+    let namespace = pod.namespace().unwrap_or_default();
+    let actor = Actor::new("kube-scheduler");
+    // A pod that is gone meanwhile needs no node.
+    let bound = store.change(&actor, (&Kind::POD, namespace, name), |pod| {
+        pod["spec"]["nodeName"] = node.into();
+    });
+    if bound.is_ok() {
+        let message = format!("Successfully assigned {namespace}/{name} to {node}");
+        events.tell(store, NAME, pod, ("Normal", "Scheduled", &message));
+    }
+}
+
+/// Tells that no node takes a pod.
+pub(super) fn refuse(store: &mut Store, events: &mut Events, pod: &Object, message: &str) {
+    events.tell(store, NAME, pod, ("Warning", "FailedScheduling", message));
+}
