@@ -99,7 +99,7 @@ impl Reach {
         let label = Records::new(cluster, &self.instance).label();
         let heads = cluster.list("v1", "ConfigMap", namespace, &label).await?;
         let app = |id: crate::object::ObjectId| {
-            let name = id.name.strip_prefix("tidegate-")?.to_owned();
+            let name = Records::owner_of(&id)?.to_owned();
             Some(App {
                 namespace: id.namespace?,
                 name,

@@ -17,6 +17,7 @@ mod pace;
 mod records;
 mod refusal;
 mod seal;
+mod shards;
 
 pub use announce::{Announcement, Announcer, Tone};
 pub use client::{Cluster, ClusterFault, Deletion};

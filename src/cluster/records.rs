@@ -12,15 +12,14 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::shards::{Shards, missing, shard_name};
 use super::{Cause, Cluster, Refusal};
-use crate::object::{Digest, Object, ObjectId, mark};
+use crate::object::{Object, ObjectId, mark};
 
 /// Label of the heads, for watches: the installation.
 const HEAD: &str = "tidegate.dev/ledger";
-/// Label of the shards: the name of their head.
-const SHARD: &str = "tidegate.dev/ledger-shard";
 /// Key of the content, in heads, shards and the index.
-const CONTENT: &str = "ledger";
+pub(super) const CONTENT: &str = "ledger";
 /// Key of a head under which its shards are named.
 const SHARDS: &str = "shards";
 
@@ -57,12 +56,9 @@ pub struct Index {
     pub resource_version: String,
 }
 
-/// Names of shards, with their UIDs.
-type Shards = BTreeMap<String, String>;
-
 /// The store of one installation's ledgers.
 pub struct Records {
-    cluster: Cluster,
+    pub(super) cluster: Cluster,
     instance: String,
     /// The shards that are known to be stored, of each head, with their UIDs.
     known: Mutex<BTreeMap<ObjectId, Shards>>,
@@ -83,7 +79,13 @@ impl Records {
     /// Returns the identity of the head of a GitSync's ledger.
     #[must_use]
     pub fn head(namespace: &str, name: &str) -> ObjectId {
-        config_map(namespace, &format!("tidegate-{name}"))
+        config_map(namespace, &format!("{}{name}", mark::LEDGER_PREFIX))
+    }
+
+    /// Returns the name of the GitSync whose ledger has this head; `None` for other objects.
+    #[must_use]
+    pub fn owner_of(head: &ObjectId) -> Option<&str> {
+        head.name.strip_prefix(mark::LEDGER_PREFIX)
     }
 
     /// Returns the content of a head that was read by other ways; `None` where it has none.
@@ -245,7 +247,7 @@ impl Records {
     }
 
     fn index(&self, namespace: &str) -> ObjectId {
-        config_map(namespace, &format!("tidegate.{}", self.instance))
+        config_map(namespace, &mark::installation(&self.instance))
     }
 
     /// Creates a ConfigMap, or changes it if it has the version `expected`.
@@ -279,61 +281,12 @@ impl Records {
         }
     }
 
-    /// Stores a shard and returns its UID.
-    async fn create_shard(
-        &self,
-        head: &ObjectId,
-        name: &str,
-        text: &str,
-    ) -> Result<String, Refusal> {
-        let id = config_map(head.namespace.as_deref().unwrap_or_default(), name);
-        let labels = BTreeMap::from([(SHARD.to_owned(), head.name.clone())]);
-        let mut shard = document(&id, Some(&labels), &json!({CONTENT: text}));
-        // Its name tells its content.
-        shard.set(&["immutable"], json!(true));
-        let stored = match self.cluster.create(&shard).await {
-            Err(Refusal {
-                cause: Cause::AlreadyExists,
-                ..
-            }) => {
-                let known = self.cluster.get("v1", &id).await?;
-                known.filter(|known| self::text(known, CONTENT) == text)
-            }
-            created => Some(created?),
-        };
-        let stored = stored.ok_or_else(|| missing(&id))?;
-        Ok(stored.uid().unwrap_or_default().to_owned())
-    }
-
-    /// The shards that are there, with their UIDs.
-    async fn stored_shards(&self, head: &ObjectId) -> Result<Shards, Refusal> {
-        let labels = BTreeMap::from([(SHARD.to_owned(), head.name.clone())]);
-        let place = head.namespace.as_deref();
-        let shards = self.cluster.list("v1", "ConfigMap", place, &labels).await?;
-        let uid = |shard: &Object| shard.uid().unwrap_or_default().to_owned();
-        Ok(shards
-            .iter()
-            .map(|shard| (shard.id().name, uid(shard)))
-            .collect())
-    }
-
-    /// Deletes shards that the head does not name. Only after a save of ours: whoever would still
-    /// name them has lost the compare-and-swap. What fails is tried again after a restart.
-    async fn sweep(&self, head: &ObjectId, surplus: &Shards) {
-        for (name, uid) in surplus {
-            let id = config_map(head.namespace.as_deref().unwrap_or_default(), name);
-            if let Err(refusal) = self.cluster.delete("v1", &id, uid, None).await {
-                tracing::debug!(%refusal, "a surplus shard stays");
-            }
-        }
-    }
-
     fn known(&self) -> MutexGuard<'_, BTreeMap<ObjectId, Shards>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn config_map(namespace: &str, name: &str) -> ObjectId {
+pub(super) fn config_map(namespace: &str, name: &str) -> ObjectId {
     ObjectId {
         group: String::new(),
         kind: "ConfigMap".to_owned(),
@@ -342,18 +295,14 @@ fn config_map(namespace: &str, name: &str) -> ObjectId {
     }
 }
 
-fn document(id: &ObjectId, labels: Option<&BTreeMap<String, String>>, data: &Value) -> Object {
+pub(super) fn document(
+    id: &ObjectId,
+    labels: Option<&BTreeMap<String, String>>,
+    data: &Value,
+) -> Object {
     let meta = json!({"namespace": id.namespace, "name": id.name, "labels": labels});
     let document = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data});
     Object::new(document).expect("it has a version, a kind and a name")
-}
-
-fn shard_name(head: &ObjectId, content: &str) -> String {
-    format!(
-        "{}.{}",
-        head.name,
-        Digest::of_bytes(content.as_bytes()).short()
-    )
 }
 
 fn named(head: &Object) -> Vec<String> {
@@ -363,7 +312,7 @@ fn named(head: &Object) -> Vec<String> {
         .collect()
 }
 
-fn text(object: &Object, key: &str) -> String {
+pub(super) fn text(object: &Object, key: &str) -> String {
     object
         .text(&format!("/data/{key}"))
         .unwrap_or_default()
@@ -383,18 +332,5 @@ fn stored(head: &Object, shards: Vec<String>) -> Record {
             .flatten()
             .filter_map(text_of)
             .collect(),
-    }
-}
-
-fn missing(shard: &ObjectId) -> Refusal {
-    let message = "the ledger names this shard, and it is missing or was changed".to_owned();
-    let cause = Cause::Invalid {
-        message,
-        fields: Vec::new(),
-        immutable: false,
-    };
-    Refusal {
-        call: format!("get of `{shard}`"),
-        cause,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::object::{KindName, ObjectId, closest};
+use crate::object::{KindName, ObjectId, closest, mark};
 
 /// Whether objects of a kind live in a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Scope {
         let is_record = matches!(
             (id.group.as_str(), id.kind.as_str()),
             ("", "ConfigMap") | ("coordination.k8s.io", "Lease")
-        ) && (id.name.starts_with("tidegate-") || id.name.starts_with("tidegate."));
+        ) && mark::is_record_name(&id.name);
         if self.own.contains(id) {
             Some(format!(
                 "{id} belongs to the agent itself: install it by other means"

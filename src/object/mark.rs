@@ -9,6 +9,22 @@ pub const REPLICAS_MANAGER: &str = "tidegate-replicas";
 pub const RELEASE_MANAGER: &str = "released-by-tidegate";
 /// Field manager of requests that people make through the command line.
 pub const CLI_MANAGER: &str = "tidegate-cli";
+/// What names of ledgers begin with; the name of the `GitSync` follows.
+pub const LEDGER_PREFIX: &str = "tidegate-";
+/// What names of an installation's Lease and index begin with.
+const INSTALLATION_PREFIX: &str = "tidegate.";
+
+/// Returns the name of an installation's Lease and index.
+#[must_use]
+pub fn installation(instance: &str) -> String {
+    format!("{INSTALLATION_PREFIX}{instance}")
+}
+
+/// Says whether a name is kept for ledgers, Leases and indices.
+#[must_use]
+pub fn is_record_name(name: &str) -> bool {
+    name.starts_with(LEDGER_PREFIX) || name.starts_with(INSTALLATION_PREFIX)
+}
 
 /// What all our labels and annotations begin with.
 pub const PREFIX: &str = "tidegate.dev/";

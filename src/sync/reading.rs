@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::cluster::{Records, Refusal};
 use crate::git::GitFault;
 use crate::manifest::{self, Desired, KindScope, Scope};
-use crate::object::ObjectId;
+use crate::object::{ObjectId, mark};
 use crate::plan::Set;
 use crate::revision::{CommitId, Fault, Tree};
 
@@ -98,7 +98,7 @@ impl App {
 
     /// What a repository may never touch: this ledger, the Lease and the index.
     fn own_objects(&self) -> BTreeSet<ObjectId> {
-        let name = format!("tidegate.{}", self.shared.instance);
+        let name = mark::installation(&self.shared.instance);
         let own = |group: &str, kind: &str| ObjectId {
             group: group.to_owned(),
             kind: kind.to_owned(),

@@ -13,6 +13,7 @@ use crate::cluster::{
 };
 use crate::config::{self, GitSync};
 use crate::git::GitFault;
+use crate::object::mark;
 use crate::trigger::{FileWatch, Unreadable};
 
 use super::app::{App, Shared, Stopped, told};
@@ -69,7 +70,7 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
     let holder = holder();
     let lease = Lease {
         namespace: namespace.clone(),
-        name: format!("tidegate.{}", options.instance),
+        name: mark::installation(&options.instance),
         terms: Terms::default(),
     };
     let standing = lease.stand(&cluster, &holder);
