@@ -17,7 +17,7 @@ pub(super) struct Show {
     /// When words are coloured; `NO_COLOR` in the environment means never.
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) color: Colour,
-    /// Uses no signs beyond ASCII.
+    /// Uses no signs beyond ASCII; names and subjects stay as they are.
     #[arg(long)]
     pub(super) ascii: bool,
 }
@@ -101,6 +101,7 @@ impl Show {
         table: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         let text = match self.output {
+            Form::Table | Form::Wide if self.ascii => plain_signs(&table()),
             Form::Table | Form::Wide => table(),
             Form::Json => line(serde_json::to_string_pretty(value).map_err(unwritten)?),
             Form::Jsonl => line(serde_json::to_string(value).map_err(unwritten)?),
@@ -124,6 +125,11 @@ impl Show {
         }
         print(&text)
     }
+}
+
+/// Writes the signs that stand between words by ASCII ones; words stay as they are.
+fn plain_signs(text: &str) -> String {
+    text.replace('→', "->").replace('·', "-").replace('…', "~")
 }
 
 fn line(mut text: String) -> String {
@@ -169,4 +175,18 @@ pub(super) fn took(from: Timestamp, to: Timestamp) -> String {
     let seconds = to.duration_since(from).as_secs().max(0);
     let seconds = u64::try_from(seconds).unwrap_or_default();
     crate::object::write_duration(std::time::Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_between_words_have_ascii_ones_and_words_stay() {
+        let text = "nothing → 9f3c2e1  5 · 5  Zoë bumps the versi…";
+        assert_eq!(
+            plain_signs(text),
+            "nothing -> 9f3c2e1  5 - 5  Zoë bumps the versi~"
+        );
+    }
 }
