@@ -95,10 +95,6 @@ const IMPURE: &[&str] = &[
     "Utc::now",
 ];
 
-/// The one file of a pure room that starts a thread, and why: the YAML parser recurses, so it is
-/// given a stack of its own and waited for. What comes out depends on the text alone.
-const OWN_STACK: (&str, &str) = ("yaml/read.rs", "std::thread");
-
 /// What has a home, and the rooms that are it.
 const HOMES: &[(&str, &[&str])] = &[
     ("git2", &["git"]),
@@ -292,13 +288,9 @@ fn doors(source: &Source) -> Vec<String> {
 /// What a pure room says that only an edge may.
 fn impurities(source: &Source) -> Vec<String> {
     let paths = paths(&source.code());
-    let (file, own_stack) = OWN_STACK;
-    let is_allowed = |word: &str| word == own_stack && source.path == Path::new(file);
     let is_impure = |path: &&String| {
         OUTSIDE.iter().any(|outside| enters(path, outside))
-            || IMPURE
-                .iter()
-                .any(|word| says(path, word) && !is_allowed(word))
+            || IMPURE.iter().any(|word| says(path, word))
     };
     paths
         .iter()

@@ -71,6 +71,8 @@ pub(super) enum Failure {
     Runtime(#[source] io::Error),
     #[error("the fetch could not be told about: {0}")]
     Child(#[source] io::Error),
+    #[error("no thread can be started to read the files: {0}")]
+    Thread(#[source] io::Error),
     #[error("the output could not be written: {0}")]
     Output(String),
 }
@@ -126,6 +128,7 @@ impl Failure {
             | Self::Program(_)
             | Self::Child(_)
             | Self::Runtime(_)
+            | Self::Thread(_)
             | Self::Output(_) => return None,
         };
         Some(hint)

@@ -8,7 +8,7 @@ use crate::config::{self, GitSync};
 use crate::git::Mirror;
 use crate::manifest::namespaces;
 use crate::revision::{File, Tree};
-use crate::sync::{Checked, RunFault, check};
+use crate::sync::{Checked, RunFault, check, on_deep_stack};
 
 use super::Exit;
 use super::failure::Failure;
@@ -35,8 +35,11 @@ pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
     for sync in asked.documents()? {
         let tree = asked.tree(sync.as_ref()).await?;
         findings.files += tree.files.len();
-        let sync = sync.map_or_else(|| undocumented(&tree), Ok)?;
-        findings.add(&asked.path, check(&tree, &sync));
+        let checked = on_deep_stack(move || {
+            let sync = sync.map_or_else(|| undocumented(&tree), Ok)?;
+            Ok::<_, Failure>(check(&tree, &sync))
+        });
+        findings.add(&asked.path, checked.await.map_err(Failure::Thread)??);
     }
     findings.sort();
     print(&asked.format.write(&findings))?;

@@ -144,6 +144,22 @@ pub enum GitFault {
 }
 
 impl GitFault {
+    /// Says whether the commit itself is at fault, so that reading it again would change nothing.
+    #[must_use]
+    pub fn is_of_commit(&self) -> bool {
+        match self {
+            Self::PathMissing { .. } | Self::Limit { .. } => true,
+            Self::Refused(_)
+            | Self::Credentials { .. }
+            | Self::Fetch { .. }
+            | Self::CommitMissing(_)
+            | Self::Corrupt(_)
+            | Self::Unreadable(_)
+            | Self::Snapshot { .. }
+            | Self::Disk { .. } => false,
+        }
+    }
+
     /// Returns its class.
     #[must_use]
     pub fn reason(&self) -> Reason {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::GitFault;
+use crate::revision::File;
 
 /// A branch of a repository, and how it may be fetched.
 #[derive(Clone)]
@@ -59,7 +60,7 @@ impl Default for Limits {
             pack_objects: 2_000_000,
             memory_bytes: 1024 * MIB,
             files: 50_000,
-            file_bytes: 5 * MIB,
+            file_bytes: File::LARGEST as u64,
             tree_bytes: 128 * MIB,
             path_bytes: 1024,
             depth: 64,

@@ -2,32 +2,34 @@
 
 use std::collections::BTreeSet;
 
+use super::check;
 use crate::{
     policy::{self, PolicyFile},
     revision::{Fault, File, Position, Tree},
-    yaml::{self, Content, Key, Node},
+    yaml::{self, Budget, Content, Key, Node},
 };
 
-/// Most documents of one commit.
-const MAX_DOCUMENTS: usize = 20_000;
-
 /// One document and the file that holds it.
-pub(super) struct Document<'a> {
-    pub(super) path: &'a str,
+pub(super) struct Document {
+    pub(super) path: String,
     pub(super) node: Node,
+    /// What is wrong with it whatever may be applied and whatever the cluster knows.
+    pub(super) faults: Vec<(Position, String)>,
 }
 
 /// What the files hold.
 #[derive(Default)]
-pub(super) struct Documents<'a> {
-    pub(super) objects: Vec<Document<'a>>,
+pub(super) struct Documents {
+    pub(super) objects: Vec<Document>,
     pub(super) policies: Vec<PolicyFile>,
     pub(super) notes: Vec<String>,
     pub(super) faults: Vec<Fault>,
+    budget: Budget,
 }
 
-/// Reads all files that `kubectl apply -R -f` would read, but for hidden ones.
-pub(super) fn documents(tree: &Tree) -> Documents<'_> {
+/// Reads all files that `kubectl apply -R -f` would read, but for hidden ones. Once the commit
+/// holds too much, the rest is not read.
+pub(super) fn documents(tree: &Tree) -> Documents {
     let mut found = Documents {
         notes: tree.notes.clone(),
         ..Documents::default()
@@ -53,22 +55,23 @@ pub(super) fn documents(tree: &Tree) -> Documents<'_> {
             Kind::Manifest => read_manifest(file, &mut found),
             Kind::Other => {}
         }
-    }
-    if found.objects.len() > MAX_DOCUMENTS {
-        let message = format!(
-            "the commit holds {} objects, more than the limit of {MAX_DOCUMENTS}: split it into several paths",
-            found.objects.len()
-        );
-        found
-            .faults
-            .push(Fault::new(&tree.root, Position::default(), message));
+        if found.objects.len() > Budget::DOCUMENTS {
+            let message = format!(
+                "the commit holds more than {} objects: split it into several paths",
+                Budget::DOCUMENTS
+            );
+            found.faults.push(Fault::new(&file.path, START, message));
+        } else if !found.budget.is_spent() {
+            continue;
+        }
         found.objects.clear();
+        break;
     }
     found
 }
 
 /// Returns the namespaces that the objects of a commit name, as they are written; files that cannot
-/// be read are left out.
+/// be read are left out. Needs [`super::STACK`] bytes of stack.
 #[must_use]
 pub fn namespaces(tree: &Tree) -> BTreeSet<String> {
     let named = documents(tree).objects.into_iter().filter_map(|document| {
@@ -109,8 +112,8 @@ impl Kind {
     }
 }
 
-fn read_policy(file: &File, found: &mut Documents<'_>) {
-    let nodes = match yaml::read(&file.path, &file.bytes) {
+fn read_policy(file: &File, found: &mut Documents) {
+    let nodes = match yaml::read(&file.path, &file.bytes, &mut found.budget) {
         Ok(nodes) => nodes,
         Err(fault) => return found.faults.push(fault),
     };
@@ -129,11 +132,11 @@ fn read_policy(file: &File, found: &mut Documents<'_>) {
     }
 }
 
-fn read_manifest<'a>(file: &'a File, found: &mut Documents<'a>) {
+fn read_manifest(file: &File, found: &mut Documents) {
     if let Some((position, message)) = foreign(&file.bytes) {
         return found.faults.push(Fault::new(&file.path, position, message));
     }
-    match yaml::read(&file.path, &file.bytes) {
+    match yaml::read(&file.path, &file.bytes, &mut found.budget) {
         Ok(nodes) => {
             for node in nodes {
                 take_apart(&file.path, node, found);
@@ -179,14 +182,18 @@ fn is_template(bytes: &[u8]) -> bool {
 }
 
 /// Puts the items of a list, or the document itself, among the objects.
-fn take_apart<'a>(path: &'a str, mut node: Node, found: &mut Documents<'a>) {
+fn take_apart(path: &str, mut node: Node, found: &mut Documents) {
     let list_of = node
         .at(&["kind"])
         .and_then(Node::text)
         .and_then(|kind| kind.strip_suffix("List"))
         .map(ToOwned::to_owned);
     let Some((kind, items)) = list_of.zip(take_items(&mut node)) else {
-        return found.objects.push(Document { path, node });
+        return found.objects.push(Document {
+            path: path.to_owned(),
+            faults: check::faults(&node),
+            node,
+        });
     };
     let api_version = node.at(&["apiVersion"]).cloned();
     for mut item in items {

@@ -13,7 +13,10 @@ mod read;
 mod scope;
 mod stage;
 
+/// Bytes of stack that [`open`], [`Opened::judge`] and the reading of policies need.
+pub const STACK: usize = crate::yaml::STACK;
+
 pub use documents::namespaces;
-pub use read::{Desired, desired_hash, read};
+pub use read::{Desired, Opened, desired_hash, open};
 pub use scope::{KindScope, Kinds, Scope};
 pub use stage::{Stage, stage};

@@ -1,6 +1,6 @@
 //! From a tree to what is wanted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     KindScope, Kinds, Scope, check, deployment,
@@ -24,47 +24,79 @@ pub struct Desired {
     pub notes: Vec<String>,
 }
 
-/// Reads the files of a commit. An empty set is no error here.
-///
-/// # Errors
-///
-/// Returns every fault of every file, sorted by place.
-pub fn read(tree: &Tree, scope: &Scope, kinds: Kinds<'_>) -> Result<Desired, Vec<Fault>> {
-    let Documents {
-        objects,
-        policies,
-        notes,
-        mut faults,
-    } = documents(tree);
-    let defined = defined_kinds(&objects);
-    let scope_of = |api_version: &str, kind: &str| {
-        let group = group_of(api_version);
-        defined
-            .get(&(group, kind))
-            .copied()
-            .or_else(|| kinds(api_version, kind))
-    };
-    let mut desired = Desired {
-        objects: Vec::new(),
-        policies,
-        notes,
-    };
-    for document in &objects {
-        match located(document, scope, &scope_of, &mut desired.notes) {
-            Ok(object) => desired.objects.push(object),
-            Err(found) => faults.extend(found),
+/// What the files of a commit hold, read but not yet judged.
+pub struct Opened {
+    documents: Documents,
+    /// The kinds that custom resource definitions of the commit bring, by group and kind.
+    defined: BTreeMap<(String, String), KindScope>,
+}
+
+/// Reads the files of a commit. Needs [`super::STACK`] bytes of stack.
+#[must_use]
+pub fn open(tree: &Tree) -> Opened {
+    let documents = documents(tree);
+    Opened {
+        defined: defined_kinds(&documents.objects),
+        documents,
+    }
+}
+
+impl Opened {
+    /// Returns the kinds whose scope only the cluster can tell, as `apiVersion` and `kind`: those of
+    /// all objects without a fault, but for what the commit defines itself.
+    #[must_use]
+    pub fn kinds(&self) -> BTreeSet<(String, String)> {
+        let sound = self.documents.objects.iter();
+        let sound = sound.filter(|document| document.faults.is_empty());
+        let kind = |document: &Document| {
+            let text = |key| Some(document.node.at(&[key])?.text()?.to_owned());
+            Some((text("apiVersion")?, text("kind")?))
+        };
+        sound
+            .filter_map(kind)
+            .filter(|(api_version, kind)| self.defined(api_version, kind).is_none())
+            .collect()
+    }
+
+    fn defined(&self, api_version: &str, kind: &str) -> Option<KindScope> {
+        let key = (group_of(api_version).to_owned(), kind.to_owned());
+        self.defined.get(&key).copied()
+    }
+
+    /// Says what the commit wants. An empty set is no error here.
+    ///
+    /// # Errors
+    ///
+    /// Returns every fault of every file, sorted by place.
+    pub fn judge(mut self, scope: &Scope, kinds: Kinds<'_>) -> Result<Desired, Vec<Fault>> {
+        let documents = std::mem::take(&mut self.documents);
+        let scope_of = |api_version: &str, kind: &str| {
+            self.defined(api_version, kind)
+                .or_else(|| kinds(api_version, kind))
+        };
+        let mut faults = documents.faults;
+        let mut desired = Desired {
+            objects: Vec::new(),
+            policies: documents.policies,
+            notes: documents.notes,
+        };
+        for document in documents.objects {
+            match located(document, scope, &scope_of, &mut desired.notes) {
+                Ok(object) => desired.objects.push(object),
+                Err(found) => faults.extend(found),
+            }
         }
-    }
-    faults.extend(twice(&mut desired.objects));
-    if faults.is_empty() {
-        faults.extend(unmatched(&desired));
-    }
-    faults.sort();
-    faults.dedup();
-    if faults.is_empty() {
-        Ok(desired)
-    } else {
-        Err(faults)
+        faults.extend(twice(&mut desired.objects));
+        if faults.is_empty() {
+            faults.extend(unmatched(&desired));
+        }
+        faults.sort();
+        faults.dedup();
+        if faults.is_empty() {
+            Ok(desired)
+        } else {
+            Err(faults)
+        }
     }
 }
 
@@ -90,9 +122,8 @@ fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 
-/// Returns the kinds that custom resource definitions of the commit bring, by group and kind.
-fn defined_kinds<'a>(documents: &'a [Document<'_>]) -> BTreeMap<(&'a str, &'a str), KindScope> {
-    let definition = |document: &'a Document<'_>| {
+fn defined_kinds(documents: &[Document]) -> BTreeMap<(String, String), KindScope> {
+    let definition = |document: &Document| {
         let text = |path: &[&str]| document.node.at(path).and_then(Node::text);
         if text(&["kind"])? != "CustomResourceDefinition" {
             return None;
@@ -101,26 +132,27 @@ fn defined_kinds<'a>(documents: &'a [Document<'_>]) -> BTreeMap<(&'a str, &'a st
             "Cluster" => KindScope::Cluster,
             _ => KindScope::Namespaced,
         };
-        Some((
-            (text(&["spec", "group"])?, text(&["spec", "names", "kind"])?),
-            scope,
-        ))
+        let (group, kind) = (text(&["spec", "group"])?, text(&["spec", "names", "kind"])?);
+        Some(((group.to_owned(), kind.to_owned()), scope))
     };
     documents.iter().filter_map(definition).collect()
 }
 
 fn located(
-    document: &Document<'_>,
+    document: Document,
     scope: &Scope,
     kinds: Kinds<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Located, Vec<Fault>> {
-    let Document { path, node } = document;
-    let mut found = check::faults(node);
+    let Document {
+        path,
+        node,
+        faults: mut found,
+    } = document;
     let object = Object::new(check::tidied(node.value()));
     if let (true, Some(mut object)) = (found.is_empty(), object) {
         let known = kinds(object.api_version(), object.kind());
-        let place = Place::new(path, node.position);
+        let place = Place::new(&path, node.position);
         if known.is_none() {
             notes.push(format!(
                 "{place}: the cluster does not know {} {} yet; it is taken to live in a namespace",
@@ -128,22 +160,22 @@ fn located(
                 object.kind()
             ));
         }
-        found = placement(node, &mut object, scope, known);
+        found = placement(&node, &mut object, scope, known);
         if object.id().is_deployment() {
-            found.extend(deployment::faults(node));
+            found.extend(deployment::faults(&node));
         }
         if found.is_empty() {
             notes.extend(unrolled(&object.id()).map(|note| format!("{place}: {note}")));
             return Ok(Located {
                 object,
                 place,
-                annotations: own_annotations(node),
+                annotations: own_annotations(&node),
             });
         }
     }
     Err(found
         .into_iter()
-        .map(|(at, message)| Fault::new(path, at, message))
+        .map(|(at, message)| Fault::new(&path, at, message))
         .collect())
 }
 
@@ -262,8 +294,6 @@ fn unmatched(desired: &Desired) -> Vec<Fault> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use serde_json::json;
 
     use super::*;
@@ -295,8 +325,18 @@ mod tests {
             (_, "Widget" | "Gadget") => None,
             _ => Some(KindScope::Namespaced),
         };
-        read(&tree(files), scope, &kinds)
+        opened(&tree(files))
+            .judge(scope, &kinds)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    /// Opens on a stack that is large enough.
+    fn opened(tree: &Tree) -> Opened {
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(crate::yaml::STACK);
+            let thread = thread.spawn_scoped(scope, || open(tree));
+            thread.unwrap().join().unwrap()
+        })
     }
 
     fn keys(desired: &Desired) -> Vec<String> {
@@ -367,6 +407,43 @@ mod tests {
             [
                 "c.yaml:1:1: the cluster does not know example.com/v1 Gadget yet; it is taken to live in a namespace"
             ]
+        );
+    }
+
+    #[test]
+    fn the_cluster_is_asked_for_the_kinds_of_sound_objects_that_the_commit_does_not_define() {
+        let definition = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: widgets.example.com}\nspec: {group: example.com, scope: Cluster, names: {kind: Widget}}\n";
+        let widget = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\n";
+        let nameless = "apiVersion: v1\nkind: Secret\nmetadata: {}\n";
+        let files = [
+            ("a.yaml", MAP),
+            ("b.yaml", definition),
+            ("c.yaml", widget),
+            ("d.yaml", nameless),
+        ];
+        let asked = |api_version: &str, kind: &str| (api_version.to_owned(), kind.to_owned());
+        assert_eq!(
+            opened(&tree(&files)).kinds(),
+            [
+                asked("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+                asked("v1", "ConfigMap"),
+            ]
+            .into()
+        );
+    }
+
+    #[test]
+    fn a_commit_of_too_many_objects_is_refused_once_and_read_no_further() {
+        let list = format!(
+            "apiVersion: v1\nkind: ConfigMapList\nitems:\n{}",
+            "- {metadata: {name: a}}\n".repeat(20_001)
+        );
+        let faults = opened(&tree(&[("a.yaml", &list), ("b.yaml", "[")]))
+            .documents
+            .faults;
+        assert_eq!(
+            faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["a.yaml:1:1: the commit holds more than 20000 objects: split it into several paths"]
         );
     }
 

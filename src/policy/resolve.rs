@@ -294,7 +294,9 @@ mod tests {
     }
 
     fn file(path: &str, text: &str) -> PolicyFile {
-        PolicyFile::read(path, &yaml::read(path, text.as_bytes()).unwrap()[0]).unwrap()
+        let mut budget = yaml::Budget::default();
+        let nodes = yaml::read(path, text.as_bytes(), &mut budget).unwrap();
+        PolicyFile::read(path, &nodes[0]).unwrap()
     }
 
     fn origin(resolved: &Resolved, field: &str) -> String {

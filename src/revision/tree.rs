@@ -9,6 +9,11 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
+impl File {
+    /// Most bytes of one file that is read.
+    pub const LARGEST: usize = 5 << 20;
+}
+
 /// Shows the path and the size; the bytes may hold secrets.
 impl std::fmt::Debug for File {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

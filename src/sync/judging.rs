@@ -101,8 +101,13 @@ impl App {
             Err(ReadFault::Faults(faults)) => {
                 return Ok(refused(Trouble::Rejected, lines(&faults)));
             }
-            Err(ReadFault::Git(fault)) => {
+            Err(ReadFault::Git(fault)) if fault.is_of_commit() => {
                 return Ok(refused(super::tip::kind(&fault), fault.to_string()));
+            }
+            // The commit may be fine; it is judged once it can be read.
+            Err(fault @ (ReadFault::Git(_) | ReadFault::Thread(_))) => {
+                self.trouble(Trouble::GitUnreachable, fault.to_string());
+                return Ok(Examined::Unknown);
             }
             Err(ReadFault::Cluster(refusal)) => return Err(refusal.into()),
         };

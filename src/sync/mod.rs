@@ -29,6 +29,7 @@ mod reading;
 mod release;
 mod requests;
 mod run;
+mod stack;
 mod tip;
 mod writing;
 
@@ -39,3 +40,4 @@ pub use options::Options;
 pub use preview::{Change, Origin, Preview, Verb, preview};
 pub use release::{How, ReleaseFault, Released, release};
 pub use run::{RunFault, run};
+pub use stack::on_deep_stack;

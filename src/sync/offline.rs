@@ -44,7 +44,8 @@ pub struct Checked {
 }
 
 /// Reads files as the agent does for a `GitSync` and says what it would refuse. What only the API
-/// server can know (schemas, admission, kinds of its own) is not judged.
+/// server can know (schemas, admission, kinds of its own) is not judged. To be called
+/// [`on_deep_stack`](super::on_deep_stack).
 #[must_use]
 pub fn check(tree: &Tree, sync: &GitSync) -> Checked {
     let kinds = |_: &str, kind: &str| {
@@ -54,7 +55,7 @@ pub fn check(tree: &Tree, sync: &GitSync) -> Checked {
             KindScope::Namespaced
         })
     };
-    let desired = match manifest::read(tree, &scope(sync), &kinds) {
+    let desired = match manifest::open(tree).judge(&scope(sync), &kinds) {
         Ok(desired) => desired,
         Err(faults) => {
             return Checked {

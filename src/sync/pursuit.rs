@@ -74,6 +74,10 @@ impl App {
                 self.unreached(&fault);
                 Ok(None)
             }
+            Err(fault @ ReadFault::Thread(_)) => {
+                self.trouble(Trouble::GitUnreachable, fault.to_string());
+                Ok(None)
+            }
             Err(fault @ ReadFault::Faults(_)) => {
                 self.trouble(Trouble::Rejected, fault.to_string());
                 Ok(None)

@@ -1,17 +1,19 @@
 //! From a commit in the mirror to the set that it wants.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
+use std::sync::Arc;
 
 use crate::cluster::{Records, Refusal};
 use crate::git::GitFault;
-use crate::manifest::{self, Desired, KindScope, Scope};
+use crate::manifest::{self, KindScope, Opened, Scope};
 use crate::object::{ObjectId, mark};
 use crate::plan::Set;
-use crate::revision::{CommitId, Fault, Tree};
+use crate::revision::{CommitId, Fault, Revision};
 
 use super::app::App;
 use super::offline::{dress, scope};
+use super::stack::on_deep_stack;
 
 /// Why a commit could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +24,9 @@ pub(super) enum ReadFault {
     /// Git could not give it.
     #[error(transparent)]
     Git(#[from] GitFault),
+    /// There is no room to read it now.
+    #[error("no thread can be started to read a commit: {0}; it is tried again")]
+    Thread(#[from] io::Error),
     /// The cluster could not tell which kinds it has.
     #[error(transparent)]
     Cluster(#[from] Refusal),
@@ -36,7 +41,8 @@ pub(super) fn lines(faults: &[Fault]) -> String {
         .join("\n")
 }
 
-type Scopes = BTreeMap<(String, String), Option<KindScope>>;
+/// Whether objects live in a namespace, by `apiVersion` and `kind`.
+type Scopes = BTreeMap<(String, String), KindScope>;
 
 impl App {
     /// Returns the set of a commit; it is read once.
@@ -46,47 +52,48 @@ impl App {
         }
         let revision = self.mirror.revision(commit).await?;
         let tree = self.mirror.tree(commit, &self.sync.source.path).await?;
-        let desired = self.desired(&tree).await?;
-        let set = dress(&desired, &revision, &self.owner, &self.sync).map_err(ReadFault::Faults)?;
-        let set = Arc::new(set);
+        let opened = on_deep_stack(move || manifest::open(&tree)).await?;
+        let scopes = self.scopes(opened.kinds()).await?;
+        let set = on_deep_stack(self.judgement(opened, scopes, revision)).await?;
+        let set = Arc::new(set.map_err(ReadFault::Faults)?);
         self.sets.insert(commit.clone(), Arc::clone(&set));
         Ok(set)
     }
 
-    /// Reads the files. Which kinds have a namespace is asked of the cluster where it is not known.
-    async fn desired(&self, tree: &Tree) -> Result<Desired, ReadFault> {
-        let scope = self.scope();
-        let mut scopes = Scopes::new();
-        loop {
-            let asked = Mutex::new(BTreeSet::new());
+    /// Returns the work that makes a set of what was read.
+    fn judgement(
+        &self,
+        opened: Opened,
+        scopes: Scopes,
+        revision: Revision,
+    ) -> impl FnOnce() -> Result<Set, Vec<Fault>> + Send + use<> {
+        let (scope, owner, sync) = (self.scope(), self.owner.clone(), self.sync.clone());
+        move || {
             let kinds = |api_version: &str, kind: &str| {
                 let key = (api_version.to_owned(), kind.to_owned());
-                let known = scopes.get(&key).copied();
-                if known.is_none() {
-                    asked
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(key);
-                }
-                known.flatten()
+                scopes.get(&key).copied()
             };
-            let read = manifest::read(tree, &scope, &kinds);
-            let asked = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
-            if asked.is_empty() {
-                return read.map_err(ReadFault::Faults);
-            }
-            for (api_version, kind) in asked {
-                let found = self.shared.cluster.kind(&api_version, &kind).await?;
-                let scope = found.map(|kind| {
-                    if kind.namespaced {
-                        KindScope::Namespaced
-                    } else {
-                        KindScope::Cluster
-                    }
-                });
-                scopes.insert((api_version, kind), scope);
-            }
+            let desired = opened.judge(&scope, &kinds)?;
+            dress(&desired, &revision, &owner, &sync)
         }
+    }
+
+    /// Asks the cluster which of these kinds have a namespace; those that it does not know are left
+    /// out.
+    async fn scopes(&self, kinds: BTreeSet<(String, String)>) -> Result<Scopes, Refusal> {
+        let mut scopes = Scopes::new();
+        for (api_version, kind) in kinds {
+            let found = self.shared.cluster.kind(&api_version, &kind).await?;
+            let scope = found.map(|kind| {
+                if kind.namespaced {
+                    KindScope::Namespaced
+                } else {
+                    KindScope::Cluster
+                }
+            });
+            scopes.extend(scope.map(|scope| ((api_version, kind), scope)));
+        }
+        Ok(scopes)
     }
 
     fn scope(&self) -> Scope {

@@ -6,12 +6,14 @@ use serde_json::Deserializer;
 use super::read::after;
 use crate::revision::Position;
 
-/// Splits `text` into its JSON values, each with where it starts.
-pub(super) fn split(text: &str) -> Result<Vec<(Position, &str)>, (Position, String)> {
+/// Splits `text` into its JSON values, each with where it starts; at most one more than `most`.
+pub(super) fn split(text: &str, most: usize) -> Result<Vec<(Position, &str)>, (Position, String)> {
     let mut values = Deserializer::from_str(text).into_iter::<IgnoredAny>();
     let mut parts = Vec::new();
     let (mut start, mut here) = (0, Position { line: 1, column: 1 });
-    while let Some(value) = values.next() {
+    while parts.len() <= most
+        && let Some(value) = values.next()
+    {
         value.map_err(|error| fault(&error))?;
         let part = &text[start..values.byte_offset()];
         let value = part.trim_start();

@@ -4,49 +4,48 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_saphyr::{Location, Options, Spanned};
+use serde_saphyr::{Location, Options, Spanned, budget::BudgetBreach};
 
-use super::{Content, Key, Node, json, scalar};
-use crate::revision::{Fault, Position};
-
-/// Most bytes of one file.
-const MAX_BYTES: usize = 16 << 20;
-/// Most documents of one file.
-const MAX_DOCUMENTS: usize = 20_000;
+use super::{Budget, Content, Key, Node, json, scalar};
+use crate::revision::{Fault, File, Position};
 
 /// Deepest nesting of a document.
 const MAX_DEPTH: usize = 100;
-/// Bytes of stack for [`MAX_DEPTH`] levels of an unoptimised build, twice over.
-const DEEP_STACK: usize = 24 << 20;
+/// Bytes of stack that reading needs: a level of the deepest document may take 90 KB in an
+/// unoptimised build; twice over.
+pub const STACK: usize = 24 << 20;
+/// Most bytes of a text that is no file: what Kubernetes allows all annotations of an object
+/// (`TotalAnnotationSizeLimitB`).
+const LONGEST_TEXT: usize = 256 << 10;
 
-/// Reads the documents of a file; empty ones are left out. A text that starts with `{` is read as
-/// JSON, several values one after another, if it is that.
+/// Reads the documents of a file and takes them off the budget of the commit; empty ones are left
+/// out. A text that starts with `{` is read as JSON, several values one after another, if it is
+/// that.
 ///
 /// # Errors
 ///
 /// Says where the first error is; nothing of a broken file is used.
-pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<Node>, Fault> {
-    let fault = |position, message: String| Fault::new(path, position, message);
-    let text = decode(bytes).map_err(|(position, message)| fault(position, message))?;
+pub fn read(path: &str, bytes: &[u8], budget: &mut Budget) -> Result<Vec<Node>, Fault> {
+    let fault = |(position, message): At| Fault::new(path, position, message);
+    let text = decode(bytes).map_err(fault)?;
     if text.trim_start().starts_with('{') {
-        match json::split(text) {
-            Ok(parts) => {
-                let node = |(origin, part): (Position, &str)| {
-                    let broken = |(at, message)| fault(shift(at, origin), message);
-                    let mut nodes = parse(part).map_err(broken)?;
-                    nodes.iter_mut().for_each(|node| moved(node, origin));
-                    Ok(nodes)
-                };
-                let nodes: Result<Vec<_>, Fault> = parts.into_iter().map(node).collect();
-                return nodes.map(|lists| lists.into_iter().flatten().collect());
-            }
-            Err((position, message)) if path.ends_with(".json") => {
-                return Err(fault(position, message));
-            }
+        match json::split(text, budget.documents) {
+            Ok(parts) => return read_values(&parts, budget).map_err(fault),
+            Err(broken) if path.ends_with(".json") => return Err(fault(broken)),
             Err(_) => {}
         }
     }
-    parse(text).map_err(|(position, message)| fault(position, message))
+    parse(text, budget).map_err(fault)
+}
+
+fn read_values(parts: &[(Position, &str)], budget: &mut Budget) -> Result<Vec<Node>, At> {
+    let mut nodes = Vec::new();
+    for (origin, part) in parts {
+        let mut read = parse(part, budget).map_err(|(at, why)| (shift(at, *origin), why))?;
+        read.iter_mut().for_each(|node| moved(node, *origin));
+        nodes.append(&mut read);
+    }
+    Ok(nodes)
 }
 
 /// Reads one YAML document out of a text that is no file, such as an annotation; every part gets
@@ -56,7 +55,11 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<Node>, Fault> {
 ///
 /// Says what is wrong with it and in which of its lines.
 pub fn read_text(text: &str, position: Position) -> Result<Node, String> {
-    let nodes = parse(text).map_err(|(at, message)| match at.line {
+    if text.len() > LONGEST_TEXT {
+        let size = text.len() >> 10;
+        return Err(format!("it has {size} KiB, more than the limit of 256 KiB"));
+    }
+    let nodes = parse(text, &mut Budget::default()).map_err(|(at, message)| match at.line {
         0 | 1 => message,
         line => format!("{message} (in its line {line})"),
     })?;
@@ -70,13 +73,13 @@ pub fn read_text(text: &str, position: Position) -> Result<Node, String> {
     }
 }
 
-fn decode(bytes: &[u8]) -> Result<&str, (Position, String)> {
+fn decode(bytes: &[u8]) -> Result<&str, At> {
     let start = Position { line: 1, column: 1 };
-    if bytes.len() > MAX_BYTES {
-        let size = bytes.len() >> 20;
+    if bytes.len() > File::LARGEST {
+        let (size, most) = (bytes.len(), File::LARGEST);
         return Err((
             start,
-            format!("the file has {size} MiB, more than the limit of 16 MiB: split it"),
+            format!("the file has {size} bytes, more than the limit of {most}: split it"),
         ));
     }
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
@@ -141,49 +144,33 @@ fn moved(node: &mut Node, origin: Position) {
     }
 }
 
-type Parsed = Result<Vec<Node>, (Position, String)>;
+/// A place in a text and what is wrong there.
+type At = (Position, String);
 
-/// Parses on a stack that the deepest document fits into: the parser recurses, and a level may
-/// take 90 KB unoptimised. A level takes a byte of text at least, so short texts need no stack of
-/// their own.
-fn parse(text: &str) -> Parsed {
-    if text.len() <= 16 {
-        return parse_here(text);
-    }
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new().stack_size(DEEP_STACK);
-        match thread.spawn_scoped(scope, || parse_here(text)) {
-            Ok(thread) => thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(error) => Err((
-                Position::default(),
-                format!("there is no memory to read it: {error}"),
-            )),
-        }
-    })
-}
-
-fn parse_here(text: &str) -> Parsed {
-    let documents: Vec<Raw> = serde_saphyr::from_multiple_with_options(text, options(text.len()))
-        .map_err(|error| {
-        (
-            error.location().map(position).unwrap_or_default(),
-            message(error.without_snippet()),
-        )
-    })?;
-    documents
+fn parse(text: &str, budget: &mut Budget) -> Result<Vec<Node>, At> {
+    let documents: Vec<Raw> =
+        serde_saphyr::from_multiple_with_options(text, options(budget, text.len())).map_err(
+            |error| {
+                let at = error.location().map(position).unwrap_or_default();
+                (at, message(error.without_snippet(), budget))
+            },
+        )?;
+    let count = documents.len();
+    let mut settling = Settling { text, nodes: 0 };
+    let nodes = documents
         .into_iter()
-        .map(|raw| settle(raw, text))
+        .map(|raw| settling.settle(raw))
         .filter(|node| !matches!(node, Ok(node) if node.is_null()))
-        .collect()
+        .collect();
+    budget.spend(count, settling.nodes);
+    nodes
 }
 
 /// Returns the parser's message in our words, without the location, which stands before it.
-fn message(error: &serde_saphyr::Error) -> String {
+fn message(error: &serde_saphyr::Error, budget: &mut Budget) -> String {
     use serde_saphyr::Error;
     match error {
-        Error::AliasError { error, .. } => message(error),
+        Error::AliasError { error, .. } => message(error, budget),
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             format!("the key `{key}` is here twice: keep one")
         }
@@ -194,7 +181,12 @@ fn message(error: &serde_saphyr::Error) -> String {
             "the alias stands within its own anchor: write the value out".to_owned()
         }
         Error::UnsupportedTag { tag, .. } => format!("the tag `{tag}` is unknown: remove it"),
-        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => TOO_MUCH.to_owned(),
+        Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Documents { .. } => budget.exhausted("documents", Budget::DOCUMENTS),
+            BudgetBreach::Nodes { .. } => budget.exhausted("values", Budget::NODES),
+            _ => TOO_MUCH.to_owned(),
+        },
+        Error::AliasReplayLimitExceeded { .. } => TOO_MUCH.to_owned(),
         other => {
             let text = other.to_string();
             let first = text.lines().next().unwrap_or_default();
@@ -212,17 +204,18 @@ fn message(error: &serde_saphyr::Error) -> String {
 const TOO_MUCH: &str =
     "the document is too deep, too large or has too many aliases: write it plainly";
 
-fn options(bytes: usize) -> Options {
+fn options(budget: &Budget, bytes: usize) -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
-            max_documents: MAX_DOCUMENTS,
+            max_documents: budget.documents,
             max_depth: MAX_DEPTH,
-            // A common anchor may be used by every document; what aliases add is bounded below.
+            // A common anchor may be used by every document; what aliases add counts as well.
             enforce_alias_anchor_ratio: false,
-            // One text of the largest size may hold a node every other byte.
-            max_nodes: bytes + 100_000,
-            max_events: 2 * bytes + 200_000,
-            max_total_scalar_bytes: 2 * MAX_BYTES,
+            max_nodes: budget.nodes,
+            // Each value comes with two events at most, each document with two more.
+            max_events: 2 * (budget.nodes + budget.documents) + 2,
+            // An alias may repeat what the text holds once.
+            max_total_scalar_bytes: 2 * bytes.max(File::LARGEST),
         },
         alias_limits: serde_saphyr::alias_limits! {
             max_total_replayed_events: 200_000,
@@ -259,64 +252,74 @@ enum Guess {
     Map(Vec<(Raw, Raw)>),
 }
 
-fn settle(Raw(spanned): Raw, text: &str) -> Result<Node, (Position, String)> {
-    let position = position(spanned.referenced);
-    let written = || {
-        let span = spanned.defined.span();
-        let start = usize::try_from(span.byte_offset()?).ok()?;
-        text.get(start..start + usize::try_from(span.byte_len()?).ok()?)
-    };
-    let at = |message: String| (position, message);
-    let content = match spanned.value {
-        Guess::Null => Content::Scalar(scalar::null(written().unwrap_or_default().trim())),
-        Guess::Bool(value) => {
-            Content::Scalar(scalar::boolean(value, written().unwrap_or_default()))
-        }
-        Guess::Unsigned(value) => Content::Scalar(scalar::unsigned(value).map_err(at)?),
-        Guess::Signed(value) => Content::Scalar(value.into()),
-        Guess::Float(value) => Content::Scalar(scalar::float(value).map_err(at)?),
-        Guess::Text(value) => Content::Scalar(value.into()),
-        Guess::List(items) => Content::List(
-            items
-                .into_iter()
-                .map(|item| settle(item, text))
-                .collect::<Result<_, _>>()?,
-        ),
-        Guess::Map(entries) => Content::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| Ok((settle_key(key, text)?, settle(value, text)?)))
-                .collect::<Result<_, (Position, String)>>()?,
-        ),
-    };
-    Ok(Node { position, content })
+/// Turns what the parser made of a text into nodes, and counts them.
+struct Settling<'a> {
+    text: &'a str,
+    nodes: usize,
 }
 
-/// Strings are keys, and integers as Kubernetes writes them; what else YAML 1.1 sees in a bare
-/// word would silently become another key.
-fn settle_key(raw: Raw, text: &str) -> Result<Key, (Position, String)> {
-    let Node { position, content } = settle(raw, text)?;
-    let word = match content {
-        Content::Scalar(Value::String(text)) => return Ok(Key { text, position }),
-        Content::Scalar(Value::Number(number)) if number.is_i64() => {
-            return Ok(Key {
-                text: number.to_string(),
-                position,
-            });
-        }
-        Content::Scalar(Value::Bool(value)) => format!("the boolean {value}"),
-        Content::Scalar(Value::Null) => "null".to_owned(),
-        Content::Scalar(_) => "a fraction".to_owned(),
-        Content::List(_) | Content::Map(_) => {
-            let message = "a list or map cannot be a key; a template such as `{{ … }}` must be \
+impl Settling<'_> {
+    fn settle(&mut self, Raw(spanned): Raw) -> Result<Node, At> {
+        self.nodes += 1;
+        let text = self.text;
+        let position = position(spanned.referenced);
+        let written = || {
+            let span = spanned.defined.span();
+            let start = usize::try_from(span.byte_offset()?).ok()?;
+            text.get(start..start + usize::try_from(span.byte_len()?).ok()?)
+        };
+        let at = |message: String| (position, message);
+        let content = match spanned.value {
+            Guess::Null => Content::Scalar(scalar::null(written().unwrap_or_default().trim())),
+            Guess::Bool(value) => {
+                Content::Scalar(scalar::boolean(value, written().unwrap_or_default()))
+            }
+            Guess::Unsigned(value) => Content::Scalar(scalar::unsigned(value).map_err(at)?),
+            Guess::Signed(value) => Content::Scalar(value.into()),
+            Guess::Float(value) => Content::Scalar(scalar::float(value).map_err(at)?),
+            Guess::Text(value) => Content::Scalar(value.into()),
+            Guess::List(items) => Content::List(
+                items
+                    .into_iter()
+                    .map(|item| self.settle(item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Guess::Map(entries) => Content::Map(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| Ok((self.settle_key(key)?, self.settle(value)?)))
+                    .collect::<Result<_, At>>()?,
+            ),
+        };
+        Ok(Node { position, content })
+    }
+
+    /// Strings are keys, and integers as Kubernetes writes them; what else YAML 1.1 sees in a bare
+    /// word would silently become another key.
+    fn settle_key(&mut self, raw: Raw) -> Result<Key, At> {
+        let Node { position, content } = self.settle(raw)?;
+        let word = match content {
+            Content::Scalar(Value::String(text)) => return Ok(Key { text, position }),
+            Content::Scalar(Value::Number(number)) if number.is_i64() => {
+                return Ok(Key {
+                    text: number.to_string(),
+                    position,
+                });
+            }
+            Content::Scalar(Value::Bool(value)) => format!("the boolean {value}"),
+            Content::Scalar(Value::Null) => "null".to_owned(),
+            Content::Scalar(_) => "a fraction".to_owned(),
+            Content::List(_) | Content::Map(_) => {
+                let message = "a list or map cannot be a key; a template such as `{{ … }}` must be \
                            rendered before it is committed";
-            return Err((position, message.to_owned()));
-        }
-    };
-    Err((
-        position,
-        format!("YAML reads this key as {word}: write it in quotes"),
-    ))
+                return Err((position, message.to_owned()));
+            }
+        };
+        Err((
+            position,
+            format!("YAML reads this key as {word}: write it in quotes"),
+        ))
+    }
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -391,8 +394,20 @@ mod tests {
 
     use super::*;
 
+    /// Reads a file on a stack that is large enough, by the whole budget of a commit.
+    fn read_one(path: &str, bytes: &[u8]) -> Result<Vec<Node>, Fault> {
+        deep(|| read(path, bytes, &mut Budget::default()))
+    }
+
+    fn deep<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().stack_size(STACK);
+            thread.spawn_scoped(scope, work).unwrap().join().unwrap()
+        })
+    }
+
     fn one(text: &str) -> Result<Value, String> {
-        let nodes = read("f.yaml", text.as_bytes()).map_err(|fault| fault.to_string())?;
+        let nodes = read_one("f.yaml", text.as_bytes()).map_err(|fault| fault.to_string())?;
         Ok(nodes.iter().map(Node::value).collect())
     }
 
@@ -453,7 +468,7 @@ mod tests {
     #[test]
     fn every_part_knows_where_it_is_written() {
         let text = "---\nkind: A\n---\nkind: B\nmetadata:\n  labels: {x: y}\n";
-        let nodes = read("f.yaml", text.as_bytes()).unwrap();
+        let nodes = read_one("f.yaml", text.as_bytes()).unwrap();
         assert_eq!(nodes[1].position, Position { line: 4, column: 1 });
         assert_eq!(
             nodes[1].position_of(&["metadata", "labels", "x"]),
@@ -466,7 +481,7 @@ mod tests {
             nodes[1].position_of(&["metadata", "name"]),
             Position { line: 5, column: 1 }
         );
-        let nodes = read("f.json", b"{\"a\": 1}\n  {\"b\":\n {\"c\": 1}}").unwrap();
+        let nodes = read_one("f.json", b"{\"a\": 1}\n  {\"b\":\n {\"c\": 1}}").unwrap();
         assert_eq!(
             nodes[1].position_of(&["b"]),
             Position { line: 2, column: 4 }
@@ -497,22 +512,68 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_hold_twenty_thousand_documents() {
-        let text = "---\na: 1\n".repeat(20_000);
-        assert_eq!(read("f.yaml", text.as_bytes()).unwrap().len(), 20_000);
-        assert!(read("f.yaml", (text + "---\na: 1\n").as_bytes()).is_err());
+    fn the_files_of_a_commit_share_one_budget_of_documents() {
+        for (path, one) in [("f.yaml", "---\na: 1\n"), ("f.json", "{\"a\": 1}\n")] {
+            deep(|| {
+                let mut budget = Budget::default();
+                let read = |count, budget: &mut Budget| {
+                    let nodes = read(path, one.repeat(count).as_bytes(), budget);
+                    nodes
+                        .map(|nodes| nodes.len())
+                        .map_err(|fault| fault.message)
+                };
+                assert_eq!(read(19_999, &mut budget), Ok(19_999));
+                assert_eq!(read(1, &mut budget), Ok(1));
+                let said =
+                    "the commit holds more than 20000 documents: split it into several paths";
+                assert_eq!(read(1, &mut budget), Err(said.to_owned()), "{path}");
+                assert_eq!(read(20_001, &mut Budget::default()), Err(said.to_owned()));
+            });
+        }
+    }
+
+    #[test]
+    fn values_are_counted_over_all_files_with_what_aliases_stand_for() {
+        let budget = || Budget {
+            documents: 9,
+            nodes: 12,
+        };
+        let count = |text: &str| {
+            let mut left = budget();
+            deep(|| read("f.yaml", text.as_bytes(), &mut left)).map(|_| budget().nodes - left.nodes)
+        };
+        assert_eq!(count("a: [b, c]\n").unwrap(), 5);
+        assert_eq!(count("a: &x [b, c]\nd: *x\n").unwrap(), 9);
+        let fault = count("a: &x [b, c]\nd: *x\ne: *x\n").unwrap_err();
+        assert!(
+            fault.message.contains("more than 2000000 values"),
+            "{fault}"
+        );
+        let mut left = budget();
+        deep(|| {
+            assert!(read("f.json", b"{\"a\": [1, 2, 3, 4, 5]}", &mut left).is_ok());
+            assert!(read("f.yaml", b"a: [1, 2, 3]", &mut left).is_err());
+            assert!(left.is_spent());
+        });
+    }
+
+    #[test]
+    fn a_text_that_no_annotation_can_hold_is_refused() {
+        let text = "a".repeat((256 << 10) + 1);
+        let fault = read_text(&text, Position::default()).unwrap_err();
+        assert!(fault.contains("256 KiB"), "{fault}");
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
-            let _ = read("f.yaml", &bytes);
+            let _ = read_one("f.yaml", &bytes);
         }
 
         #[test]
         fn no_text_of_yaml_signs_makes_it_panic(text in "[-:{}\\[\\],&*!|>'\"%@`#?<ab01 \\n\\t\u{e9}]{0,80}") {
-            let _ = read("f.yaml", text.as_bytes());
-            let _ = read_text(&text, Position::default());
+            let _ = read_one("f.yaml", text.as_bytes());
+            let _ = deep(|| read_text(&text, Position::default()));
         }
     }
 }

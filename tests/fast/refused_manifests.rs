@@ -107,7 +107,7 @@ const CASES: &[Case] = &[
 #[test]
 fn every_bad_manifest_is_refused_in_these_words() {
     for (name, files, messages) in CASES {
-        let said = match manifest::read(&tree(files), &scope(), &kinds) {
+        let said = match manifest::open(&tree(files)).judge(&scope(), &kinds) {
             Ok(desired) => vec![format!("accepted: {desired:?}")],
             Err(faults) => faults.iter().map(ToString::to_string).collect(),
         };

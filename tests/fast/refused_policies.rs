@@ -588,6 +588,6 @@ fn resolved(source: &Source) -> Result<policy::Resolved, Vec<Fault>> {
         target_namespace: "shop".to_owned(),
         ..Scope::default()
     };
-    let desired = manifest::read(&tree, &scope, &|_, _| Some(KindScope::Namespaced))?;
+    let desired = manifest::open(&tree).judge(&scope, &|_, _| Some(KindScope::Namespaced))?;
     policy::resolve(&desired.objects[0], &desired.policies, default.as_ref())
 }
