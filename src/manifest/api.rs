@@ -2,7 +2,7 @@
 
 /// `apiVersion`, kinds (none: all), the release that removed it, what to write instead.
 /// From the deprecated API migration guide of Kubernetes.
-const REMOVED: [(&str, &[&str], &str, &str); 25] = [
+const REMOVED: [(&str, &[&str], &str, &str); 29] = [
     (
         "extensions/v1beta1",
         &["Deployment", "DaemonSet", "ReplicaSet"],
@@ -101,6 +101,30 @@ const REMOVED: [(&str, &[&str], &str, &str); 25] = [
     ),
     ("events.k8s.io/v1beta1", &[], "1.25", "events.k8s.io/v1"),
     ("node.k8s.io/v1beta1", &[], "1.25", "node.k8s.io/v1"),
+    (
+        "certificates.k8s.io/v1beta1",
+        &["CertificateSigningRequest"],
+        "1.22",
+        "certificates.k8s.io/v1",
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io/v1beta1",
+        &[],
+        "1.26",
+        "flowcontrol.apiserver.k8s.io/v1",
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io/v1beta2",
+        &[],
+        "1.29",
+        "flowcontrol.apiserver.k8s.io/v1",
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io/v1beta3",
+        &[],
+        "1.32",
+        "flowcontrol.apiserver.k8s.io/v1",
+    ),
 ];
 
 /// Says since when the API is gone and what to write instead.

@@ -88,14 +88,8 @@ impl Check<'_> {
     fn kind(&mut self) {
         let api_version = self.required(&["apiVersion"]);
         let kind = self.required(&["kind"]);
-        let is_word = |text: &str, extra: &str| {
-            text.chars()
-                .all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
-        };
-        if let Some(text) = api_version
-            .as_deref()
-            .filter(|text| !is_word(text, "-./") || text.matches('/').count() > 1)
-        {
+        let is_word = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric());
+        if let Some(text) = api_version.as_deref().filter(|text| !is_api_version(text)) {
             self.fault(
                 &["apiVersion"],
                 format!(
@@ -104,7 +98,7 @@ impl Check<'_> {
                 ),
             );
         }
-        if let Some(text) = kind.as_deref().filter(|text| !is_word(text, "")) {
+        if let Some(text) = kind.as_deref().filter(|text| !is_word(text)) {
             self.fault(
                 &["kind"],
                 format!("`{text}` is no kind such as Deployment{}", leftover(text)),
@@ -296,8 +290,24 @@ fn broken_rule(name: &str, api_version: &str, kind: &str) -> Option<&'static str
              with a letter or digit",
         ),
         ("", "Namespace") => (!is_label(name)).then_some(LABEL),
-        _ => (name.len() > 253 || !name.split('.').all(is_part)).then_some(SUBDOMAIN),
+        _ => (!is_subdomain(name)).then_some(SUBDOMAIN),
     }
+}
+
+/// Says whether it is `version` or `group/version`: the version a DNS label that starts with a
+/// letter, the group a DNS subdomain, as of a custom resource definition.
+fn is_api_version(text: &str) -> bool {
+    let (group, version) = match text.split_once('/') {
+        Some((group, version)) => (Some(group), version),
+        None => (None, text),
+    };
+    group.is_none_or(is_subdomain)
+        && is_label(version)
+        && version.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
+fn is_subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_part)
 }
 
 fn is_label(text: &str) -> bool {

@@ -8,10 +8,10 @@ use crate::{
 
 /// Returns what would never roll, each with its position.
 pub(super) fn faults(node: &Node) -> Vec<(Position, String)> {
-    [standstill(node), stray_labels(node), stray_policy(node)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let mut faults: Vec<_> = standstill(node).into_iter().collect();
+    faults.extend(stray_labels(node));
+    faults.extend(stray_policies(node));
+    faults
 }
 
 /// Both limits zero: no pod could ever be replaced.
@@ -32,37 +32,38 @@ fn standstill(node: &Node) -> Option<(Position, String)> {
 }
 
 /// Labels that the selector wants and the pods do not have.
-fn stray_labels(node: &Node) -> Option<(Position, String)> {
-    let path = ["spec", "selector", "matchLabels"];
+fn stray_labels(node: &Node) -> impl Iterator<Item = (Position, String)> {
+    let selector = node.at(&["spec", "selector", "matchLabels"]);
     let labels = node.at(&["spec", "template", "metadata", "labels"]);
-    let (key, wanted) = node.at(&path)?.entries().iter().find(|(key, wanted)| {
+    let wanted = selector.map(Node::entries).unwrap_or_default().iter();
+    let missing = wanted.filter(move |(key, wanted)| {
         let have = labels.and_then(|labels| labels.at(&[&key.text]));
         have.map(Node::value) != Some(wanted.value())
-    })?;
-    let wanted = wanted.text().unwrap_or_default();
-    Some((
-        key.position,
-        format!(
-            "the selector wants `{0}: {wanted}`, which the pod template does not have: add it to \
+    });
+    missing.map(|(key, wanted)| {
+        let message = format!(
+            "the selector wants `{}: {}`, which the pod template does not have: add it to \
              spec.template.metadata.labels",
-            key.text
-        ),
-    ))
+            key.text,
+            wanted.text().unwrap_or_default()
+        );
+        (key.position, message)
+    })
 }
 
-/// A policy on the pods instead of on the workload.
-fn stray_policy(node: &Node) -> Option<(Position, String)> {
-    let metadata = node.at(&["spec", "template", "metadata"])?;
-    ["annotations", "labels"].into_iter().find_map(|place| {
-        let (key, _) = metadata
-            .at(&[place])?
-            .entries()
-            .iter()
-            .find(|(key, _)| key.text.starts_with(mark::PREFIX))?;
+/// Policies on the pods instead of on the workload.
+fn stray_policies(node: &Node) -> impl Iterator<Item = (Position, String)> {
+    let metadata = node.at(&["spec", "template", "metadata"]);
+    let places = ["annotations", "labels"].into_iter();
+    let entries = places
+        .filter_map(move |place| metadata?.at(&[place]))
+        .flat_map(Node::entries);
+    let ours = entries.filter(|(key, _)| key.text.starts_with(mark::PREFIX));
+    ours.map(|(key, _)| {
         let message = format!(
             "`{}` has no effect on a pod template: move it to the metadata.annotations of the Deployment",
             key.text
         );
-        Some((key.position, message))
+        (key.position, message)
     })
 }
