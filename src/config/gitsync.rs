@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     object::{KindName, write_duration},
-    policy::check_default,
+    policy::Baseline,
 };
 
 /// The `apiVersion` of the documents.
@@ -186,8 +186,8 @@ fn rollout(value: &Value) -> Result<Value, Cause> {
     if !value.is_object() {
         return Err(format!("is {}; must be a mapping of fields", nature(value)).into());
     }
-    match check_default(value) {
-        Ok(()) => Ok(value.clone()),
+    match Baseline::read(Some(value)) {
+        Ok(_) => Ok(value.clone()),
         Err(faults) => {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             Err(faults.join("; ").into())

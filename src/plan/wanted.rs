@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::manifest::{Desired, Stage, desired_hash, stage};
 use crate::object::{Deployment, Digest, Object, ObjectId, mark};
-use crate::policy::{self, Resolved};
+use crate::policy::{self, Baseline, Resolved};
 use crate::revision::{CommitId, Fault, Place, Revision};
 use crate::rollout::Overlay;
 
@@ -85,7 +85,7 @@ pub fn wanted(
     desired: &Desired,
     revision: &Revision,
     owner: &Owner,
-    default: Option<&Value>,
+    baseline: &Baseline,
     withdrawals: &dyn Fn(&ObjectId) -> Vec<String>,
 ) -> Result<Set, Vec<Fault>> {
     let scaled = scaled(desired);
@@ -95,7 +95,7 @@ pub fn wanted(
         let id = located.object.id();
         let resolved = id
             .is_deployment()
-            .then(|| policy::resolve(located, &desired.policies, default));
+            .then(|| policy::resolve(located, &desired.policies, baseline));
         let policy = match resolved.transpose() {
             Ok(policy) => policy,
             Err(more) => {

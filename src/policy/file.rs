@@ -93,13 +93,13 @@ impl PolicyFile {
         path.starts_with(self.path.trim_end_matches(FILE_NAME))
     }
 
-    /// Returns what it says of the workload: its own entry first, then the rest of the file.
-    pub(super) fn of(&self, kind: &str, name: &str) -> Statement {
+    /// Returns what it says of the workload, the nearer words first: its own entry, then the rest
+    /// of the file.
+    pub(super) fn of(&self, kind: &str, name: &str) -> impl Iterator<Item = &Statement> {
         let own = self.workloads.get(&(kind.to_owned(), name.to_owned()));
-        let own = own
-            .map(|(_, statement)| statement.clone())
-            .unwrap_or_default();
-        own.or(self.general.clone())
+        own.map(|(_, statement)| statement)
+            .into_iter()
+            .chain([&self.general])
     }
 }
 

@@ -13,5 +13,5 @@ mod statement;
 mod word;
 
 pub use file::{FILE_NAME, PolicyFile};
-pub use resolve::{check_default, default_on_failure, resolve, scaler_note};
+pub use resolve::{Baseline, resolve, scaler_note};
 pub use word::{Batches, GoingBack, Mode, OnFailure, Order, Policy, Provenance, Resolved};

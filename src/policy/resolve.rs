@@ -17,7 +17,7 @@ use crate::{
 
 /// Returns the policy of a Deployment. Nearer words win: single annotations, the annotation
 /// document, the nearest of `files` (its entry for the workload, then the rest of it), farther
-/// ones, `default` (the `spec.rollout` of the `GitSync`), what is built in.
+/// ones, the baseline, what is built in.
 ///
 /// # Errors
 ///
@@ -25,29 +25,33 @@ use crate::{
 pub fn resolve(
     workload: &Located,
     files: &[PolicyFile],
-    default: Option<&Value>,
+    baseline: &Baseline,
 ) -> Result<Resolved, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut said = Statement::default();
-    let mut add = |statement: Result<Statement, Vec<Fault>>| match statement {
-        Ok(statement) => said = std::mem::take(&mut said).or(statement),
-        Err(found) => faults.extend(found),
-    };
-    add(single_annotations(workload));
-    add(annotation(workload));
+    for statement in [single_annotations(workload), annotation(workload)] {
+        match statement {
+            Ok(statement) => said = said.or(&statement),
+            Err(found) => faults.extend(found),
+        }
+    }
     let mut near: Vec<&PolicyFile> = files
         .iter()
         .filter(|file| file.covers(&workload.place.path))
         .collect();
     near.sort_by_key(|file| std::cmp::Reverse(file.path().len()));
     let id = workload.object.id();
-    for file in near {
-        add(Ok(file.of(&id.kind, &id.name)));
+    for statement in near
+        .into_iter()
+        .flat_map(|file| file.of(&id.kind, &id.name))
+    {
+        said = said.or(statement);
     }
-    if let Some(default) = default {
-        add(read_default(default));
+    said = said.or(&baseline.0);
+    if faults.is_empty() {
+        // What could not be read may be what a farther word seems to contradict.
+        faults = contradictions(&said, workload);
     }
-    faults.extend(contradictions(&said, workload));
     if faults.is_empty() {
         Ok(settled(said, workload))
     } else {
@@ -55,21 +59,39 @@ pub fn resolve(
     }
 }
 
-/// Checks a `spec.rollout` by itself, as far as no workload is needed.
-///
-/// # Errors
-///
-/// Returns all faults; their path is `spec.rollout`.
-pub fn check_default(rollout: &Value) -> Result<(), Vec<Fault>> {
-    read_default(rollout).map(|_| ())
-}
+/// What the `spec.rollout` of a `GitSync` says: of all its workloads, and of failures that no
+/// workload is to blame for. The default says nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Baseline(Statement);
 
-/// Returns what a `spec.rollout` says should happen where no workload is at fault: a stage that
-/// does not become healthy, an apply that is refused. Built in where it says nothing.
-#[must_use]
-pub fn default_on_failure(rollout: Option<&Value>) -> OnFailure {
-    let said = rollout.and_then(|rollout| read_default(rollout).ok()?.on_failure);
-    said.map_or(Policy::default().on_failure, |said| said.value)
+impl Baseline {
+    /// Reads a `spec.rollout`, as far as no workload is needed to judge it.
+    ///
+    /// # Errors
+    ///
+    /// Returns all faults; their path is `spec.rollout`.
+    pub fn read(rollout: Option<&Value>) -> Result<Self, Vec<Fault>> {
+        let path = "spec.rollout";
+        let node = Node::of(rollout.unwrap_or(&Value::Null), Position::default());
+        if !node.is_map() && !node.is_null() {
+            let message = format!("is {}: write a map of policy fields", node.noun());
+            return Err(vec![Fault::new(path, node.position, message)]);
+        }
+        let source = Source {
+            path,
+            prefix: "",
+            origin: &|_, _| Provenance::GitSync,
+        };
+        Statement::read(node.entries(), &source).map(Self)
+    }
+
+    /// Returns what happens where no workload is at fault: a stage that does not become healthy, an
+    /// apply that is refused. Built in where nothing is said.
+    #[must_use]
+    pub fn on_failure(&self) -> OnFailure {
+        let said = self.0.on_failure.as_ref();
+        said.map_or(Policy::default().on_failure, |said| said.value)
+    }
 }
 
 /// Returns what people should know where a scaler sets the replicas of a workload with this
@@ -86,24 +108,6 @@ pub fn scaler_note(policy: &Policy) -> Option<String> {
         "its batches are counts while a scaler sets its replicas: percents keep their share"
             .to_owned()
     })
-}
-
-fn read_default(rollout: &Value) -> Result<Statement, Vec<Fault>> {
-    let path = "spec.rollout";
-    let node = Node::of(rollout, Position::default());
-    if !node.is_map() && !node.is_null() {
-        let message = format!("is {}: write a map of policy fields", node.noun());
-        return Err(vec![Fault::new(path, node.position, message)]);
-    }
-    let origin = |_: &str, _| Provenance::GitSync;
-    Statement::read(
-        node.entries(),
-        &Source {
-            path,
-            prefix: "",
-            origin: &origin,
-        },
-    )
 }
 
 /// Reads the annotation that holds a whole policy.
@@ -158,10 +162,7 @@ fn single_annotations(workload: &Located) -> Result<Statement, Vec<Fault>> {
             Err(message) => faults.push(Fault::new(path, position, format!("{key}: {message}"))),
         }
     }
-    let origin = |name: &str, at: Position| {
-        let field = name.split('.').next().unwrap_or(name);
-        written_at(&format!("{prefix}{field}"), path, at)
-    };
+    let origin = |field: &str, at: Position| written_at(&format!("{prefix}{field}"), path, at);
     let source = Source {
         path,
         prefix: &prefix,
@@ -299,13 +300,17 @@ mod tests {
         PolicyFile::read(path, &nodes[0]).unwrap()
     }
 
+    fn baseline(rollout: &Value) -> Baseline {
+        Baseline::read(Some(rollout)).unwrap()
+    }
+
     fn origin(resolved: &Resolved, field: &str) -> String {
         resolved.origins[field].to_string()
     }
 
     #[test]
     fn without_a_word_the_workload_itself_is_the_policy() {
-        let resolved = resolve(&web(&[], &json!({})), &[], None).unwrap();
+        let resolved = resolve(&web(&[], &json!({})), &[], &Baseline::default()).unwrap();
         assert_eq!(resolved.policy, Policy::default());
         let own = "the workload's own strategy";
         for (field, said) in [
@@ -344,7 +349,8 @@ mod tests {
             ("tidegate.dev/rollout", "soak: 4s\nhealthyDeadline: 1m\n"),
             ("tidegate.dev/rollout.soak", "5s"),
         ];
-        let resolved = resolve(&web(&annotations, &json!({})), &files, Some(&default)).unwrap();
+        let resolved =
+            resolve(&web(&annotations, &json!({})), &files, &baseline(&default)).unwrap();
         let policy = &resolved.policy;
         assert_eq!(policy.soak, Duration::from_secs(5));
         assert_eq!(policy.monitor, Duration::from_secs(3));
@@ -375,10 +381,14 @@ mod tests {
     fn steps_and_batch_size_replace_each_other_across_sources() {
         let default = json!({"steps": ["1", "50%", "100%"], "batchSize": null});
         let near = [("tidegate.dev/rollout.parallelism", "25%")];
-        let resolved = resolve(&web(&near, &json!({})), &[], Some(&default)).unwrap();
+        let resolved = resolve(&web(&near, &json!({})), &[], &baseline(&default)).unwrap();
         assert_eq!(resolved.policy.batches, Batches::Size(Amount::Percent(25)));
+        assert_eq!(
+            origin(&resolved, "batchSize"),
+            "annotation tidegate.dev/rollout.parallelism at apps/web/deploy.yaml:7"
+        );
         assert!(!resolved.origins.contains_key("steps"));
-        let resolved = resolve(&web(&[], &json!({})), &[], Some(&default)).unwrap();
+        let resolved = resolve(&web(&[], &json!({})), &[], &baseline(&default)).unwrap();
         let steps = ["1", "50%", "100%"]
             .map(|step| step.parse().unwrap())
             .to_vec();
@@ -392,7 +402,7 @@ mod tests {
         let resolved = resolve(
             &web(&[("tidegate.dev/rollout", text)], &json!({})),
             &[],
-            None,
+            &Baseline::default(),
         )
         .unwrap();
         assert_eq!(
@@ -407,9 +417,17 @@ mod tests {
     #[test]
     fn steps_may_end_with_all_replicas_and_fall_in_a_policy_for_many() {
         let all = [("tidegate.dev/rollout.steps", "[1, 4]")];
-        assert!(resolve(&web(&all, &json!({"replicas": 4})), &[], None).is_ok());
+        assert!(
+            resolve(
+                &web(&all, &json!({"replicas": 4})),
+                &[],
+                &Baseline::default()
+            )
+            .is_ok()
+        );
         let default = json!({"steps": [5, "25%", "100%"]});
-        let resolved = resolve(&web(&[], &json!({"replicas": 8})), &[], Some(&default)).unwrap();
+        let resolved =
+            resolve(&web(&[], &json!({"replicas": 8})), &[], &baseline(&default)).unwrap();
         assert_eq!(
             resolved.notes,
             [
@@ -421,7 +439,12 @@ mod tests {
     #[test]
     fn what_has_no_effect_is_noted() {
         let said = |text, spec| {
-            resolve(&web(&[("tidegate.dev/rollout", text)], &spec), &[], None).unwrap()
+            resolve(
+                &web(&[("tidegate.dev/rollout", text)], &spec),
+                &[],
+                &Baseline::default(),
+            )
+            .unwrap()
         };
         let recreate = said("batchSize: 2\n", json!({"strategy": {"type": "Recreate"}}));
         assert!(
@@ -447,22 +470,66 @@ mod tests {
     }
 
     #[test]
-    fn a_default_is_checked_by_itself() {
-        assert!(check_default(&json!({"soak": "30s"})).is_ok());
-        assert!(check_default(&Value::Null).is_ok());
+    fn a_baseline_is_checked_by_itself() {
+        assert!(Baseline::read(Some(&json!({"soak": "30s"}))).is_ok());
+        assert_eq!(Baseline::read(None), Ok(Baseline::default()));
         assert_eq!(
-            check_default(&json!({"sok": 1, "soak": true}))
+            Baseline::read(Some(&json!({"sok": 1, "soak": true})))
                 .unwrap_err()
                 .len(),
             2
         );
+        let on_failure = |rollout| baseline(&rollout).on_failure();
+        assert_eq!(on_failure(json!({})), OnFailure::Pause);
+        assert_eq!(
+            on_failure(json!({"onFailure": "Rollback"})),
+            OnFailure::Rollback
+        );
+    }
+
+    #[test]
+    fn an_alias_within_rollback_tells_the_annotation_that_holds_it() {
+        let near = [("tidegate.dev/rollout.rollback", "{maxSurge: 1}")];
+        let resolved = resolve(&web(&near, &json!({})), &[], &Baseline::default()).unwrap();
+        assert_eq!(
+            origin(&resolved, "rollback.maxSurge"),
+            "annotation tidegate.dev/rollout.rollback at apps/web/deploy.yaml:7"
+        );
+    }
+
+    #[test]
+    fn nothing_is_judged_against_words_that_could_not_be_read() {
+        let near = [("tidegate.dev/rollout.order", "StopFrist")];
+        let farther = baseline(&json!({"maxSurge": 0}));
+        let faults = resolve(&web(&near, &json!({})), &[], &farther).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].message.contains("StopFrist"), "{faults:?}");
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_a_field_is_told() {
+        let messages = |key: &str, text: &str| -> Vec<String> {
+            let near = [(key, text)];
+            let faults = resolve(&web(&near, &json!({})), &[], &Baseline::default());
+            let faults = faults.unwrap_err().into_iter();
+            faults.map(|fault| fault.message).collect()
+        };
+        let steps = messages("tidegate.dev/rollout.steps", "[0, 200%, 100%]");
+        assert_eq!(steps.len(), 2, "{steps:?}");
+        let falls = messages("tidegate.dev/rollout.steps", "[3, 2, 50%, 40%]");
+        assert_eq!(falls.len(), 3, "{falls:?}");
+        let back = messages(
+            "tidegate.dev/rollout.rollback",
+            "{maxSurge: x, order: y, steps: [1], z: 1}",
+        );
+        assert_eq!(back.len(), 4, "{back:?}");
     }
 
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "((steps|soak|rollback|batchSize|maxSurge)?[-: {}\\[\\],\"0-9%smh.\n]{0,6}){0,12}") {
             let annotations = [("tidegate.dev/rollout", text.as_str()), ("tidegate.dev/rollout.soak", &text)];
-            let _ = resolve(&web(&annotations, &json!({})), &[], None);
+            let _ = resolve(&web(&annotations, &json!({})), &[], &Baseline::default());
         }
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct Source<'a> {
     pub(super) path: &'a str,
     /// Put before the name of a field in messages.
     pub(super) prefix: &'a str,
-    /// Origin of the field of that name at that position.
+    /// Origin of the field that is written under that name at that position.
     pub(super) origin: &'a dyn Fn(&str, Position) -> Provenance,
 }
 
@@ -85,12 +85,13 @@ impl Statement {
             let place = Place::new(source.path, key.position);
             let said = Saying {
                 name,
+                written: &key.text,
                 node,
                 place,
                 source,
             };
-            if let Err(message) = statement.take(field, &said) {
-                fault(message);
+            if let Err(messages) = statement.take(field, &said) {
+                messages.into_iter().for_each(fault);
             }
         }
         if faults.is_empty() {
@@ -101,29 +102,37 @@ impl Statement {
     }
 
     /// Returns what both say; `self`, the nearer one, wins.
-    pub(super) fn or(self, farther: Self) -> Self {
+    pub(super) fn or(self, farther: &Self) -> Self {
         Self {
-            strategy: self.strategy.or(farther.strategy),
-            batches: self.batches.or(farther.batches),
-            order: self.order.or(farther.order),
-            max_surge: self.max_surge.or(farther.max_surge),
-            soak: self.soak.or(farther.soak),
-            monitor: self.monitor.or(farther.monitor),
-            on_failure: self.on_failure.or(farther.on_failure),
-            healthy_deadline: self.healthy_deadline.or(farther.healthy_deadline),
-            progress_deadline: self.progress_deadline.or(farther.progress_deadline),
-            rollback_max_surge: self.rollback_max_surge.or(farther.rollback_max_surge),
-            rollback_order: self.rollback_order.or(farther.rollback_order),
+            strategy: self.strategy.or_else(|| farther.strategy.clone()),
+            batches: self.batches.or_else(|| farther.batches.clone()),
+            order: self.order.or_else(|| farther.order.clone()),
+            max_surge: self.max_surge.or_else(|| farther.max_surge.clone()),
+            soak: self.soak.or_else(|| farther.soak.clone()),
+            monitor: self.monitor.or_else(|| farther.monitor.clone()),
+            on_failure: self.on_failure.or_else(|| farther.on_failure.clone()),
+            healthy_deadline: self
+                .healthy_deadline
+                .or_else(|| farther.healthy_deadline.clone()),
+            progress_deadline: self
+                .progress_deadline
+                .or_else(|| farther.progress_deadline.clone()),
+            rollback_max_surge: self
+                .rollback_max_surge
+                .or_else(|| farther.rollback_max_surge.clone()),
+            rollback_order: self
+                .rollback_order
+                .or_else(|| farther.rollback_order.clone()),
         }
     }
 
-    fn take(&mut self, field: Field, said: &Saying<'_>) -> Result<(), String> {
+    fn take(&mut self, field: Field, said: &Saying<'_>) -> Result<(), Vec<String>> {
         if said.node.is_null() {
             return Ok(());
         }
         match field {
             Field::Strategy => self.strategy = Some(said.read(mode)?),
-            Field::Steps => self.batches = Some(said.read(steps)?),
+            Field::Steps => self.batches = Some(said.read_all(steps)?),
             Field::BatchSize => self.batches = Some(said.read(size)?),
             Field::Order => self.order = Some(said.read(order)?),
             Field::MaxSurge => self.max_surge = Some(said.read(amount)?),
@@ -134,36 +143,59 @@ impl Statement {
             Field::ProgressDeadline => self.progress_deadline = Some(said.read(deadline)?),
             Field::Rollback => self.take_rollback(said)?,
             Field::Later if field::is_default(said.name, &said.node.value()) => {}
-            Field::Later => return Err("is not supported yet: leave it out".to_owned()),
+            Field::Later => return Err(vec!["is not supported yet: leave it out".to_owned()]),
         }
         Ok(())
     }
 
-    fn take_rollback(&mut self, said: &Saying<'_>) -> Result<(), String> {
+    fn take_rollback(&mut self, said: &Saying<'_>) -> Result<(), Vec<String>> {
         if !said.node.is_map() {
-            return Err(format!(
-                "is {}: write a map of maxSurge and order",
-                said.node.noun()
-            ));
+            let noun = said.node.noun();
+            return Err(vec![format!(
+                "is {noun}: write a map of maxSurge and order"
+            )]);
         }
+        let mut faults = Vec::new();
         for (key, node) in said.node.entries() {
-            let place = Place::new(said.source.path, key.position);
             let inner = Saying {
-                name: &format!("rollback.{}", key.text),
+                name: &key.text,
+                written: said.written,
                 node,
-                place,
+                place: Place::new(said.source.path, key.position),
                 source: said.source,
             };
-            let named = |message: String| format!("{}: {message}", key.text);
-            match key.text.as_str() {
-                _ if node.is_null() => {}
-                "maxSurge" => self.rollback_max_surge = Some(inner.read(amount).map_err(named)?),
-                "order" => self.rollback_order = Some(inner.read(order).map_err(named)?),
-                "steps" => return Err("`steps` is not supported yet: leave it out".to_owned()),
-                other => {
-                    let hint = hint(other, ["maxSurge", "order", "steps"]);
-                    return Err(format!("`{other}` is no field of it{hint}"));
-                }
+            if let Err(messages) = self.take_back(&inner) {
+                faults.extend(messages);
+            }
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// Takes one field of `rollback`.
+    fn take_back(&mut self, said: &Saying<'_>) -> Result<(), Vec<String>> {
+        let name = said.name;
+        let named = |messages: Vec<String>| -> Vec<String> {
+            let named = messages
+                .into_iter()
+                .map(|message| format!("{name}: {message}"));
+            named.collect()
+        };
+        match name {
+            _ if said.node.is_null() => {}
+            "maxSurge" => self.rollback_max_surge = Some(said.read(amount).map_err(named)?),
+            "order" => self.rollback_order = Some(said.read(order).map_err(named)?),
+            "steps" => {
+                return Err(vec![
+                    "`steps` is not supported yet: leave it out".to_owned(),
+                ]);
+            }
+            other => {
+                let hint = hint(other, ["maxSurge", "order", "steps"]);
+                return Err(vec![format!("`{other}` is no field of it{hint}")]);
             }
         }
         Ok(())
@@ -172,19 +204,35 @@ impl Statement {
 
 /// One field as a source gives it.
 struct Saying<'a> {
+    /// Canonical name.
     name: &'a str,
+    /// Name of the field of the source that holds it, as people wrote it.
+    written: &'a str,
     node: &'a Node,
     place: Place,
     source: &'a Source<'a>,
 }
 
 impl Saying<'_> {
-    fn read<T>(&self, reading: fn(&Node) -> Result<T, String>) -> Result<Said<T>, String> {
-        Ok(Said {
-            value: reading(self.node)?,
-            origin: (self.source.origin)(self.name, self.place.position),
+    fn read<T>(&self, reading: fn(&Node) -> Result<T, String>) -> Result<Said<T>, Vec<String>> {
+        let value = reading(self.node).map_err(|message| vec![message])?;
+        Ok(self.said(value))
+    }
+
+    /// Reads a value that may be wrong in several ways.
+    fn read_all<T>(
+        &self,
+        reading: fn(&Node) -> Result<T, Vec<String>>,
+    ) -> Result<Said<T>, Vec<String>> {
+        Ok(self.said(reading(self.node)?))
+    }
+
+    fn said<T>(&self, value: T) -> Said<T> {
+        Said {
+            value,
+            origin: (self.source.origin)(self.written, self.place.position),
             place: self.place.clone(),
-        })
+        }
     }
 }
 
@@ -257,48 +305,69 @@ fn size(node: &Node) -> Result<Batches, String> {
     share(node).map(Batches::Size)
 }
 
-fn steps(node: &Node) -> Result<Batches, String> {
+fn steps(node: &Node) -> Result<Batches, Vec<String>> {
     let Some(items) = node.items() else {
-        return Err(format!(
-            "is {}: write a list such as [1, 50%, 100%]",
-            node.noun()
-        ));
+        let noun = node.noun();
+        return Err(vec![format!(
+            "is {noun}: write a list such as [1, 50%, 100%]"
+        )]);
     };
     if items.iter().any(Node::is_map) {
-        return Err(
-            "steps with gates or traffic are not supported yet: write counts or percents"
-                .to_owned(),
-        );
+        let message = "steps with gates or traffic are not supported yet: write counts or percents";
+        return Err(vec![message.to_owned()]);
     }
-    let steps: Vec<Amount> = items.iter().map(share).collect::<Result<_, _>>()?;
-    if steps.len() > MAX_STEPS {
-        return Err(format!(
-            "has {} steps: write at most {MAX_STEPS}",
-            steps.len()
-        ));
-    }
-    let unit = |wanted: bool| {
-        steps
-            .iter()
-            .filter(move |step| matches!(step, Amount::Percent(_)) == wanted)
-    };
-    for steps in [unit(true).collect::<Vec<_>>(), unit(false).collect()] {
-        for pair in steps.windows(2) {
-            if pair[1].rounded_up(100) <= pair[0].rounded_up(100) {
-                return Err(format!(
-                    "`{}` after `{}` does not rise: steps are cumulative",
-                    pair[1], pair[0]
-                ));
-            }
+    let (mut steps, mut faults) = (Vec::new(), Vec::new());
+    for item in items {
+        match share(item) {
+            Ok(step) => steps.push(step),
+            Err(message) => faults.push(message),
         }
     }
+    if items.len() > MAX_STEPS {
+        faults.push(format!(
+            "has {} steps: write at most {MAX_STEPS}",
+            items.len()
+        ));
+    }
+    if faults.is_empty() {
+        faults = misplaced(&steps);
+    }
+    faults.dedup();
+    if faults.is_empty() {
+        Ok(Batches::Steps(steps))
+    } else {
+        Err(faults)
+    }
+}
+
+/// Says which steps do not rise, by counts and by percents, and whether the last is not all pods.
+fn misplaced(steps: &[Amount]) -> Vec<String> {
+    let unit = |wanted: bool| -> Vec<&Amount> {
+        let steps = steps.iter();
+        steps
+            .filter(|step| matches!(step, Amount::Percent(_)) == wanted)
+            .collect()
+    };
+    let mut faults = Vec::new();
+    for steps in [unit(true), unit(false)] {
+        let falls = steps
+            .windows(2)
+            .filter(|pair| pair[1].rounded_up(100) <= pair[0].rounded_up(100));
+        faults.extend(falls.map(|pair| {
+            format!(
+                "`{}` after `{}` does not rise: steps are cumulative",
+                pair[1], pair[0]
+            )
+        }));
+    }
     match steps.last() {
-        None => Err("is empty: write at least `100%`".to_owned()),
-        Some(Amount::Percent(percent)) if *percent != 100 => Err(format!(
+        None => faults.push("is empty: write at least `100%`".to_owned()),
+        Some(Amount::Percent(percent)) if *percent != 100 => faults.push(format!(
             "ends with `{percent}%`: the last step must be `100%`"
         )),
-        Some(_) => Ok(Batches::Steps(steps)),
+        Some(_) => {}
     }
+    faults
 }
 
 fn duration(node: &Node) -> Result<Duration, String> {

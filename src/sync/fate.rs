@@ -10,7 +10,7 @@ use crate::health::Class;
 use crate::ledger::{Aim, Course, Outcome, Trouble};
 use crate::object::{Deployment, Digest, ObjectId};
 use crate::plan::{Set, consequence};
-use crate::policy::{self, OnFailure};
+use crate::policy::{Baseline, OnFailure};
 use crate::revision::{CommitId, Revision};
 use crate::rollback::Pair;
 use crate::rollout::{Checkpoint, Phase};
@@ -110,7 +110,7 @@ impl App {
         denied: &[ObjectId],
     ) -> Result<Blame, BookFault> {
         let rollouts = &self.book.ledger.rollouts;
-        let by_default = policy::default_on_failure(self.sync.rollout.as_ref());
+        let by_default = self.by_default();
         let (mut asked, mut why) = (Vec::new(), Vec::new());
         for id in failed {
             let failure = rollouts.get(id).and_then(|kept| kept.failure.as_ref());
@@ -130,6 +130,13 @@ impl App {
             pairs: self.pairs(set, failed).await?,
             objects: manifests(set, denied),
         })
+    }
+
+    /// What `spec.rollout` asks for where no workload is at fault. One that could not be read has
+    /// given no set that could fail.
+    fn by_default(&self) -> OnFailure {
+        let baseline = Baseline::read(self.sync.rollout.as_ref());
+        baseline.unwrap_or_default().on_failure()
     }
 
     /// What had failed runs again: the commit is on its way.
@@ -271,7 +278,7 @@ impl App {
             return Ok(());
         };
         let blame = Blame {
-            action: policy::default_on_failure(self.sync.rollout.as_ref()),
+            action: self.by_default(),
             why: message,
             pairs: Vec::new(),
             objects: manifests(set, late),

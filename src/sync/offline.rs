@@ -6,6 +6,7 @@ use crate::config::GitSync;
 use crate::manifest::{self, KindScope, Scope};
 use crate::object::{Digest, ObjectId};
 use crate::plan::{Owner, Set, wanted};
+use crate::policy::Baseline;
 use crate::revision::{Fault, Position, Revision, Tree};
 
 /// Kinds of Kubernetes itself that live in no namespace; all others are taken to live in one.
@@ -108,13 +109,8 @@ pub(super) fn dress(
         let fields = sync.ignore_fields.iter().filter(|field| field.matches(id));
         fields.map(|field| field.pointer.clone()).collect()
     };
-    wanted(
-        desired,
-        revision,
-        owner,
-        sync.rollout.as_ref(),
-        &withdrawals,
-    )
+    let baseline = Baseline::read(sync.rollout.as_ref())?;
+    wanted(desired, revision, owner, &baseline, &withdrawals)
 }
 
 fn policy_notes(set: &Set) -> Vec<String> {

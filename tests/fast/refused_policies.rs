@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use tidegate::{
     manifest::{self, KindScope, Scope},
-    policy,
+    policy::{self, Baseline},
     revision::{Fault, File, Tree},
 };
 
@@ -589,5 +589,6 @@ fn resolved(source: &Source) -> Result<policy::Resolved, Vec<Fault>> {
         ..Scope::default()
     };
     let desired = manifest::open(&tree).judge(&scope, &|_, _| Some(KindScope::Namespaced))?;
-    policy::resolve(&desired.objects[0], &desired.policies, default.as_ref())
+    let baseline = Baseline::read(default.as_ref())?;
+    policy::resolve(&desired.objects[0], &desired.policies, &baseline)
 }
