@@ -8,6 +8,8 @@ mod approve;
 mod ask;
 mod completion;
 mod diff;
+mod events;
+mod explain;
 mod failure;
 mod findings;
 mod history;
@@ -19,6 +21,7 @@ mod pause;
 mod plan;
 mod reach;
 mod release;
+mod restart;
 mod resume;
 mod retry;
 mod run;
@@ -71,6 +74,10 @@ enum Verb {
     Watch(watch::Arguments),
     /// Shows what became of the commits that changed the path, newest first.
     History(history::Arguments),
+    /// Shows what happened: Events of the agent and of Kubernetes, and the ends of commits.
+    Events(events::Arguments),
+    /// Says why it is not as Git says: pods, reasons, what the commit changed, what helps.
+    Explain(explain::Arguments),
     /// Waits for the fate of a commit, for CI; the exit code tells it.
     Wait(wait::Arguments),
     /// Shows the policy in force for each workload, and where each value was said.
@@ -89,6 +96,8 @@ enum Verb {
     Abort(abort::Arguments),
     /// Approves what waits for it: deletes beyond the budget, a rewritten history.
     Approve(approve::Arguments),
+    /// Replaces the pods in batches, without a commit.
+    Restart(restart::Arguments),
     /// Lifts the quarantine of a commit and tries it again.
     Retry(retry::Arguments),
     /// Gives the workloads back to Kubernetes; needs neither Git nor a running agent.
@@ -172,6 +181,8 @@ async fn perform(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Status(asked) => status::run(asked, voice).await,
         Verb::History(asked) => unless_interrupted(history::run(asked)).await,
         Verb::Wait(asked) => unless_interrupted(wait::run(asked, voice)).await,
+        Verb::Events(asked) => unless_interrupted(events::run(asked)).await,
+        Verb::Explain(asked) => unless_interrupted(explain::run(asked)).await,
         Verb::Inspect(asked) => unless_interrupted(inspect::run(asked)).await,
         Verb::Plan(asked) => unless_interrupted(plan::run(asked)).await,
         Verb::Diff(asked) => unless_interrupted(diff::run(asked)).await,
@@ -180,6 +191,7 @@ async fn perform(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Resume(asked) => unless_interrupted(resume::run(asked, voice)).await,
         Verb::Abort(asked) => unless_interrupted(abort::run(asked, voice)).await,
         Verb::Approve(asked) => unless_interrupted(approve::run(asked, voice)).await,
+        Verb::Restart(asked) => unless_interrupted(restart::run(asked, voice)).await,
         Verb::Retry(asked) => unless_interrupted(retry::run(asked, voice)).await,
         Verb::Release(asked) => unless_interrupted(release::run(asked, voice)).await,
         Verb::Validate(asked) => unless_interrupted(validate::run(asked)).await,

@@ -52,6 +52,10 @@ pub struct Ledger {
     pub approvals: BTreeSet<String>,
     /// How often a person asked to try a commit again.
     pub retries: BTreeMap<CommitId, u32>,
+    /// The newest restart of each workload that a person asked for; its stamp stays in the pod
+    /// template, else the next write would restart the pods again.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub restarts: BTreeMap<ObjectId, Restart>,
     /// The mark of `tidegate release`: nothing is written until it is taken back.
     pub released: Option<Released>,
     /// Deletes that wait for an approval.
@@ -196,6 +200,17 @@ pub struct Pause {
     pub until: Option<Timestamp>,
 }
 
+/// A restart on request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restart {
+    /// When it was asked for; the stamp.
+    pub at: Timestamp,
+    /// Who asked.
+    pub by: String,
+    /// Digest of the template that was written before; to roll on from it is no way back.
+    pub from: Option<Digest>,
+}
+
 /// The mark of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Released {
@@ -288,6 +303,7 @@ impl Ledger {
             pause: None,
             approvals: BTreeSet::new(),
             retries: BTreeMap::new(),
+            restarts: BTreeMap::new(),
             released: None,
             held_prune: None,
             problems: Vec::new(),

@@ -48,6 +48,9 @@ pub const CHANGE_CAUSE: &str = "kubernetes.io/change-cause";
 /// Annotation of a pod template that `kubectl rollout restart` sets.
 pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 
+/// Annotation of a pod template: when a person asked the agent to restart the workload.
+pub const RESTARTED: &str = "tidegate.dev/restarted-at";
+
 /// Requests by annotation, on the `GitSync` or, in file mode, on the head of its ledger.
 pub mod request {
     /// Asks for a pass now; the value is any text, a new one is a new request.
@@ -60,6 +63,8 @@ pub mod request {
     pub const APPROVE: &str = "tidegate.dev/approve";
     /// Lifts the quarantine of the commit named and tries it again.
     pub const RETRY: &str = "tidegate.dev/retry";
+    /// Restarts workloads in batches: JSON `{by, at, workloads}`, each `Kind/name`.
+    pub const RESTART: &str = "tidegate.dev/restart";
     /// All requests.
-    pub const ALL: [&str; 5] = [SYNC, PAUSE, ABORT, APPROVE, RETRY];
+    pub const ALL: [&str; 6] = [SYNC, PAUSE, ABORT, APPROVE, RETRY, RESTART];
 }

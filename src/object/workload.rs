@@ -124,9 +124,20 @@ impl<'a> Deployment<'a> {
     /// Returns the digest of the pod template without what `kubectl rollout restart` sets.
     #[must_use]
     pub fn restart_blind_digest(self) -> Digest {
+        self.digest_without(&[mark::RESTARTED_AT])
+    }
+
+    /// Returns the digest of the pod template as Git has it: without any restart, those that the
+    /// agent makes on request too. By it templates that succeeded or failed are known again.
+    #[must_use]
+    pub fn content_digest(self) -> Digest {
+        self.digest_without(&[mark::RESTARTED_AT, mark::RESTARTED])
+    }
+
+    fn digest_without(self, left_out: &[&str]) -> Digest {
         let mut template = bare_template(self.template());
         if let Some(annotations) = annotations_mut(&mut template) {
-            annotations.remove(mark::RESTARTED_AT);
+            annotations.retain(|key, _| !left_out.contains(&key.as_str()));
             if annotations.is_empty() {
                 template["metadata"]
                     .as_object_mut()

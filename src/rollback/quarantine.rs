@@ -82,7 +82,7 @@ impl Candidate {
         }
         Self {
             workload,
-            template: view.restart_blind_digest(),
+            template: view.content_digest(),
             imageless: Digest::of(&blank),
             images: view.images().into_iter().map(|(_, image)| image).collect(),
             uses,

@@ -223,7 +223,8 @@ fn going(ledger: &Ledger) -> (Reason, String) {
     if ledger.tip.as_ref().is_some_and(|tip| !tip.is_judged) {
         return (Reason::RollingOut, "a new revision was seen".to_owned());
     }
-    if !aim.is_done {
+    // A restart, or drift that is taken back, rolls under an aim that is done.
+    if !aim.is_done || ledger.rollouts.values().any(|kept| !kept.is_over()) {
         return (Reason::RollingOut, progress(ledger, aim));
     }
     let objects = ledger.inventory.len();

@@ -4,21 +4,25 @@
 //! Never: a client; the layout of a table or a screen; anything that was not recorded or seen.
 
 mod condition;
+mod explanation;
 mod news;
 mod next;
 mod picture;
 mod pods;
 mod strip;
+mod timeline;
 mod verdict;
 mod view;
 mod workload;
 
 pub use condition::{Condition, Reason, Truth};
+pub use explanation::{Explanation, Why, explain};
 pub use news::{News, news};
 pub use next::{Approval, approvals};
 pub use picture::{Picture, picture, subject};
 pub use pods::{Slot, Tally};
 pub use strip::{Progress, Row, Strip};
+pub use timeline::{Happening, timeline};
 pub use verdict::{Search, Verdict, Waits, find, verdict};
 pub use view::{Held, Objects, Rolling, Seen, Summary, View, view};
 pub use workload::Workload;

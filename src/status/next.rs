@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::ledger::{Ledger, Trouble};
 use crate::object::ObjectId;
+use crate::rollout::Phase;
 
 use super::workload::Workload;
 
@@ -54,8 +55,11 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
     if ledger.released.is_some() {
         commands.push(format!("tidegate release {app} --undo"));
     }
+    let is_failed =
+        |workload: &&Workload| matches!(workload.state, Phase::Failed | Phase::RollbackFailed);
     let failed = workloads
         .iter()
+        .filter(is_failed)
         .find_map(|workload| Some((workload, workload.failure.as_ref()?)));
     if let Some((workload, cause)) = failed {
         if let Some(pod) = &cause.pod {
@@ -68,8 +72,10 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
                 "kubectl -n {namespace} logs {pod}{container} --previous"
             ));
         }
-        commands.push(format!("tidegate retry {app} {}", workload.to.short()));
-        commands.push(format!("tidegate abort {app}"));
+        if workload.state == Phase::Failed {
+            commands.push(format!("tidegate retry {app} {}", workload.to.short()));
+            commands.push(format!("tidegate abort {app}"));
+        }
     } else if let Some(culprit) = ledger.quarantine.culprits().last() {
         commands.push(format!("tidegate retry {app} {}", culprit.commit.short()));
     }

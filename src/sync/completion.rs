@@ -4,13 +4,21 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::cluster::Live;
 use crate::ledger::{Aim, Course, Outcome, Trouble};
+use crate::object::{Deployment, Digest, ObjectId};
 use crate::plan::Set;
 use crate::revision::CommitId;
 use crate::rollout::Phase;
 
 use super::BookFault;
 use super::app::App;
+
+/// The digest by which a live template is known again.
+fn content(live: &Live, id: &ObjectId) -> Option<Digest> {
+    let live = live.get(id)?;
+    Some(Deployment(&live).content_digest())
+}
 
 impl App {
     /// Everything is as the aim says: what is not wanted any more goes, then the commit is done.
@@ -60,7 +68,8 @@ impl App {
             .filter(|id| id.is_deployment() && !aim.held.contains_key(*id))
         {
             if let Some(entry) = self.book.ledger.inventory.get_mut(id)
-                && let Some(template) = entry.template.clone()
+                && let Some(written) = entry.template.clone()
+                && let template = content(&self.shared.live, id).unwrap_or(written)
                 && entry
                     .goods
                     .first()
@@ -129,6 +138,9 @@ impl App {
 
     /// Drops from memory what no record needs any more.
     fn forget(&mut self) {
+        let ledger = &mut self.book.ledger;
+        let inventory = &ledger.inventory;
+        ledger.restarts.retain(|id, _| inventory.contains_key(id));
         let ledger = &self.book.ledger;
         let keep = |commit: &CommitId| {
             ledger

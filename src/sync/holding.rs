@@ -37,6 +37,9 @@ impl App {
             let Some(failed) = self.candidate(set, id).await? else {
                 continue;
             };
+            if self.is_mere_restart(id, &failed.template) {
+                continue;
+            }
             let good = kept
                 .and_then(|kept| kept.engagement)
                 .and_then(|engagement| {

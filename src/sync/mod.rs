@@ -28,6 +28,7 @@ mod pursuit;
 mod reading;
 mod release;
 mod requests;
+mod restarting;
 mod run;
 mod stack;
 mod tip;

@@ -314,7 +314,9 @@ impl App {
             ledger.aim.as_ref().map(|aim| &aim.course),
             Some(Course::Back { .. })
         );
-        let succeeded = entry.is_some_and(|entry| entry.has_succeeded(&template));
+        let succeeded = entry.is_some_and(|entry| entry.has_succeeded(&view.content_digest()));
+        let restart = ledger.restarts.get(id);
+        let is_restart = restart.is_some_and(|restart| last == restart.from.as_ref());
         Ok(Some(Goal {
             commit: wanted.commit().clone(),
             content: view.template().clone(),
@@ -330,7 +332,9 @@ impl App {
                 .map(|resolved| resolved.policy.clone())
                 .unwrap_or_default(),
             judged_by: self.judged_by(id, set),
-            is_return: (is_back || succeeded) && last.is_some_and(|last| *last != template),
+            is_return: (is_back || succeeded)
+                && !is_restart
+                && last.is_some_and(|last| *last != template),
             template,
         }))
     }

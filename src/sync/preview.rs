@@ -255,7 +255,9 @@ impl App {
         let replicas = Deployment(&set[id].object)
             .written_replicas()
             .unwrap_or(old.replicas());
-        if entry.is_some_and(|entry| entry.has_succeeded(&template)) {
+        let content = new.content_digest();
+        let is_restart = old.content_digest() == content;
+        if !is_restart && entry.is_some_and(|entry| entry.has_succeeded(&content)) {
             let detail = format!("{replicas} pods go back at once, within the surge");
             return Change {
                 verb: Verb::GoBack,

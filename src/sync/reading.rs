@@ -55,7 +55,8 @@ impl App {
         let opened = on_deep_stack(move || manifest::open(&tree)).await?;
         let scopes = self.scopes(opened.kinds()).await?;
         let set = on_deep_stack(self.judgement(opened, scopes, revision)).await?;
-        let set = Arc::new(set.map_err(ReadFault::Faults)?);
+        let set = set.map_err(ReadFault::Faults)?;
+        let set = Arc::new(self.stamped(set));
         self.sets.insert(commit.clone(), Arc::clone(&set));
         Ok(set)
     }

@@ -144,6 +144,7 @@ impl App {
                 Some((commit, _)) => Ok(self.retry(&commit)),
                 None => Ok(format!("`{value}` names no commit")),
             },
+            request::RESTART => Ok(self.restart(value)),
             _ => Ok("is no request".to_owned()),
         }
     }

@@ -23,8 +23,25 @@ fn help_names_every_verb_and_every_exit_code() {
     assert_eq!(output.status.code(), Some(0));
     let help = text(&output.stdout);
     let verbs = [
-        "status", "watch", "history", "wait", "inspect", "sync", "pause", "resume", "abort",
-        "approve", "retry", "release", "run",
+        "status",
+        "watch",
+        "history",
+        "wait",
+        "inspect",
+        "sync",
+        "pause",
+        "resume",
+        "abort",
+        "approve",
+        "retry",
+        "release",
+        "events",
+        "explain",
+        "restart",
+        "validate",
+        "completion",
+        "man",
+        "run",
     ];
     for verb in verbs {
         assert!(
@@ -74,10 +91,13 @@ fn what_cannot_be_understood_ends_with_2_and_says_what() {
 
 #[test]
 fn without_a_cluster_every_verb_says_so_and_ends_with_2() {
-    let verbs: [&[&str]; 12] = [
+    let verbs: [&[&str]; 15] = [
         &["status"],
         &["status", "web", "-w"],
         &["watch", "web"],
+        &["events", "web"],
+        &["explain", "web"],
+        &["restart", "web"],
         &["history", "web"],
         &["wait", "web", "--commit", "9f3c2e1"],
         &["inspect", "web"],

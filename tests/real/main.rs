@@ -12,6 +12,7 @@ mod cluster;
 mod cluster_room;
 mod control_plane;
 mod crashes;
+mod explained;
 mod failures;
 mod git_server;
 mod git_ssh;
@@ -25,11 +26,14 @@ mod pruning;
 mod readme;
 mod refusals;
 mod released;
+mod restarted;
 mod reverts;
 mod shapes;
 mod shop;
 mod standby;
+mod terminal;
 mod thousand;
+mod watched;
 #[path = "../fast/world/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the fast lane uses the rest")]
 mod world;

@@ -20,9 +20,9 @@ use crate::sync::observe;
 const FIRST: Duration = Duration::from_secs(2);
 
 /// Keeps an eye on one GitSync.
-pub(super) struct Eyes {
-    pub(super) app: App,
-    pub(super) ledger: Ledger,
+pub(in crate::cli) struct Eyes {
+    app: App,
+    pub(in crate::cli) ledger: Ledger,
     cluster: Cluster,
     live: Live,
     /// Version of the ledger's head that was read; `None` while it is to be read again.
@@ -33,7 +33,7 @@ pub(super) struct Eyes {
 }
 
 impl Eyes {
-    pub(super) fn new(found: Found) -> Self {
+    pub(in crate::cli) fn new(found: Found) -> Self {
         Self {
             app: found.app,
             ledger: found.ledger,
@@ -51,7 +51,7 @@ impl Eyes {
     }
 
     /// Looks at everything now.
-    pub(super) async fn look(&mut self, now: Timestamp) -> Result<Picture, Failure> {
+    pub(in crate::cli) async fn look(&mut self, now: Timestamp) -> Result<Picture, Failure> {
         self.refresh().await?;
         self.follow().await?;
         let seen = self.seen(now).await;

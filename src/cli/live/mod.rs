@@ -22,9 +22,9 @@ use crate::clock;
 use crate::cluster::Changed;
 use crate::status::{Picture, Verdict, subject, verdict};
 
-use self::eyes::Eyes;
 use self::sheet::Sheet;
 
+pub(super) use self::eyes::Eyes;
 pub(super) use self::overview::Overview;
 
 /// Time between two frames: five a second at most.
@@ -105,8 +105,14 @@ async fn watch(mut eyes: Eyes, end: End, mut sheet: Sheet) -> Result<Exit, Failu
 
 /// What becomes of the commit that is shown.
 fn fate(eyes: &Eyes, picture: &Picture) -> Verdict {
-    let shown = subject(&eyes.ledger).filter(|_| picture.subject.is_some());
-    shown.map_or(Verdict::Unseen, |shown| verdict(&eyes.ledger, &shown.id))
+    let Some(shown) = subject(&eyes.ledger) else {
+        return Verdict::Unseen;
+    };
+    match verdict(&eyes.ledger, &shown.id) {
+        // A restart, or drift of a template that is taken back.
+        Verdict::Done(_) if picture.strips.iter().any(|strip| !strip.is_over()) => Verdict::Going,
+        fate => fate,
+    }
 }
 
 /// Waits until a pod or workload changes, but not for long.

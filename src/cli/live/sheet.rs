@@ -100,10 +100,13 @@ impl Sheet {
         let subject = picture.subject.as_ref();
         let id = subject.map_or("", |subject| subject.id.short());
         let (ready, all) = picture.ready();
-        let pods = format!("{ready}/{all} pods ready");
+        let pods = match all {
+            0 => "nothing more under way".to_owned(),
+            all => format!("{ready}/{all} pods ready"),
+        };
         match &mut self.medium {
             Medium::Terminal { screen, .. } => {
-                let mut tail = vec![Line::default()];
+                frame(screen, picture, &[], self.show)?;
                 let (sign, tint) = match (exit == Exit::Done, self.show.ascii) {
                     (true, false) => ("✔", Tint::Good),
                     (true, true) => ("v", Tint::Good),
@@ -111,16 +114,16 @@ impl Sheet {
                     (false, true) => ("x", Tint::Bad),
                 };
                 let took = &picture.took;
-                let text = format!("{sign} {}: {id} {words}   ({pods}, {took})", self.app);
-                tail.push(Line::default().with(&text, tint));
+                let text = format!("{sign} {}: {id} {words} ({pods}, {took})", self.app);
+                let mut last = paint(&plain(&text), tint, self.show.is_colourful());
                 if exit != Exit::Done {
-                    let text = format!("  details: tidegate explain {}", self.app);
-                    tail.push(Line::from(text.as_str()));
+                    last.push_str(&format!("\n  details: tidegate explain {}", self.app));
                 }
                 for command in &picture.next {
-                    tail.push(Line::from(format!("  next: {command}").as_str()));
+                    last.push_str(&format!("\n  next: {}", plain(command)));
                 }
-                frame(screen, picture, &tail, self.show)
+                // These are never painted over, so they may be as long as they are.
+                print(&format!("\n{last}\n"))
             }
             Medium::Lines { .. } => {
                 self.tell_news(picture)?;

@@ -1,0 +1,72 @@
+//! What people ask when something is wrong: the timeline, and the reason why.
+
+use serde_json::Value;
+
+use crate::shop::{Shop, deployment};
+
+const POLICY: &str = "steps: [1, 100%]\nmaxSurge: 100%\nmonitor: 0s\nonFailure: Pause";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_explained_by_pod_change_and_next_command_and_told_in_order() {
+    let shop = Shop::open("explained").await;
+    let first = deployment("web", "1", POLICY);
+    let first = shop.repository.push("web 1", &[("web.yaml", Some(&first))]);
+    let _agent = shop.start();
+    shop.until_outcome(&first, "Succeeded").await;
+    let calm = shop.verb(&["explain", "web"]);
+    assert!(calm.contains("nothing is wrong"), "{calm}");
+
+    let bad = deployment("web", "2-crash", POLICY);
+    let bad = shop.repository.push("web 2", &[("web.yaml", Some(&bad))]);
+    shop.until_outcome(&bad, "Failed").await;
+    let pod = &shop.pods("web", "2-crash")[0]["metadata"]["name"];
+    let pod = pod.as_str().unwrap();
+    let why = shop.verb(&["explain", "web"]);
+    let short = &bad[..7];
+    for told in [
+        "RolloutFailed",
+        &format!("cause    {short}: Deployment/web: pod {pod}, container web: CrashLoopBackOff"),
+        "containers[web].image: shop/web:1 -> shop/web:2-crash",
+        &format!("effect   Deployment/web: 1 of 10 pods are on {short}, 0 of them ready"),
+        &format!("logs {pod} -c web --previous"),
+        &format!("tidegate retry {}/web {short}", shop.namespace),
+    ] {
+        assert!(why.contains(told), "`{told}` is missing:\n{why}");
+    }
+    let json = shop.verb(&["explain", "web", "deployment/web", "-o", "json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["causes"][0]["pod"], pod);
+    assert_eq!(json["causes"][0]["reason"], "CrashLoopBackOff");
+    let unknown = shop.tidegate(&["explain", "web", "deployment/nobody"]);
+    assert_eq!(unknown.status.code(), Some(2));
+
+    // The agent itself only writes Events; people read them.
+    let admin = shop.plane.admin_kubeconfig();
+    let admin = admin.to_str().unwrap();
+    let told = |more: &[&str]| {
+        let asked = ["events", "web", "--kubeconfig", admin];
+        shop.verb(&[&asked[..], more].concat())
+    };
+    let events = || told(&["-o", "jsonl"]);
+    let is_told = || events().contains("\"RolloutFailed\"");
+    shop.until("the Event of the failure", is_told).await;
+    let all: Vec<Value> = events()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let place = |reason: &str, words: &str| {
+        let is_it = |one: &Value| {
+            one["reason"] == reason && one["message"].as_str().unwrap().contains(words)
+        };
+        let place = all.iter().position(is_it);
+        place.unwrap_or_else(|| panic!("{reason} {words} is missing: {all:#?}"))
+    };
+    assert!(place("Succeeded", "web 1") < place("RolloutStarted", short));
+    assert!(place("RolloutStarted", short) <= place("RolloutFailed", "CrashLoopBackOff"));
+    assert!(all.iter().any(|one| one["reason"] == "ScalingReplicaSet"));
+    let failed = &all[place("RolloutFailed", "CrashLoopBackOff")];
+    assert_eq!(failed["type"], "Warning");
+    assert_eq!(failed["object"], "Deployment/web");
+    let none = told(&["--since", "0s"]);
+    assert_eq!(none.lines().count(), 1, "only the header: {none}");
+}
