@@ -42,27 +42,39 @@ pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
         return Err(Failure::NoStream);
     }
     let all = happened(&found.cluster, &found.app, &found.ledger).await?;
-    let mut known: BTreeSet<Happening> = all.iter().cloned().collect();
     let now = clock::now();
-    let is_recent = |it: &Happening| {
+    let is_recent = |it: &&Happening| {
         let age = Duration::try_from(now.duration_since(it.time)).unwrap_or_default();
         asked.since.is_none_or(|since| age <= since)
     };
-    let recent: Vec<Happening> = all.into_iter().filter(is_recent).collect();
+    let recent: Vec<Happening> = all.iter().filter(is_recent).cloned().collect();
     show(&recent, asked.show, now, true)?;
-    while asked.watch {
+    if asked.watch {
+        return follow(&found.cluster, &found.app, all, asked.show).await;
+    }
+    Ok(Exit::Done)
+}
+
+/// Shows what is new, for ever.
+async fn follow(
+    cluster: &Cluster,
+    app: &App,
+    shown: Vec<Happening>,
+    form: Show,
+) -> Result<Exit, Failure> {
+    let mut known: BTreeSet<Happening> = shown.into_iter().collect();
+    loop {
         sleep(LOOK).await;
-        let ledger = match read(&found.cluster, &found.app).await {
+        let ledger = match read(cluster, app).await {
             Ok(ledger) => ledger,
             Err(Failure::Refused(refusal)) if refusal.is_transient() => continue,
             Err(failure) => return Err(failure),
         };
-        let all = happened(&found.cluster, &found.app, &ledger).await?;
+        let all = happened(cluster, app, &ledger).await?;
         let news: Vec<Happening> = all.into_iter().filter(|it| !known.contains(it)).collect();
-        show(&news, asked.show, clock::now(), false)?;
+        show(&news, form, clock::now(), false)?;
         known.extend(news);
     }
-    Ok(Exit::Done)
 }
 
 /// Everything that is known, of every namespace that has objects.
