@@ -65,12 +65,12 @@ async fn follow(
     let mut known: BTreeSet<Happening> = shown.into_iter().collect();
     loop {
         sleep(LOOK).await;
-        let ledger = match read(cluster, app).await {
-            Ok(ledger) => ledger,
+        let all = async { happened(cluster, app, &read(cluster, app).await?).await };
+        let all = match all.await {
+            Ok(all) => all,
             Err(Failure::Refused(refusal)) if refusal.is_transient() => continue,
             Err(failure) => return Err(failure),
         };
-        let all = happened(cluster, app, &ledger).await?;
         let news: Vec<Happening> = all.into_iter().filter(|it| !known.contains(it)).collect();
         show(&news, form, clock::now(), false)?;
         known.extend(news);

@@ -128,7 +128,7 @@ impl Show {
 }
 
 /// Writes the signs that stand between words by ASCII ones; words stay as they are.
-fn plain_signs(text: &str) -> String {
+pub(super) fn plain_signs(text: &str) -> String {
     text.replace('→', "->").replace('·', "-").replace('…', "~")
 }
 

@@ -94,6 +94,17 @@ fn turns(picture: &Picture, before: Option<&Strip>, after: &Strip, news: &mut Ve
     if let Some(row) = open.filter(|_| is_new_batch) {
         news.push(say("BatchStarted", Some(row), started(row)));
     }
+    // The failure itself may have stood between two looks.
+    let was_told = before.is_none_or(|before| before.cause == after.cause);
+    if let Some(cause) = after
+        .cause
+        .as_ref()
+        .filter(|_| after.is_back() && !was_told)
+    {
+        let mut row = after.rows.iter();
+        let row = row.find(|row| row.progress == Progress::Failed);
+        news.push(say("BatchFailed", row, format!("failed: {cause}")));
+    }
     if known.is_none_or(|known| known.phase != after.phase) {
         news.extend(phase(after, &say));
     }
@@ -294,6 +305,11 @@ mod tests {
         assert_eq!(
             lines(Some(&failed), &back),
             ["RollingBack Deployment/web - goes back to 41aa0d7"]
+        );
+        assert_eq!(
+            lines(Some(&shown(&[])), &back)[0],
+            format!("BatchFailed Deployment/web 2 failed: {words}"),
+            "also where the failure stood between two looks"
         );
     }
 }

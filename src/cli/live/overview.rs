@@ -8,7 +8,7 @@ use super::screen::{Screen, Size};
 use super::sheet::{Sheet, is_live};
 use crate::cli::failure::Failure;
 use crate::cli::reach::App;
-use crate::cli::show::{Show, print};
+use crate::cli::show::{Show, plain_signs, print};
 use crate::cli::table::cut;
 use crate::ledger::Ledger;
 use crate::status::picture;
@@ -40,7 +40,15 @@ impl Overview {
         if is_live(self.show) {
             let size = Size::now();
             let lines = table.lines().take(size.rows.saturating_sub(1));
-            let lines = lines.map(|line| cut(line, size.columns)).collect();
+            let line = |line: &str| {
+                let line = cut(line, size.columns);
+                if self.show.ascii {
+                    plain_signs(&line)
+                } else {
+                    line
+                }
+            };
+            let lines = lines.map(line).collect();
             return print(&self.screen.paint(lines, size.columns));
         }
         for (app, ledger) in ledgers {

@@ -10,7 +10,7 @@ use super::line::Line;
 use super::screen::{Screen, Size};
 use crate::cli::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::show::{Form, Show, print, unwritten};
+use crate::cli::show::{Form, Show, plain_signs, print, unwritten};
 use crate::cli::table::{Tint, paint, plain};
 use crate::clock;
 use crate::status::{News, Picture, news};
@@ -229,7 +229,10 @@ fn frame(screen: &mut Screen, picture: &Picture, tail: &[Line], show: Show) -> R
         is_ascii: show.ascii,
     };
     let lines = draw(picture, tail, canvas);
-    let text = |line: &Line| line.text(size.columns, show.is_colourful());
+    let text = |line: &Line| {
+        let text = line.text(size.columns, show.is_colourful());
+        if show.ascii { plain_signs(&text) } else { text }
+    };
     let lines = lines.iter().map(text).collect();
     print(&screen.paint(lines, size.columns))
 }
