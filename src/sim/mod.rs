@@ -2,12 +2,16 @@
 //!
 //! Never: a decision of the agent; it knows no room of the agent but the words for objects.
 
+pub mod api;
 pub mod arithmetic;
 pub mod controller;
 pub mod defaults;
+pub mod fault;
 pub mod fields;
+pub mod hall;
 pub mod kind;
 pub mod kubelet;
+mod patch;
 pub mod refusal;
 pub mod schema;
 pub mod seed;

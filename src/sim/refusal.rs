@@ -247,6 +247,95 @@ impl Refusal {
         Self::new(405, "MethodNotAllowed", message, json!({}))
     }
 
+    /// 406: the answer cannot be given in any form that is accepted.
+    #[must_use]
+    pub fn not_acceptable() -> Self {
+        let message = "only the following media types are accepted: application/json";
+        Self::new(406, "NotAcceptable", message, json!({}))
+    }
+
+    /// 413: the body is too large.
+    #[must_use]
+    pub fn too_large(message: &str) -> Self {
+        Self::new(413, "RequestEntityTooLarge", message, json!({}))
+    }
+
+    /// 422: a parameter of the request is wrong.
+    #[must_use]
+    pub fn options(field: &str, message: &str) -> Self {
+        let text = format!("PatchOptions.meta.k8s.io \"\" is invalid: {field}: {message}");
+        let reason = if message.starts_with("Required") {
+            "FieldValueRequired"
+        } else {
+            "FieldValueInvalid"
+        };
+        let cause = json!({"reason": reason, "message": message, "field": field});
+        let details = json!({"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [cause]});
+        Self::new(422, "Invalid", text, details)
+    }
+
+    /// 422: what a patch makes cannot be kept; the object is not named, as on the real server.
+    #[must_use]
+    pub fn invalid_patch(causes: &[Cause]) -> Self {
+        let nobody = Subject {
+            group: String::new(),
+            plural: String::new(),
+            kind: String::new(),
+            name: String::new(),
+        };
+        let mut refusal = Self::invalid(&nobody, causes);
+        if let Some(details) = refusal.details.as_object_mut() {
+            details.retain(|key, _| key == "causes");
+        }
+        refusal
+    }
+
+    /// 422: a JSON patch does not fit the object.
+    #[must_use]
+    pub fn unprocessable(subject: &Subject, fault: &str) -> Self {
+        let details = subject.details(&subject.plural);
+        let message =
+            format!("the server rejected our request due to an error in our request: {fault}");
+        Self::new(422, "Invalid", message, details)
+    }
+
+    /// 504: a revision that is not there yet.
+    #[must_use]
+    pub fn too_large_revision(wanted: u64, current: u64) -> Self {
+        let message = format!("Too large resource version: {wanted}, current: {current}");
+        let cause =
+            json!({"reason": "ResourceVersionTooLarge", "message": "Too large resource version"});
+        let details = json!({"causes": [cause], "retryAfterSeconds": 1});
+        Self::new(504, "Timeout", message, details)
+    }
+
+    /// A failure without a reason, as the real server answers what it did not foresee.
+    #[must_use]
+    pub fn unnamed(code: u16, message: &str) -> Self {
+        Self::new(code, "", message, Value::Null)
+    }
+
+    /// Any status of failure, in its usual words.
+    #[must_use]
+    pub fn failure(code: u16) -> Self {
+        let (reason, message) = match code {
+            401 => ("Unauthorized", "Unauthorized"),
+            403 => ("Forbidden", "forbidden: a fault that was asked for"),
+            409 => ("Conflict", "a conflict that was asked for"),
+            500 => (
+                "InternalError",
+                "Internal error occurred: etcdserver: request timed out",
+            ),
+            503 => ("ServiceUnavailable", "apiserver is shutting down"),
+            504 => (
+                "Timeout",
+                "Timeout: request did not complete within the allotted timeout",
+            ),
+            _ => ("", "a fault that was asked for"),
+        };
+        Self::new(code, reason, message, json!({}))
+    }
+
     /// 410: the resourceVersion is older than what is kept.
     #[must_use]
     pub fn expired(message: impl Into<String>) -> Self {
@@ -295,9 +384,11 @@ impl Refusal {
             "metadata": {},
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
             "code": self.code,
         });
+        if !self.reason.is_empty() {
+            status["reason"] = json!(self.reason);
+        }
         if !self.details.is_null() {
             status["details"] = self.details.clone();
         }

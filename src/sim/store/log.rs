@@ -45,6 +45,11 @@ impl Log {
         self.revision
     }
 
+    /// Returns the revision behind which all is forgotten.
+    pub(super) const fn floor(&self) -> u64 {
+        self.floor
+    }
+
     /// Returns the number of the next change.
     pub(super) const fn next(&self) -> u64 {
         self.revision + 1

@@ -9,6 +9,7 @@ mod apply;
 mod delete;
 mod log;
 mod ownership;
+mod past;
 mod write;
 
 pub use delete::{Deletion, Propagation};

@@ -1,0 +1,208 @@
+//! Patches of all kinds, server-side apply among them.
+
+use http::Response;
+use serde_json::Value;
+
+use super::call::Call;
+use super::reply::{Body, json as answer};
+use super::{body, read, view};
+use crate::sim::patch::{json_patch, merge_patch, strategic_patch};
+use crate::sim::refusal::{Cause, Refusal};
+use crate::sim::schema::{Schema, check_types, unknown_fields};
+use crate::sim::store::{Part, Store};
+
+const JSON: &str = "application/json-patch+json";
+const MERGE: &str = "application/merge-patch+json";
+const STRATEGIC: &str = "application/strategic-merge-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
+
+pub(super) fn patch(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
+    patch_part(store, call, Part::Main)
+}
+
+/// Patches one part of the object of a call.
+pub(super) fn patch_part(
+    store: &mut Store,
+    call: &Call,
+    part: Part,
+) -> Result<Response<Body>, Refusal> {
+    if call.media_type == APPLY {
+        return apply(store, call, part);
+    }
+    if call.parameter("force").is_some() {
+        let text = "Forbidden: may not be specified for non-apply patch";
+        return Err(Refusal::options("force", text));
+    }
+    let live = read::find(store, call)?;
+    let mut patched = view::versioned(call, &live);
+    perform(call, &call.version.schema, &mut patched)?;
+    body::judge_patched(call, &patched)?;
+    body::check_type(call, &patched)?;
+    let patched = body::place(call, patched)?;
+    let written = store.update(&call.actor(part)?, patched)?;
+    Ok(answer(200, &view::one(call, &written)))
+}
+
+/// Lays the patch of a call over a document.
+///
+/// # Errors
+/// 400 where it cannot be read, 415 for a type that is not known here, 422 where it does not fit.
+pub(super) fn perform(call: &Call, schema: &Schema, document: &mut Value) -> Result<(), Refusal> {
+    let read = || -> Result<Value, Refusal> {
+        serde_json::from_slice(&call.body)
+            .map_err(|fault| Refusal::bad_request(format!("error decoding patch: {fault}")))
+    };
+    match call.media_type.as_str() {
+        JSON => json_patch(document, &read()?)
+            .map_err(|fault| Refusal::unprocessable(&call.subject(), &fault)),
+        MERGE => {
+            merge_patch(document, &read()?);
+            Ok(())
+        }
+        STRATEGIC if !call.resource.is_custom => {
+            strategic_patch(schema, document, &read()?);
+            Ok(())
+        }
+        STRATEGIC => Err(Refusal::unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: \
+             application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+        )),
+        _ => Err(Refusal::unsupported_media_type(
+            "415: Unsupported Media Type",
+        )),
+    }
+}
+
+fn apply(store: &mut Store, call: &Call, part: Part) -> Result<Response<Body>, Refusal> {
+    if call
+        .parameter("fieldManager")
+        .unwrap_or_default()
+        .is_empty()
+    {
+        let text = "Required value: is required for apply patch";
+        return Err(Refusal::options("fieldManager", text));
+    }
+    let config = configuration(call)?;
+    let config = body::place(call, config)?;
+    if part != Part::Main {
+        read::find(store, call)?;
+    }
+    let (object, is_new) = store.apply(&call.actor(part)?, &config, call.is("force"))?;
+    let code = if is_new { 201 } else { 200 };
+    Ok(answer(code, &view::one(call, &object)))
+}
+
+/// Reads the configuration of an apply and holds it against the schema: what is not declared is
+/// always refused, whatever `fieldValidation` says.
+fn configuration(call: &Call) -> Result<Value, Refusal> {
+    let validation = body::Validation::of(call)?;
+    let (config, doubled) = match body::json(&call.body) {
+        Ok(read) => read,
+        Err(_) => (yaml(call)?, Vec::new()),
+    };
+    if let Some(path) = doubled.first() {
+        let key = path.rsplit('.').next().unwrap_or_default();
+        let fault = format!("line 1: key {key:?} already set in map");
+        match validation {
+            body::Validation::Ignore => {}
+            body::Validation::Warn => call.warn(fault),
+            body::Validation::Strict => {
+                return Err(Refusal::bad_request(format!(
+                    "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal \
+                     errors:\n  {fault}"
+                )));
+            }
+        }
+    }
+    let entries = config.pointer("/metadata/managedFields");
+    if entries.is_some_and(|entries| !entries.is_null()) {
+        return Err(Refusal::bad_request("metadata.managedFields must be nil"));
+    }
+    let own = call.api_version();
+    let version = config.get("apiVersion").and_then(Value::as_str);
+    let version = version.unwrap_or_default();
+    if version != own {
+        return Err(Refusal::bad_request(format!(
+            "Incorrect version specified in apply patch. Specified patch version: {version}, \
+             expected: {own}"
+        )));
+    }
+    let namespace = &call.namespace;
+    let malformed = |place: &str| {
+        let kind = &call.resource.kind.name;
+        Refusal::malformed_apply((namespace, &call.name), (&own, kind), place)
+    };
+    let schema = &call.version.schema;
+    let unknown = unknown_fields(schema, &config);
+    if !unknown.is_empty() {
+        let texts = unknown.iter();
+        let texts = texts.map(|path| format!(".{path}: field not declared in schema"));
+        return Err(malformed(&in_lines(&texts.collect::<Vec<_>>())));
+    }
+    if let Some((path, expected, is)) = check_types(schema, &config) {
+        let (expected, is) = in_words_of_merging(expected, is);
+        return Err(malformed(&format!(
+            ".{path}: expected {expected}, got {is}"
+        )));
+    }
+    Ok(config)
+}
+
+/// Several faults stand in lines (`typed.ValidationErrors`).
+fn in_lines(faults: &[String]) -> String {
+    match faults {
+        [one] => one.clone(),
+        all => {
+            let lines: Vec<String> = all.iter().map(|fault| format!("  {fault}")).collect();
+            format!("errors:\n{}", lines.join("\n"))
+        }
+    }
+}
+
+/// Says types in the words of structured-merge-diff (`typed/validate.go`).
+fn in_words_of_merging<'a>(expected: &'a str, is: &'a str) -> (&'a str, &'a str) {
+    let expected = match expected {
+        "integer" | "number" => "numeric (int or float)",
+        "object" => "map",
+        "array" => "list",
+        other => other,
+    };
+    let is = match is {
+        "integer" => "int",
+        "number" => "float",
+        "object" => "map",
+        "array" => "list",
+        other => other,
+    };
+    (expected, is)
+}
+
+fn yaml(call: &Call) -> Result<Value, Refusal> {
+    let read: Result<Value, _> = serde_yaml::from_slice(&call.body);
+    match read {
+        Ok(value) if value.is_object() => Ok(value),
+        Ok(_) => Err(Refusal::bad_request(
+            "error decoding YAML: json: cannot unmarshal string into Go value of type \
+             map[string]interface {}",
+        )),
+        Err(fault) => Err(Refusal::bad_request(format!(
+            "error decoding YAML: {fault}"
+        ))),
+    }
+}
+
+/// Returns a document that no schema of the kind describes, as a Scale, with the patch of a call.
+pub(super) fn patched_apart(call: &Call, mut document: Value) -> Result<Value, Refusal> {
+    if call.media_type == APPLY {
+        let (config, _) = body::json(&call.body)?;
+        merge_patch(&mut document, &config);
+    } else {
+        perform(call, &Schema::Untyped, &mut document)?;
+    }
+    Ok(document)
+}
+
+/// Returns the refusal of a Scale that is none.
+pub(super) fn no_number(field: &str, value: &Value) -> Refusal {
+    Refusal::invalid_patch(&[Cause::invalid(field, value, "must be a whole number")])
+}

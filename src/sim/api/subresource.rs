@@ -1,0 +1,268 @@
+//! Sub-resources: status, scale, eviction, binding, log, finalize.
+
+use http::Response;
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::reply::{self, Body, json as answer};
+use super::{body, patching, read, view};
+use crate::object::Object;
+use crate::sim::fault::Verb;
+use crate::sim::kind::{Kind, ScalePaths};
+use crate::sim::refusal::Refusal;
+use crate::sim::selector::Labels;
+use crate::sim::store::{Actor, Deletion, Part, Store};
+use crate::sim::time::seconds;
+
+/// Seconds after which an eviction may be tried again.
+const EVICTION_RETRY: u32 = 10;
+
+pub(super) fn perform(
+    store: &mut Store,
+    call: &Call,
+    subresource: &str,
+) -> Result<Response<Body>, Refusal> {
+    let is_pod = call.resource.kind == Kind::POD;
+    match (subresource, call.verb) {
+        ("status", verb) if call.version.has_status => status(store, call, verb),
+        ("scale", verb) => match &call.resource.scale {
+            Some(paths) => scale(store, call, (verb, paths)),
+            None => Err(Refusal::no_such_path()),
+        },
+        ("eviction", Verb::Create) if is_pod => evict(store, call),
+        ("binding", Verb::Create) if is_pod => bind(store, call),
+        ("log", Verb::Get) if is_pod => log(store, call),
+        ("finalize", Verb::Update) if call.resource.kind == Kind::NAMESPACE => {
+            finalize(store, call)
+        }
+        _ => Err(Refusal::no_such_path()),
+    }
+}
+
+fn status(store: &mut Store, call: &Call, verb: Verb) -> Result<Response<Body>, Refusal> {
+    match verb {
+        Verb::Get => read::get(store, call),
+        Verb::Update => {
+            let object = body::object(call)?;
+            let written = store.update(&call.actor(Part::Status)?, object)?;
+            Ok(answer(200, &view::one(call, &written)))
+        }
+        Verb::Patch => patching::patch_part(store, call, Part::Status),
+        Verb::List | Verb::Watch | Verb::Create | Verb::Delete | Verb::DeleteCollection => {
+            Err(Refusal::method_not_allowed())
+        }
+    }
+}
+
+fn scale(
+    store: &mut Store,
+    call: &Call,
+    (verb, paths): (Verb, &ScalePaths),
+) -> Result<Response<Body>, Refusal> {
+    let live = read::find(store, call)?;
+    let shown = scale_of(&live, paths);
+    let wanted = match verb {
+        Verb::Get => return Ok(answer(200, &shown)),
+        Verb::Update => body::json(&call.body)?.0,
+        Verb::Patch => patching::patched_apart(call, shown)?,
+        Verb::List | Verb::Watch | Verb::Create | Verb::Delete | Verb::DeleteCollection => {
+            return Err(Refusal::method_not_allowed());
+        }
+    };
+    let replicas = wanted.pointer("/spec/replicas").cloned();
+    let replicas = replicas.unwrap_or_else(|| json!(0));
+    if replicas.as_i64().is_none() {
+        return Err(patching::no_number("spec.replicas", &replicas));
+    }
+    let mut object = live.value().clone();
+    let version = wanted.pointer("/metadata/resourceVersion").cloned();
+    object["metadata"]["resourceVersion"] = version.unwrap_or_default();
+    if let Some(place) = object.pointer_mut(&paths.wanted) {
+        *place = replicas;
+    }
+    let written = store.update(&call.actor(Part::Scale)?, object)?;
+    Ok(answer(200, &scale_of(&written, paths)))
+}
+
+/// Returns the Scale of an object.
+fn scale_of(object: &Object, paths: &ScalePaths) -> Value {
+    let number = |pointer: &str| object.at(pointer).and_then(Value::as_i64);
+    let selector = paths.selector.as_deref().and_then(|path| object.at(path));
+    let selector = match selector {
+        Some(Value::String(text)) => text.clone(),
+        Some(selector) => Labels::of(selector).text(),
+        None => String::new(),
+    };
+    let mut metadata = json!({"name": object.text("/metadata/name")});
+    for key in ["namespace", "uid", "resourceVersion", "creationTimestamp"] {
+        if let Some(value) = object.text(&format!("/metadata/{key}")) {
+            metadata[key] = json!(value);
+        }
+    }
+    json!({
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": metadata,
+        "spec": {"replicas": number(&paths.wanted).unwrap_or_default()},
+        "status": {
+            "replicas": number(&paths.existing).unwrap_or_default(),
+            "selector": selector,
+        },
+    })
+}
+
+/// Deletes a pod unless a budget forbids it (`registry/core/pod/storage/eviction.go`).
+fn evict(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
+    let pod = read::find(store, call)?;
+    let (eviction, _) = body::json(&call.body)?;
+    let named = eviction.pointer("/metadata/name").and_then(Value::as_str);
+    if named != Some(&call.name) {
+        let text = "name in URL does not match name in Eviction object";
+        return Err(Refusal::bad_request(text));
+    }
+    let labels = pod.at("/metadata/labels").and_then(Value::as_object);
+    let budget = store
+        .list(&Kind::POD_DISRUPTION_BUDGET, Some(&call.namespace))
+        .find(|budget| {
+            let selector = budget.at("/spec/selector");
+            selector.is_some_and(|selector| Labels::of(selector).fit(labels))
+        })
+        .cloned();
+    if let Some(budget) = budget {
+        spend(store, call, &budget)?;
+    }
+    let grace = eviction.pointer("/deleteOptions/gracePeriodSeconds");
+    let deletion = Deletion {
+        uid: pod.uid().map(ToOwned::to_owned),
+        grace_seconds: grace.and_then(Value::as_i64),
+        is_dry_run: call.is_dry_run()?,
+        ..Deletion::default()
+    };
+    store.delete(&Kind::POD, &call.namespace, &call.name, &deletion)?;
+    let success = json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
+                         "status": "Success", "code": 201});
+    Ok(answer(201, &success))
+}
+
+/// Takes one disruption from a budget.
+fn spend(store: &mut Store, call: &Call, budget: &Object) -> Result<(), Refusal> {
+    let name = budget.text("/metadata/name").unwrap_or_default();
+    let number = |pointer: &str| budget.at(pointer).and_then(Value::as_i64);
+    let allowed = number("/status/disruptionsAllowed").unwrap_or_default();
+    if allowed < 1 {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let mut refusal = Refusal::too_many_requests(message, EVICTION_RETRY);
+        let needed = number("/status/desiredHealthy").unwrap_or_default();
+        let healthy = number("/status/currentHealthy").unwrap_or_default();
+        let cause = format!(
+            "The disruption budget {name} needs {needed} healthy pods and has {healthy} currently"
+        );
+        refusal.details["causes"] = json!([{"reason": "DisruptionBudget", "message": cause}]);
+        return Err(refusal);
+    }
+    let place = (&Kind::POD_DISRUPTION_BUDGET, call.namespace.as_str(), name);
+    let actor = call.actor(Part::Status)?;
+    store.change(&actor, place, |budget| {
+        budget["status"]["disruptionsAllowed"] = json!(allowed - 1);
+    })?;
+    Ok(())
+}
+
+/// Puts a pod on a node (`registry/core/pod/storage/storage.go`).
+fn bind(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
+    let (binding, _) = body::json(&call.body)?;
+    let node = binding.pointer("/target/name").and_then(Value::as_str);
+    let pod = read::find(store, call)?;
+    let uid = binding.pointer("/metadata/uid").and_then(Value::as_str);
+    if uid.is_some_and(|uid| pod.uid() != Some(uid)) {
+        let why = format!(
+            "Precondition failed: UID in precondition: {}, UID in object meta: {}",
+            uid.unwrap_or_default(),
+            pod.uid().unwrap_or_default()
+        );
+        return Err(Refusal::conflict(&call.subject(), &why));
+    }
+    if pod.is_terminating() {
+        let why = "pod is being deleted, cannot be assigned to a host";
+        return Err(Refusal::conflict(
+            &call.subject(),
+            &format!("pod {} {why}", call.name),
+        ));
+    }
+    let bound = pod.text("/spec/nodeName").unwrap_or_default();
+    if !bound.is_empty() {
+        let why = format!("pod {} is already assigned to node {bound:?}", call.name);
+        return Err(Refusal::conflict(&call.subject(), &why));
+    }
+    store.bind((&call.namespace, &call.name), node.unwrap_or_default())?;
+    let success = json!({"kind": "Status", "apiVersion": "v1", "metadata": {},
+                         "status": "Success", "code": 201});
+    Ok(answer(201, &success))
+}
+
+/// Tells what the container of a simulated pod would have written.
+fn log(store: &Store, call: &Call) -> Result<Response<Body>, Refusal> {
+    let pod = read::find(store, call)?;
+    let wanted = call.parameter("container").unwrap_or_default();
+    let containers = pod.at("/spec/containers").and_then(Value::as_array);
+    let containers = containers.map_or(&[][..], Vec::as_slice);
+    let found = containers
+        .iter()
+        .find(|container| wanted.is_empty() || container["name"] == wanted);
+    let Some(container) = found else {
+        let name = &call.name;
+        return Err(Refusal::bad_request(format!(
+            "container {wanted} is not valid for pod {name}"
+        )));
+    };
+    let name = container["name"].as_str().unwrap_or_default();
+    let statuses = pod
+        .at("/status/containerStatuses")
+        .and_then(Value::as_array);
+    let state = statuses
+        .into_iter()
+        .flatten()
+        .find(|status| status["name"] == name)
+        .map(|status| status["state"].clone())
+        .unwrap_or_default();
+    if let Some(reason) = state.pointer("/waiting/reason").and_then(Value::as_str)
+        && reason != "CrashLoopBackOff"
+    {
+        return Err(Refusal::bad_request(format!(
+            "container {name:?} in pod {:?} is waiting to start: {}",
+            call.name,
+            waiting(reason)
+        )));
+    }
+    let image = container["image"].as_str().unwrap_or_default();
+    let started = state.pointer("/running/startedAt").and_then(Value::as_str);
+    let at = started.map_or_else(|| seconds(store.now()), ToOwned::to_owned);
+    let end = if started.is_some() {
+        "serving"
+    } else {
+        "exiting: simulated failure"
+    };
+    Ok(reply::text(
+        200,
+        &format!("{at} SIMULATED {image}: starting\n{at} SIMULATED {image}: {end}\n"),
+    ))
+}
+
+fn waiting(reason: &str) -> &str {
+    match reason {
+        "ErrImagePull" | "ImagePullBackOff" => "trying and failing to pull image",
+        other => other,
+    }
+}
+
+/// Sets what holds a namespace.
+fn finalize(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
+    let object = body::object(call)?;
+    let finalizers = object.pointer("/spec/finalizers").cloned();
+    let actor: Actor = call.actor(Part::Main)?;
+    let place = (&Kind::NAMESPACE, "", call.name.as_str());
+    let written = store.change(&actor, place, |namespace| {
+        namespace["spec"]["finalizers"] = finalizers.unwrap_or_else(|| json!([]));
+    })?;
+    Ok(answer(200, &view::one(call, &written)))
+}
