@@ -14,6 +14,7 @@ mod control_plane;
 mod crashes;
 mod explained;
 mod failures;
+mod fidelity;
 mod git_server;
 mod git_ssh;
 mod git_transport;
@@ -33,6 +34,9 @@ mod shop;
 mod standby;
 mod terminal;
 mod thousand;
+#[path = "../fast/controllers/town.rs"]
+#[allow(dead_code, reason = "the fast lane uses the rest")]
+mod town;
 mod watched;
 #[path = "../fast/world/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the fast lane uses the rest")]

@@ -6,14 +6,23 @@ use serde_json::{Value, json};
 pub(super) struct Conditions {
     all: Vec<Value>,
     now: String,
-    has_updates: bool,
+    /// The field that tells when one was last looked at, for kinds that have it.
+    looked_at: Option<&'static str>,
 }
 
 impl Conditions {
     /// Reads them off an object; those of a Deployment also tell when they were last updated.
     pub(super) fn of_deployment(object: &Value, now: &str) -> Self {
         Self {
-            has_updates: true,
+            looked_at: Some("lastUpdateTime"),
+            ..Self::of(object, now)
+        }
+    }
+
+    /// Reads them off an object; those of a Job also tell when they were last probed.
+    pub(super) fn of_job(object: &Value, now: &str) -> Self {
+        Self {
+            looked_at: Some("lastProbeTime"),
             ..Self::of(object, now)
         }
     }
@@ -26,7 +35,7 @@ impl Conditions {
         Self {
             all: all.cloned().unwrap_or_default(),
             now: now.to_owned(),
-            has_updates: false,
+            looked_at: None,
         }
     }
 
@@ -58,8 +67,8 @@ impl Conditions {
             "reason": reason,
             "message": message,
         });
-        if self.has_updates {
-            condition["lastUpdateTime"] = self.now.as_str().into();
+        if let Some(key) = self.looked_at {
+            condition[key] = self.now.as_str().into();
         }
         self.remove(kind);
         self.all.push(condition);

@@ -145,7 +145,7 @@ fn start(desk: &mut Desk<'_>, live: &Arc<Object>) -> Result<Arc<Object>, Refusal
         (true, Some(true)) | (false, None | Some(false)) => return Ok(Arc::clone(live)),
     };
     let live = desk.update_status(live, |live| {
-        let mut conditions = Conditions::of(live, &now);
+        let mut conditions = Conditions::of_job(live, &now);
         conditions.set("Suspended", (status, reason, message));
         conditions.write(live);
         if is_suspended {
@@ -319,7 +319,7 @@ impl End {
         } else {
             ("FailureTarget", "Failed")
         };
-        let mut conditions = Conditions::of(job, now);
+        let mut conditions = Conditions::of_job(job, now);
         conditions.set(goal, ("True", self.reason, self.message));
         if self.is_over {
             conditions.set(end, ("True", self.reason, self.message));

@@ -142,7 +142,7 @@ fn perform(
             claim_volumes(desk, live, ordinal)?;
             let pod = new_pod(live, templates.revision(revision), ordinal);
             let created = desk.create(pod).map(drop);
-            tell(desk, live, ("create", "Create"), (&set, ordinal), created)
+            tell(desk, live, "Create", (&set, ordinal), created)
         }
         Change::Delete { ordinal } => {
             let name = format!("{set}-{ordinal}");
@@ -151,7 +151,7 @@ fn perform(
                 return Ok(());
             };
             let deleted = desk.delete(&pod);
-            tell(desk, live, ("delete", "Delete"), (&set, ordinal), deleted)
+            tell(desk, live, "Delete", (&set, ordinal), deleted)
         }
     }
 }
@@ -160,7 +160,7 @@ fn perform(
 fn tell(
     desk: &mut Desk<'_>,
     live: &Object,
-    (verb, reason): (&str, &str),
+    verb: &str,
     (set, ordinal): (&str, u32),
     done: Result<(), Refusal>,
 ) -> Result<(), Refusal> {
@@ -168,12 +168,12 @@ fn tell(
     match &done {
         Ok(()) => desk.tell(
             live,
-            &format!("Successful{reason}"),
+            &format!("Successful{verb}"),
             &format!("{what} successful"),
         ),
         Err(refusal) => {
             let message = format!("{what} failed error: {refusal}");
-            desk.warn(live, &format!("Failed{reason}"), &message);
+            desk.warn(live, &format!("Failed{verb}"), &message);
         }
     }
     done
@@ -238,6 +238,9 @@ fn claim_volumes(desk: &mut Desk<'_>, live: &Object, ordinal: u32) -> Result<(),
             "metadata": {"name": name, "namespace": namespace, "labels": labels},
             "spec": template["spec"],
         }))?;
+        let message =
+            format!("Create Claim {name} Pod {set}-{ordinal} in StatefulSet {set} success");
+        desk.tell(live, "SuccessfulCreate", &message);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::object::Object;
 use crate::sim::controller::{Events, nodes};
 use crate::sim::kind::Kind;
-use crate::sim::store::{Actor, Store};
+use crate::sim::store::Store;
 
 /// What the scheduler calls itself in Events.
 const NAME: &str = "default-scheduler";
@@ -60,12 +60,8 @@ fn tolerates_cordon(spec: &Value) -> bool {
 pub(super) fn bind(store: &mut Store, events: &mut Events, pod: &Object, node: &str) {
     let name = pod.text("/metadata/name").unwrap_or_default();
     let namespace = pod.namespace().unwrap_or_default();
-    let actor = Actor::new("kube-scheduler");
     // A pod that is gone meanwhile needs no node.
-    let bound = store.change(&actor, (&Kind::POD, namespace, name), |pod| {
-        pod["spec"]["nodeName"] = node.into();
-    });
-    if bound.is_ok() {
+    if store.bind((namespace, name), node).is_ok() {
         let message = format!("Successfully assigned {namespace}/{name} to {node}");
         events.tell(store, NAME, pod, ("Normal", "Scheduled", &message));
     }

@@ -6,6 +6,7 @@
 
 mod admission;
 mod apply;
+mod binding;
 mod delete;
 mod log;
 mod ownership;

@@ -216,33 +216,6 @@ impl Store {
         self.update(actor, value)
     }
 
-    /// Puts a pod on a node, as the scheduler does through the sub-resource `binding`: nobody owns
-    /// that field afterwards.
-    ///
-    /// # Errors
-    /// 404 where the pod is not there.
-    pub fn bind(
-        &mut self,
-        (namespace, name): (&str, &str),
-        node: &str,
-    ) -> Result<Arc<Object>, Refusal> {
-        let Some(pod) = self.get(&Kind::POD, namespace, name) else {
-            return Err(Refusal::not_found(&self.subject(&Kind::POD, name)));
-        };
-        let mut pod = pod.as_ref().clone();
-        pod.set(&["spec", "nodeName"], json!(node));
-        let now = seconds(self.now());
-        let condition = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null,
-                               "lastTransitionTime": now});
-        let conditions = pod.at("/status/conditions").and_then(Value::as_array);
-        let mut conditions = conditions.cloned().unwrap_or_default();
-        conditions.retain(|condition| condition["type"] != "PodScheduled");
-        conditions.push(condition);
-        pod.set(&["status", "conditions"], Value::Array(conditions));
-        let place = (namespace.to_owned(), name.to_owned());
-        Ok(self.commit(&Kind::POD, &place, Some(pod)))
-    }
-
     /// Returns the live object that `object` is a new state of.
     pub(super) fn live(&self, resource: &Resource, object: &Value) -> Result<Arc<Object>, Refusal> {
         let name = text(object, "/metadata/name");

@@ -80,7 +80,38 @@ fn a_new_deployment_becomes_available_and_says_so() {
     let name = set.text("/metadata/name").unwrap_or_default();
     let scaled = format!("Scaled up replica set {name} from 0 to 10");
     assert_eq!(town.told("ScalingReplicaSet"), [scaled]);
-    assert_eq!(town.told("SuccessfulCreate").len(), 10);
+}
+
+#[test]
+fn many_similar_events_become_one_and_one_that_comes_again_is_counted() {
+    let mut town = Town::new();
+    town.create(workload(
+        "apps/v1",
+        "Deployment",
+        "web",
+        &json!({"replicas": 15}),
+    ));
+    town.seconds(2);
+    let told = town.told("SuccessfulCreate");
+    assert_eq!(told.len(), 10);
+    let combined = "(combined from similar events): Created pod: web-";
+    assert!(
+        told.iter().any(|message| message.starts_with(combined)),
+        "{told:?}"
+    );
+    let events = town.all(&Kind::EVENT);
+    let counts = events
+        .iter()
+        .filter_map(|event| event.at("/count")?.as_u64());
+    assert_eq!(counts.max(), Some(6));
+    town.edit(KIND, "web", |web| web["spec"]["replicas"] = 60.into());
+    town.seconds(2);
+    let events = town.all(&Kind::EVENT);
+    let of_sets = events
+        .iter()
+        .filter(|event| event.text("/involvedObject/kind") == Some("ReplicaSet"));
+    let counts = of_sets.filter_map(|event| event.at("/count")?.as_u64());
+    assert_eq!(counts.sum::<u64>(), 25, "more at once is not heard");
 }
 
 #[test]

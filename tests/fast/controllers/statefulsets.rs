@@ -59,8 +59,11 @@ fn pods_have_numbers_identities_and_claims() {
         status.text("/status/currentRevision"),
         status.text("/status/updateRevision")
     );
-    let told = "create Pod db-5 in StatefulSet db successful";
-    assert_eq!(town.told("SuccessfulCreate")[0], told);
+    let told = [
+        "Create Claim disk-db-5 Pod db-5 in StatefulSet db success",
+        "Create Pod db-5 in StatefulSet db successful",
+    ];
+    assert_eq!(town.told("SuccessfulCreate")[..2], told);
 }
 
 #[test]
