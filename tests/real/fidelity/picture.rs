@@ -37,10 +37,9 @@ pub(super) fn picture(namespace: &str, objects: Vec<Value>) -> BTreeMap<String, 
         let key = format!("{kind} {name}/{}", count.count());
         picture.insert(key, object);
     }
-    events.sort();
+    // How often depends on how far behind the cache of a real controller is.
     for event in events {
-        let count = picture.entry(format!("Event {event}")).or_insert(json!(0));
-        *count = json!(count.as_u64().unwrap() + 1);
+        picture.insert(format!("Event {event}"), json!("told"));
     }
     picture
 }
@@ -94,6 +93,13 @@ fn strip(object: &mut Value) {
             object["spec"].as_object_mut().unwrap().remove(key);
         }
     }
+    if kind == "ReplicaSet"
+        && object["metadata"]["generation"] == object["status"]["observedGeneration"]
+    {
+        // In how many steps it got there depends on how far behind the real controller's cache was.
+        object["metadata"]["generation"] = json!("seen");
+        object["status"]["observedGeneration"] = json!("seen");
+    }
     if kind == "PersistentVolumeClaim" {
         object["metadata"]
             .as_object_mut()
@@ -129,6 +135,11 @@ fn blur(object: &mut Value) {
         .and_then(Value::as_array_mut);
     if let Some(conditions) = conditions {
         conditions.sort_by_cached_key(|condition| condition["type"].to_string());
+        // Which set it names depends on whether the real controller saw the change between two.
+        let named = conditions
+            .iter_mut()
+            .filter(|one| one["type"] == "Progressing");
+        named.for_each(|condition| condition["message"] = json!("PROGRESS"));
     }
     blur_texts(object);
 }
@@ -172,12 +183,18 @@ fn event(event: &Value) -> Option<String> {
     if ["Scheduled", "FailedScheduling", "FailedUpdateStatus"].contains(&reason) {
         return None;
     }
-    if ["Created pod: ", "Deleted pod: "]
-        .iter()
-        .any(|start| message.contains(start))
-    {
-        let kept = message.len() - 5;
-        message.truncate(kept);
+    for start in ["Created pod: ", "Deleted pod: "] {
+        if message.contains(start) {
+            start.clone_into(&mut message);
+        }
+    }
+    if reason == "ScalingReplicaSet" {
+        message = message.replace("(combined from similar events): ", "");
+        message = message
+            .split(" from ")
+            .next()
+            .unwrap_or_default()
+            .to_owned();
     }
     // The hashes of sets that are gone already.
     let words = message.split(' ').map(|word| {
