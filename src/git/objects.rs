@@ -147,13 +147,14 @@ pub(super) fn log(
     Ok(revisions)
 }
 
-/// Says whether `id` is `of` or one of its descendants.
+/// Says whether `id` is `of` or one of its descendants. Where both are missing, `id` is named: what
+/// was just fetched is missing only in a damaged mirror.
 pub(super) fn is_descendant(
     repository: &Repository,
     of: &CommitId,
     id: &CommitId,
 ) -> Result<bool, GitFault> {
-    let (of, id) = (find(repository, of)?.id(), find(repository, id)?.id());
+    let (id, of) = (find(repository, id)?.id(), find(repository, of)?.id());
     Ok(of == id || repository.graph_descendant_of(id, of)?)
 }
 

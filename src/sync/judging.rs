@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::config::Rewrites;
+use crate::git::GitFault;
 use crate::ledger::{Aim, Course, Outcome, Tip, Trouble};
 use crate::object::{Digest, ObjectId};
 use crate::plan::Set;
@@ -70,10 +71,18 @@ impl App {
             Course::Forward => aim.revision.id.clone(),
             Course::Back { from, .. } => from.clone(),
         };
-        let descends = self.mirror.is_descendant(&base, &tip.revision.id).await;
-        if descends.unwrap_or(false) {
-            self.clear(Trouble::HistoryRewritten);
-            return true;
+        match self.mirror.is_descendant(&base, &tip.revision.id).await {
+            Ok(true) => {
+                self.clear(Trouble::HistoryRewritten);
+                return true;
+            }
+            Ok(false) => {}
+            // What ran here and is nowhere any more was rewritten away.
+            Err(GitFault::CommitMissing(missing)) if missing == base => {}
+            Err(fault) => {
+                self.unreached(&fault);
+                return false;
+            }
         }
         let message = format!(
             "the branch {} was rewritten: {} does not descend from {}; nothing new is started. \

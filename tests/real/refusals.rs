@@ -302,3 +302,45 @@ async fn values_of_secrets_are_never_told() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_is_not_refused_for_a_mirror_that_is_damaged_when_it_is_read() {
+    for rewrites in ["Adopt", "Refuse"] {
+        judged_on_a_damaged_mirror(rewrites).await;
+    }
+}
+
+async fn judged_on_a_damaged_mirror(rewrites: &str) {
+    let config = json!({"source": {"rewrites": rewrites}});
+    let (shop, agent) = at_rest("damaged", &config).await;
+    shop.verb(&["pause", "--reason", "lunch"]);
+    shop.until("the pause", || !shop.ledger()["pause"].is_null())
+        .await;
+    let web = deployment("web", "2", "monitor: 0s");
+    let second = shop.repository.push("web 2", &[("web.yaml", Some(&web))]);
+    shop.sync();
+    shop.until_outcome(&second, "Pending").await;
+    let damaged = damage(&shop.folder().join("cache"));
+    assert!(damaged > 0, "there was nothing to damage");
+    shop.verb(&["resume"]);
+    shop.until_outcome(&second, "Succeeded").await;
+    for reason in ["Rejected", "HistoryRewritten"] {
+        assert!(!agent.log().contains(reason), "{}", agent.log());
+    }
+}
+
+/// Makes every pack of the mirrors below a cache unreadable; returns how many.
+fn damage(cache: &std::path::Path) -> usize {
+    let mirrors = std::fs::read_dir(cache).expect("the cache is there");
+    let packs = mirrors.flat_map(|mirror| {
+        let mirror = mirror.expect("it can be listed").path();
+        let packs = std::fs::read_dir(mirror.join("repository/objects/pack"));
+        packs.expect("a fetch brought packs")
+    });
+    let damage = |pack: std::io::Result<std::fs::DirEntry>| {
+        let path = pack.expect("it can be listed").path();
+        std::fs::remove_file(&path).expect("it can be removed");
+        std::fs::write(&path, "garbage").expect("there is room");
+    };
+    packs.map(damage).count()
+}
