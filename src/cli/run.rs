@@ -6,10 +6,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
-use crate::sync::{Options, Origin, RunFault, preview};
+use crate::sync::{Options, Origin, RunFault, Stand, preview};
 
 use super::failure::Failure;
 use super::reach::Access;
+use super::table::plain;
+use super::wait::outcome;
 use super::{Exit, plan, show};
 
 /// How the agent is started.
@@ -64,13 +66,41 @@ pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
     tokio::pin!(agent);
     loop {
         let exit = tokio::select! {
-            ended = &mut agent => return Ok(ended.map(|()| Exit::Done)?),
+            ended = &mut agent => return tell(&ended?),
             _ = interrupt.recv() => Exit::Interrupted,
             _ = terminate.recv() => Exit::Terminated,
         };
         if stop.send_replace(true) {
             return Ok(exit);
         }
+    }
+}
+
+/// Prints how each GitSync stands after `--once`; the gravest of them is the exit code.
+fn tell(stands: &[Stand]) -> Result<Exit, Failure> {
+    let mut gravest = Exit::Done;
+    for stand in stands {
+        let (exit, words) = match &stand.fate {
+            Ok(fate) => outcome(fate).unwrap_or((Exit::Fault, "it is under way".to_owned())),
+            Err(why) => (Exit::Fault, format!("error: {why}")),
+        };
+        show::print(&format!("{}  {}\n", stand.gitsync, plain(&words)))?;
+        if gravity(exit) > gravity(gravest) {
+            gravest = exit;
+        }
+    }
+    Ok(gravest)
+}
+
+/// What a script has to hear of first.
+fn gravity(exit: Exit) -> u8 {
+    match exit {
+        Exit::Done => 0,
+        Exit::Difference | Exit::Superseded => 1,
+        Exit::Waiting => 2,
+        Exit::Timeout => 3,
+        Exit::Failed => 4,
+        Exit::Fault | Exit::Interrupted | Exit::Terminated => 5,
     }
 }
 

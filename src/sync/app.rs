@@ -16,6 +16,7 @@ use crate::git::{Fetched, GitFault, Mirror};
 use crate::object::{Digest, ObjectId, later};
 use crate::plan::{Mark, Owner, Set};
 use crate::revision::CommitId;
+use crate::status::Verdict;
 use crate::trigger::{Kind, Queue, Trigger};
 
 use super::BookFault;
@@ -84,8 +85,8 @@ pub(super) type Found = Result<Fetched, GitFault>;
 pub(super) enum Stopped {
     /// It was told to.
     Told,
-    /// Everything is done, as `--once` asked.
-    Done,
+    /// Everything is done, as `--once` asked, and this is what it came to.
+    Done(Result<Verdict, String>),
     /// Its ledger is no longer its own.
     Lost(BookFault),
 }
@@ -158,7 +159,7 @@ impl App {
                 }
             };
             if once && self.is_settled() {
-                break Stopped::Done;
+                break Stopped::Done(self.fate());
             }
             if self.wait(&mut stop, &mut changes, wake).await {
                 break Stopped::Told;
@@ -211,15 +212,6 @@ impl App {
             .as_ref()
             .and_then(|pause| pause.until);
         Ok([wake, pause_ends].into_iter().flatten().min())
-    }
-
-    /// Says whether nothing is left to do without someone doing something first.
-    fn is_settled(&self) -> bool {
-        let ledger = &self.book.ledger;
-        let judged = ledger.tip.as_ref().is_none_or(|tip| tip.is_judged);
-        let over = ledger.aim.as_ref().is_none_or(|aim| aim.is_done);
-        let stuck = !ledger.problems.is_empty() || ledger.pause.is_some() || self.is_stopped();
-        !self.is_fetching && (ledger.tip.is_some() || stuck) && ((judged && over) || stuck)
     }
 
     /// When to try again after a refusal: soon, then ever later, up to a minute.

@@ -14,12 +14,13 @@ use crate::cluster::{
 use crate::config::{self, GitSync};
 use crate::git::GitFault;
 use crate::object::mark;
+use crate::status::Verdict;
 use crate::trigger::{FileWatch, Unreadable};
 
 use super::app::{App, Shared, Stopped, told};
 use super::book::REMOVED;
 use super::release::{How, ReleaseFault, release};
-use super::{BookFault, Options};
+use super::{BookFault, Options, Stand};
 
 /// Pause before an app that lost its ledger, or could not take it, is started again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -52,11 +53,15 @@ pub enum RunFault {
     Release(#[from] ReleaseFault),
 }
 
-/// Runs the agent until `stop` turns true, or with `--once` until all is done.
+/// Runs the agent until `stop` turns true, or with `--once` until all is done; then returns how each
+/// `GitSync` stands.
 ///
 /// # Errors
 /// What keeps it from starting; what goes wrong later is a condition of a `GitSync`.
-pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), RunFault> {
+pub async fn run(
+    options: Options,
+    mut stop: watch::Receiver<bool>,
+) -> Result<Vec<Stand>, RunFault> {
     let cluster =
         Cluster::connect(options.kubeconfig.as_deref(), options.context.as_deref()).await?;
     let mut file = FileWatch::new(&options.config);
@@ -77,10 +82,10 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
     let mut role = standing.role();
     let cluster = cluster.fenced(standing.fence());
     let mut wanted = first;
-    loop {
+    let stands = loop {
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => break,
-            led = role.wait_for(is_leader) => if led.is_err() { break },
+            _ = stop.wait_for(|stop| *stop) => break Vec::new(),
+            led = role.wait_for(is_leader) => if led.is_err() { break Vec::new() },
         }
         info!(holder, "leading");
         let shared = Shared {
@@ -98,17 +103,18 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
             .await;
         reign.stop_all().await;
         match ended {
-            Ended::Told | Ended::Done => break,
+            Ended::Told => break Vec::new(),
+            Ended::Done(stands) => break stands,
             Ended::Deposed => warn!(holder, "another agent leads; standing by"),
         }
-    }
+    };
     if tokio::time::timeout(RESIGN, standing.resign())
         .await
         .is_err()
     {
         warn!("the lease could not be given back in time; it runs out by itself");
     }
-    Ok(())
+    Ok(stands)
 }
 
 fn is_leader(role: &Role) -> bool {
@@ -148,7 +154,7 @@ pub(super) fn shared(
 /// How a reign ended.
 enum Ended {
     Told,
-    Done,
+    Done(Vec<Stand>),
     Deposed,
 }
 
@@ -165,7 +171,7 @@ struct Reign<'a> {
 struct Running {
     sync: GitSync,
     stop: watch::Sender<bool>,
-    task: JoinHandle<bool>,
+    task: JoinHandle<Option<Fate>>,
 }
 
 impl Reign<'_> {
@@ -179,7 +185,7 @@ impl Reign<'_> {
         self.follow(wanted).await;
         loop {
             if self.options.once && self.apps.values().all(|app| app.task.is_finished()) {
-                return Ended::Done;
+                return Ended::Done(self.stands().await);
             }
             let tick = tokio::time::sleep(Duration::from_millis(if self.options.once {
                 50
@@ -190,9 +196,41 @@ impl Reign<'_> {
                 _ = stop.wait_for(|stop| *stop) => return Ended::Told,
                 _ = role.wait_for(|role| !is_leader(role)) => return Ended::Deposed,
                 text = file.next() => self.reload(text, wanted).await,
-                () = tick => if !self.is_settled { self.settle(wanted).await },
+                () = tick => {
+                    self.revive().await;
+                    if !self.is_settled {
+                        self.settle(wanted).await;
+                    }
+                }
             }
         }
+    }
+
+    /// An app that ended though nobody told it to has met a fault of ours: it is started anew, and
+    /// the others never notice.
+    async fn revive(&mut self) {
+        let ended = self.apps.values().filter(|app| app.task.is_finished());
+        let ended: Vec<GitSync> = ended.map(|app| app.sync.clone()).collect();
+        if self.options.once {
+            return;
+        }
+        for sync in ended {
+            self.stop_one(&key(&sync)).await;
+            self.start(sync);
+        }
+    }
+
+    /// What each app came to.
+    async fn stands(&mut self) -> Vec<Stand> {
+        let mut stands = Vec::new();
+        for (gitsync, app) in std::mem::take(&mut self.apps) {
+            let fate = match app.task.await {
+                Ok(fate) => fate.unwrap_or_else(|| Err("it was told to stop".to_owned())),
+                Err(cause) => Err(cause.to_string()),
+            };
+            stands.push(Stand { gitsync, fate });
+        }
+        stands
     }
 
     /// A changed file counts only if it is valid and not empty.
@@ -283,13 +321,14 @@ impl Reign<'_> {
             .and_then(|index| serde_json::from_str(&index.content).ok())
             .unwrap_or_default();
         let (cluster, instance) = (&self.shared.cluster, &self.shared.instance);
-        for name in served.iter().filter(|name| !names.contains(name)) {
-            let Some((namespace, name)) = name.split_once('/') else {
+        let mut names = names.to_vec();
+        let mut left = Vec::new();
+        for gone in served.iter().filter(|name| !names.contains(name)) {
+            let Some((namespace, name)) = gone.split_once('/') else {
                 continue;
             };
             let by = format!("{REMOVED} by {instance}");
-            let done = release(cluster, namespace, name, &by, How::Onward).await;
-            match done {
+            match release(cluster, namespace, name, &by, How::Onward).await {
                 Ok(done) => info!(
                     namespace,
                     name,
@@ -297,10 +336,14 @@ impl Reign<'_> {
                     "released"
                 ),
                 Err(ReleaseFault::NoLedger { .. }) => {}
-                Err(fault) => return Err(fault.into()),
+                Err(fault) => {
+                    warn!(namespace, name, cause = %fault, "not released yet");
+                    left.push((gone.clone(), fault));
+                }
             }
         }
-        let mut names = names.to_vec();
+        // What could not be released stays in the index; the others do not wait for it.
+        names.extend(left.iter().map(|(name, _)| name.clone()));
         names.sort();
         if names != served {
             let content = serde_json::to_string(&names).unwrap_or_default();
@@ -309,7 +352,7 @@ impl Reign<'_> {
                 .save_index(&self.shared.agent_namespace, &content, version.as_deref())
                 .await?;
         }
-        Ok(())
+        left.pop().map_or(Ok(()), |(_, fault)| Err(fault.into()))
     }
 }
 
@@ -317,24 +360,38 @@ fn key(sync: &GitSync) -> String {
     format!("{}/{}", sync.namespace, sync.name)
 }
 
-/// Keeps an app at work; says whether it ended well. One app's trouble never stops another.
-async fn tend(sync: GitSync, shared: Shared, mut stop: watch::Receiver<bool>, once: bool) -> bool {
+/// What the tip of an app came to, or what kept it from coming to anything.
+type Fate = Result<Verdict, String>;
+
+/// Keeps an app at work until it is told to stop, or done as `--once` asked. One app's trouble
+/// never stops another.
+async fn tend(
+    sync: GitSync,
+    shared: Shared,
+    mut stop: watch::Receiver<bool>,
+    once: bool,
+) -> Option<Fate> {
     let shared = Arc::new(shared);
     loop {
-        match App::open(sync.clone(), Shared::clone(&shared)).await {
+        let fault = match App::open(sync.clone(), Shared::clone(&shared)).await {
             Ok(app) => match app.work(stop.clone(), once).await {
-                Stopped::Told | Stopped::Done => return true,
+                Stopped::Told => return None,
+                Stopped::Done(fate) => return Some(fate),
                 Stopped::Lost(fault) => {
                     warn!(gitsync = key(&sync), cause = %fault, "the ledger was lost; taken up again");
+                    fault.to_string()
                 }
             },
-            Err(fault) => error!(gitsync = key(&sync), cause = %fault, "cannot begin"),
-        }
+            Err(fault) => {
+                error!(gitsync = key(&sync), cause = %fault, "cannot begin");
+                fault.to_string()
+            }
+        };
         if once {
-            return false;
+            return Some(Err(fault));
         }
         tokio::select! {
-            () = told(&mut stop) => return true,
+            () = told(&mut stop) => return None,
             () = tokio::time::sleep(AGAIN) => {}
         }
     }

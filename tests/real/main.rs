@@ -22,6 +22,7 @@ mod hands;
 mod kinds;
 mod laws;
 mod newest;
+mod once;
 mod previews;
 mod pruning;
 mod readme;
