@@ -148,6 +148,24 @@ impl Records {
         futures::future::try_join_all(reads).await
     }
 
+    /// Replaces the content of a head that still has the resource version `expected`, and leaves
+    /// the shards that it names as they are.
+    ///
+    /// # Errors
+    /// [`Cause::Conflict`] where another has written meanwhile; else where the API server refuses
+    /// or cannot be reached.
+    pub async fn replace_head(
+        &self,
+        namespace: &str,
+        name: &str,
+        content: &str,
+        expected: &str,
+    ) -> Result<(), Refusal> {
+        let id = Self::head(namespace, name);
+        let data = json!({CONTENT: content});
+        self.swap(&id, &data, None, Some(expected)).await.map(drop)
+    }
+
     /// Stores the ledger of a GitSync if the head still has the resource version `expected` (with
     /// `None`: if there is none) and returns the new one. Annotations of the head stay. Shards
     /// that are stored already are not written again.

@@ -75,7 +75,11 @@ pub(super) fn shard_name(head: &ObjectId, content: &str) -> String {
 }
 
 pub(super) fn missing(shard: &ObjectId) -> Refusal {
-    let message = "the ledger names this shard, and it is missing or was changed".to_owned();
+    let message =
+        "the ledger names this shard, and it is missing or was changed; put it back as it \
+                   was, or give the workloads back (tidegate release) and delete the head of the \
+                   ledger: the agent then adopts what runs"
+            .to_owned();
     let cause = Cause::Invalid {
         message,
         fields: Vec::new(),

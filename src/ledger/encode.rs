@@ -38,7 +38,9 @@ pub enum LedgerFault {
     )]
     Schema(u32),
     /// A shard is missing, changed or no JSON.
-    #[error("shard {0} of the ledger is missing or was changed by someone else")]
+    #[error(
+        "shard {0} of the ledger is missing or was changed by someone else; put it back as it was, or give the workloads back (tidegate release) and delete the head of the ledger: the agent then adopts what runs"
+    )]
     Shard(usize),
 }
 
@@ -123,11 +125,8 @@ pub fn writer(head: &str) -> Option<String> {
 /// # Errors
 /// When the head cannot be read, has another schema, or does not name just these shards.
 pub fn decode(head: &str, shards: &[String]) -> Result<Ledger, LedgerFault> {
+    let mut ledger = decode_head(head)?;
     let head: Head = serde_json::from_str(head).map_err(LedgerFault::Head)?;
-    if head.schema != SCHEMA {
-        return Err(LedgerFault::Schema(head.schema));
-    }
-    let mut ledger: Ledger = serde_json::from_value(head.ledger).map_err(LedgerFault::Head)?;
     for (index, digest) in head.shards.iter().enumerate() {
         let shard = shards.get(index).ok_or(LedgerFault::Shard(index))?;
         if Digest::of_bytes(shard.as_bytes()) != *digest {
@@ -138,6 +137,33 @@ pub fn decode(head: &str, shards: &[String]) -> Result<Ledger, LedgerFault> {
         ledger.rollouts.extend(found.over);
     }
     Ok(ledger)
+}
+
+/// Decodes the head alone: all rollouts that are under way, and nothing that the shards hold.
+///
+/// # Errors
+/// When the head cannot be read or has another schema.
+pub fn decode_head(head: &str) -> Result<Ledger, LedgerFault> {
+    let head: Head = serde_json::from_str(head).map_err(LedgerFault::Head)?;
+    if head.schema != SCHEMA {
+        return Err(LedgerFault::Schema(head.schema));
+    }
+    serde_json::from_value(head.ledger).map_err(LedgerFault::Head)
+}
+
+/// Returns a head with other records in it, which still names the shards that it named.
+///
+/// # Errors
+/// When the head cannot be read.
+pub fn encode_head(ledger: &Ledger, before: &str) -> Result<String, LedgerFault> {
+    let head: Head = serde_json::from_str(before).map_err(LedgerFault::Head)?;
+    let stored = encode(ledger);
+    let fresh: Head = serde_json::from_str(&stored.head).map_err(LedgerFault::Head)?;
+    let head = Head {
+        shards: head.shards,
+        ..fresh
+    };
+    Ok(serde_json::to_string(&head).expect("JSON values are JSON"))
 }
 
 fn over(ledger: &Ledger) -> impl Iterator<Item = (&ObjectId, &Checkpoint)> {

@@ -9,7 +9,7 @@ mod encode;
 mod record;
 mod release;
 
-pub use encode::{LedgerFault, Stored, decode, encode, epoch, writer};
+pub use encode::{LedgerFault, Stored, decode, decode_head, encode, encode_head, epoch, writer};
 pub use record::{
     Aim, Course, Deployed, HeldPrune, Ledger, Outcome, Pause, Problem, Released, Restart, SCHEMA,
     Tip, Trouble,

@@ -92,7 +92,7 @@ pub struct Tip {
 pub struct Aim {
     /// The commit.
     pub revision: Revision,
-    /// Object ids of the followed trees.
+    /// Object ids of the followed trees, as the branch has them.
     pub tree: String,
     /// Whether it goes forward or back.
     pub course: Course,
@@ -111,8 +111,8 @@ impl Aim {
     #[must_use]
     pub fn back_to(&self, good: Revision, outcome: Outcome, now: Timestamp) -> Self {
         Self {
-            // Never equal to a tree of the branch: the next tip is always judged.
-            tree: format!("back to {}", good.id),
+            // That of the branch: a tip with the same brings nothing new.
+            tree: self.tree.clone(),
             revision: good,
             course: Course::Back {
                 from: self.revision.id.clone(),
@@ -259,6 +259,8 @@ pub enum Trouble {
     WatchFailed,
     /// Others change back what is corrected.
     DriftFight,
+    /// A new template waits, since its manifest is paused.
+    PausedInGit,
     /// A rollout failed and is held.
     RolloutFailed,
     /// Going back does not succeed.

@@ -180,6 +180,7 @@ fn troubled(problem: &Problem) -> (Reason, String) {
         Trouble::GitUnreachable | Trouble::AuthenticationFailed => Reason::GitUnreachable,
         Trouble::Rejected | Trouble::PathMissing => Reason::Rejected,
         Trouble::HistoryRewritten => Reason::AwaitingPromotion,
+        Trouble::PausedInGit => Reason::Paused,
         Trouble::RolloutFailed | Trouble::RollbackFailed => Reason::RolloutFailed,
         Trouble::FieldConflict
         | Trouble::SharedResource
@@ -207,8 +208,9 @@ fn went_back(ledger: &Ledger) -> Option<(Reason, String)> {
         let back = aim.revision.id.short();
         return Some((reason, format!("{}: {text}; held at {back}", from.short())));
     }
-    let tip = ledger.deployed(&ledger.tip.as_ref()?.revision.id)?;
-    (tip.outcome == Outcome::Held).then(|| (Reason::Quarantined, tip.message.clone()))
+    // Commits since then that do not touch the path change nothing of it.
+    let held = ledger.deployed(&aim.revision.id)?;
+    (held.outcome == Outcome::Held).then(|| (Reason::Quarantined, held.message.clone()))
 }
 
 fn rejected(ledger: &Ledger) -> Option<(Reason, String)> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ledger::{Course, Ledger, Outcome};
+use crate::ledger::{Course, Ledger, Outcome, Trouble};
 use crate::revision::CommitId;
 use crate::rollout::{Checkpoint, Phase};
 
@@ -35,7 +35,7 @@ pub enum Waits {
     Quarantine,
     /// A prune or a rewritten history.
     Approval,
-    /// A person's pause.
+    /// A person's pause, or that of a manifest.
     Pause,
     /// It is suspended in its document.
     Suspended,
@@ -134,6 +134,11 @@ fn pending(ledger: &Ledger, commit: &CommitId) -> Verdict {
     {
         let text = format!("paused by {}: {}", pause.by, pause.reason);
         return Verdict::Waiting(Waits::Pause, text);
+    }
+    if is_aim(ledger, commit)
+        && let Some(problem) = ledger.problem(Trouble::PausedInGit)
+    {
+        return Verdict::Waiting(Waits::Pause, problem.message.clone());
     }
     stopped(ledger, commit)
 }

@@ -17,6 +17,7 @@ use crate::rollout::{Checkpoint, Phase};
 
 use super::BookFault;
 use super::app::App;
+use super::reading::ReadFault;
 
 /// What speaks against a commit, and what it leads to.
 pub(super) struct Blame {
@@ -72,11 +73,20 @@ impl App {
             self.recover(&aim.revision.id);
             return Ok(false);
         }
-        if self.has_failed() {
+        let blame = self.blame(set, &failed, &denied).await?;
+        if self.has_failed() && !self.may_go_back_now(&aim, &blame).await {
             return Ok(false);
         }
-        let blame = self.blame(set, &failed, &denied).await?;
         self.act(&aim, set, blame).await
+    }
+
+    /// Says whether what failed before, and was to go back to what could not be read then, can.
+    async fn may_go_back_now(&mut self, aim: &Aim, blame: &Blame) -> bool {
+        let good = self.book.ledger.last_good.clone();
+        match good.filter(|good| good.id != aim.revision.id) {
+            Some(good) if blame.action == OnFailure::Rollback => self.set(&good.id).await.is_ok(),
+            Some(_) | None => false,
+        }
     }
 
     /// The workloads that failed as they are wanted now. What failed under another template,
@@ -227,19 +237,37 @@ impl App {
         Ok(true)
     }
 
-    /// Aborts the aim on a person's word.
-    pub(super) async fn abort(&mut self, commit: &CommitId, by: &str) -> Result<String, BookFault> {
+    /// Aborts the aim on a person's word. `None` where it has to wait, since a commit cannot be read
+    /// now; nothing new begins meanwhile.
+    pub(super) async fn abort(
+        &mut self,
+        commit: &CommitId,
+        by: &str,
+    ) -> Result<Option<String>, BookFault> {
         let aim = self.book.ledger.aim.clone().filter(|aim| {
             aim.course == Course::Forward && !aim.is_done && aim.revision.id == *commit
         });
         let Some(aim) = aim else {
-            return Ok(format!("{} is not being rolled out", commit.short()));
+            let answer = format!("{} is not being rolled out", commit.short());
+            return Ok(Some(answer));
         };
         let Some(good) = self.book.ledger.last_good.clone() else {
-            return Ok("no revision has succeeded yet to go back to".to_owned());
+            let answer = "no revision has succeeded yet to go back to";
+            return Ok(Some(answer.to_owned()));
         };
-        let Ok(set) = self.set(commit).await else {
-            return Ok(format!("{} cannot be read any more", commit.short()));
+        let set = match (self.set(commit).await, self.set(&good.id).await) {
+            (Ok(set), Ok(_)) => set,
+            (Err(fault), _) | (_, Err(fault)) => {
+                self.stay(
+                    &aim,
+                    &format!("the abort by {by} waits: {fault}"),
+                    clock::now(),
+                );
+                return match fault {
+                    ReadFault::Cluster(refusal) => Err(refusal.into()),
+                    ReadFault::Git(_) | ReadFault::Faults(_) | ReadFault::Thread(_) => Ok(None),
+                };
+            }
         };
         let mut changed: Vec<ObjectId> = self.changed_by(&set).await.into_keys().collect();
         changed.extend(self.book.ledger.rollouts.keys().cloned());
@@ -262,7 +290,7 @@ impl App {
         self.count_batches(commit);
         self.turn_back(&aim, &good, Outcome::Aborted, &blame.why)
             .await?;
-        Ok(format!("{} is aborted", commit.short()))
+        Ok(Some(format!("{} is aborted", commit.short())))
     }
 
     /// Objects of a stage did not become healthy in time.

@@ -8,7 +8,7 @@ use tracing::debug;
 
 use crate::clock;
 use crate::cluster::Cause;
-use crate::ledger::Course;
+use crate::ledger::{Course, Trouble};
 use crate::object::{Deployment, Digest, ObjectId, later};
 use crate::plan::{Managers, Set, Standing, uses};
 use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Seen, Stance, step};
@@ -42,7 +42,7 @@ impl App {
         set: &Arc<Set>,
     ) -> Result<Progress, BookFault> {
         self.found(ids, set).await?;
-        let mut wakes = Vec::new();
+        let (mut wakes, mut paused) = (Vec::new(), Vec::new());
         let mut is_done = true;
         let is_rolling = |id: &&ObjectId| self.is_rolling(id) && !self.is_held_back(id);
         let mut rolling = ids.iter().filter(is_rolling).count();
@@ -70,16 +70,34 @@ impl App {
                 Driven::Waiting(_) if self.is_held_back(id) => {}
                 Driven::Waiting(wake) => {
                     is_done = false;
+                    if !self.is_rolling(id) && Deployment(&set[id].object).is_paused() {
+                        paused.push(id.to_string());
+                    }
                     rolling += usize::from(!active && self.is_rolling(id));
                     wakes.extend(wake);
                 }
             }
         }
+        self.tell_paused(&paused);
         Ok(if is_done {
             Progress::Done
         } else {
             Progress::Waiting(wakes.into_iter().min())
         })
+    }
+
+    /// Tells which workloads wait because their manifests are paused.
+    fn tell_paused(&mut self, paused: &[String]) {
+        if paused.is_empty() {
+            self.clear(Trouble::PausedInGit);
+            return;
+        }
+        let message = format!(
+            "{} has a new template and `spec.paused: true` in Git: it waits until a commit takes \
+             that out",
+            paused.join(", ")
+        );
+        self.trouble(Trouble::PausedInGit, message);
     }
 
     /// Says whether a workload of the aim failed and its fate is not decided yet.

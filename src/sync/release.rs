@@ -113,13 +113,14 @@ async fn mark(
         namespace: namespace.to_owned(),
         name: name.to_owned(),
     };
+    let records = Records::new(cluster, "");
     let mut tries = 0;
     loop {
-        let reader = Records::new(cluster, "");
-        let stored = reader.load(namespace, name).await?.ok_or_else(no_ledger)?;
-        let version = stored.resource_version.clone();
-        let mut ledger = ledger::decode(&stored.head, &stored.shards)?;
-        let now = clock::now();
+        // What is engaged stands in the head: a shard that is missing keeps nobody from a release.
+        let head = records.read_head(namespace, name).await?;
+        let head = head.ok_or_else(no_ledger)?;
+        let content = Records::content(&head).unwrap_or_default();
+        let mut ledger = ledger::decode_head(content)?;
         let was_back = ledger.released.as_ref().map(|mark| mark.is_back);
         let is_back = match how {
             How::Undo => None,
@@ -129,13 +130,41 @@ async fn mark(
         if was_back == is_back {
             return Ok((ledger, false));
         }
-        match is_back {
-            None => ledger.take_up(now),
-            Some(is_back) => {
-                let (by, at) = (by.to_owned(), now);
-                ledger.released = Some(ledger::Released { by, at, is_back });
-            }
+        let Some(is_back) = is_back else {
+            return undo(cluster, (namespace, name)).await;
+        };
+        let (by, at) = (by.to_owned(), clock::now());
+        ledger.released = Some(ledger::Released { by, at, is_back });
+        ledger.epoch += 1;
+        let marked = ledger::encode_head(&ledger, content)?;
+        let version = head.resource_version().unwrap_or_default();
+        match records
+            .replace_head(namespace, name, &marked, version)
+            .await
+        {
+            Ok(()) => return Ok((ledger, true)),
+            Err(refusal) if refusal.cause == Cause::Conflict && tries < TRIES => tries += 1,
+            Err(refusal) => return Err(refusal.into()),
         }
+    }
+}
+
+/// Takes the mark away; what was given back is taken up anew.
+async fn undo(
+    cluster: &Cluster,
+    (namespace, name): (&str, &str),
+) -> Result<(Ledger, bool), ReleaseFault> {
+    let mut tries = 0;
+    loop {
+        let reader = Records::new(cluster, "");
+        let Some(stored) = reader.load(namespace, name).await? else {
+            return Err(ReleaseFault::NoLedger {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            });
+        };
+        let mut ledger = ledger::decode(&stored.head, &stored.shards)?;
+        ledger.take_up(clock::now());
         ledger.epoch += 1;
         let text = ledger::encode(&ledger);
         let record = NewRecord {
@@ -143,7 +172,8 @@ async fn mark(
             shards: &text.shards,
         };
         let records = Records::new(cluster, &ledger.instance);
-        match records.save(namespace, name, record, Some(&version)).await {
+        let version = Some(stored.resource_version.as_str());
+        match records.save(namespace, name, record, version).await {
             Ok(_) => return Ok((ledger, true)),
             Err(refusal) if refusal.cause == Cause::Conflict && tries < TRIES => tries += 1,
             Err(refusal) => return Err(refusal.into()),

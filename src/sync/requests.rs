@@ -8,7 +8,7 @@ use serde_json::Value;
 use tracing::info;
 
 use crate::cluster::Records;
-use crate::ledger::{Outcome, Pause};
+use crate::ledger::{Course, Outcome, Pause};
 use crate::object::mark::request;
 use crate::revision::CommitId;
 use crate::trigger::{Kind, Trigger};
@@ -59,7 +59,9 @@ impl App {
                 });
                 continue;
             }
-            let answer = self.serve(key, &value).await?;
+            let Some(answer) = self.serve(key, &value).await? else {
+                continue;
+            };
             info!(gitsync = %self.label(), request = key, value, answer, "request served");
             self.announce(None, "RequestServed", format!("{key}: {answer}"), false);
             self.book.ledger.served.insert(key.to_owned(), value);
@@ -130,23 +132,25 @@ impl App {
         }
     }
 
-    async fn serve(&mut self, key: &str, value: &str) -> Result<String, BookFault> {
-        match key {
+    /// Does what is asked; `None`: not yet, it is asked again in the next pass.
+    async fn serve(&mut self, key: &str, value: &str) -> Result<Option<String>, BookFault> {
+        let answer = match key {
             request::ABORT => match wish(value) {
-                Some((commit, by)) => self.abort(&commit, &by).await,
-                None => Ok(format!("`{value}` names no commit")),
+                Some((commit, by)) => return self.abort(&commit, &by).await,
+                None => format!("`{value}` names no commit"),
             },
             request::APPROVE => {
                 self.book.ledger.approvals.insert(value.to_owned());
-                Ok(format!("{value} is approved"))
+                format!("{value} is approved")
             }
             request::RETRY => match wish(value) {
-                Some((commit, _)) => Ok(self.retry(&commit)),
-                None => Ok(format!("`{value}` names no commit")),
+                Some((commit, _)) => self.retry(&commit),
+                None => format!("`{value}` names no commit"),
             },
-            request::RESTART => Ok(self.restart(value)),
-            _ => Ok("is no request".to_owned()),
-        }
+            request::RESTART => self.restart(value),
+            _ => "is no request".to_owned(),
+        };
+        Ok(Some(answer))
     }
 
     /// Lifts the quarantine of a commit, or what it is held by; what failed in place is judged
@@ -187,8 +191,23 @@ impl App {
         self.denials.clear();
         if let Some(tip) = tip {
             self.reopen(&tip);
+        } else if lifted {
+            self.reopen_untouched();
         }
         format!("{} is tried again", commit.short())
+    }
+
+    /// A tip that brought nothing new to what went back is judged after all.
+    fn reopen_untouched(&mut self) {
+        let ledger = &mut self.book.ledger;
+        let (Some(tip), Some(aim)) = (&mut ledger.tip, &mut ledger.aim) else {
+            return;
+        };
+        if aim.course != Course::Forward && ledger.untouched.contains(&tip.revision.id) {
+            ledger.untouched.retain(|commit| *commit != tip.revision.id);
+            aim.tree.clear();
+            tip.is_judged = false;
+        }
     }
 
     /// The tip is judged once more.

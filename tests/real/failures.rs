@@ -491,6 +491,82 @@ async fn until_denied(shop: &Shop, manifest: &str) {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
+    let shop = Shop::open("docs").await;
+    let _agent = shop.start();
+    begin(&shop, &[("web.yaml", Some(&web("1", "Rollback")))]).await;
+    let bad = shop
+        .repository
+        .push("breaks", &[("web.yaml", Some(&web("2-crash", "Rollback")))]);
+    shop.until_outcome(&bad, "RolledBack").await;
+    let state = || {
+        let view = shop.verb(&["status", "web", "-o", "json"]);
+        let view: Value = serde_json::from_str(&view).unwrap();
+        let part = |pointer: &str| view.pointer(pointer).cloned().unwrap_or_default();
+        [
+            part("/summary/state"),
+            part("/summary/ready"),
+            part("/quarantined/0/commit"),
+            part("/applied/id"),
+        ]
+    };
+    let before = state();
+    assert_eq!(before[0], "RolledBack");
+    for number in ["1", "2"] {
+        let docs = shop
+            .repository
+            .push("docs", &[("../../docs/a.md", Some(number))]);
+        shop.sync();
+        assert_eq!(shop.wait(&docs), Some(0), "it does not touch the path");
+        shop.until_served().await;
+        assert_eq!(state(), before, "after docs {number}");
+    }
+    assert_eq!(shop.wait(&bad), Some(3));
+    // A person's word still reaches the failed commit through them.
+    shop.verb(&["retry", "web", &bad]);
+    shop.until("another try", || {
+        shop.ledger()["aim"]["course"] == "Forward"
+    })
+    .await;
+    let fix = shop
+        .repository
+        .push("mends", &[("web.yaml", Some(&web("3", "Rollback")))]);
+    shop.until_outcome(&fix, "Succeeded").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_that_cannot_read_its_commits_yet_waits_for_them() {
+    let mut shop = Shop::open("abort-away").await;
+    let policy = "steps: [1, 50%, 100%]\nsoak: 30m\nmonitor: 0s";
+    let agent = shop.start();
+    begin(
+        &shop,
+        &[("web.yaml", Some(&deployment("web", "1", policy)))],
+    )
+    .await;
+    let trace = shop.trace("web").await;
+    let bad = shop.repository.push(
+        "web 2",
+        &[("web.yaml", Some(&deployment("web", "2", policy)))],
+    );
+    let one = |counts: &crate::cluster::trace::Counts| counts.with_tag("2") == 1;
+    trace.until_settled("batch 1", SOON, one).await;
+    agent.kill();
+    shop.server.stop().await;
+    // The mirror is lost as well.
+    let _agent = shop.start_as(shop.run_command("another-cache"));
+    shop.verb(&["abort", "web"]);
+    shop.until_problem("GitUnreachable").await;
+    assert!(shop.ledger()["served"]["tidegate.dev/abort"].is_null());
+    shop.server.resume().await;
+    shop.until_outcome(&bad, "Aborted").await;
+    let back =
+        |counts: &crate::cluster::trace::Counts| counts.with_tag("1") == 10 && counts.total() == 10;
+    trace.until_settled("the old pods", SOON, back).await;
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+}
+
 /// A shop of this default policy, in which `web:1` and its settings have succeeded.
 async fn under_policy(prefix: &str, on_failure: &str) -> (Shop, Agent) {
     let shop = Shop::open(&format!("{prefix}-{}", on_failure.to_lowercase())).await;

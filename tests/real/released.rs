@@ -235,6 +235,87 @@ async fn a_gitsync_that_leaves_the_file_is_released_and_served_again_when_it_com
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_lost_a_shard_is_released_all_the_same() {
+    let shop = Shop::open("lost-shard").await;
+    let agent = shop.start();
+    under_way(&shop, &web("2", STAYS)).await;
+    three_new(&shop).await;
+    agent.kill();
+    let shards = "tidegate.dev/ledger-shard=tidegate-web";
+    shop.kubectl(&["delete", "configmaps", "-l", shards]);
+    let status = shop.tidegate(&["status", "web"]);
+    let words = String::from_utf8_lossy(&status.stderr).into_owned();
+    assert_eq!(status.status.code(), Some(2));
+    assert!(words.contains("tidegate release"), "{words}");
+    shop.verb(&["release", "web"]);
+    assert_own_times(&shop);
+    shop.kubectl(&["rollout", "status", "deployment/web", "--timeout=60s"]);
+    assert_image(&shop, "2");
+    // Without its ledger the agent adopts what runs.
+    shop.kubectl(&["delete", "configmap", "tidegate-web"]);
+    let _agent = shop.start();
+    let third = shop
+        .repository
+        .push("goes on", &[("web.yaml", Some(&web("3", "monitor: 0s")))]);
+    shop.until_outcome(&third, "Succeeded").await;
+    assert_image(&shop, "3");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_cannot_be_read_keeps_no_other_gitsync_from_its_release() {
+    let shop = Shop::open("broken-ledger").await;
+    let document = |name: &str, path: &str| {
+        json!({
+            "apiVersion": "tidegate.dev/v1alpha1", "kind": "GitSync",
+            "metadata": {"name": name, "namespace": shop.namespace},
+            "spec": {"source": {
+                "url": shop.server.url("deploy.git"), "ref": {"branch": "main"}, "path": path,
+                "secretRef": {"name": "deploy-key"}, "interval": "5s",
+            }},
+        })
+        .to_string()
+    };
+    let [broken, web_sync, rest] = [
+        document("broken", "apps/broken"),
+        document("web", "apps/web"),
+        document("rest", "apps/rest"),
+    ];
+    let flags = |name: &str| crate::shop::config_map(name, "1");
+    shop.repository.push(
+        "others",
+        &[
+            ("../broken/one.yaml", Some(&flags("one"))),
+            ("../rest/two.yaml", Some(&flags("two"))),
+        ],
+    );
+    shop.write_config(
+        &[&broken, &web_sync, &rest]
+            .map(String::as_str)
+            .join("\n---\n"),
+    );
+    let agent = shop.start();
+    under_way(&shop, &web("2", STAYS)).await;
+    three_new(&shop).await;
+    shop.until("the others", || {
+        ["broken", "rest"]
+            .iter()
+            .all(|name| shop.ledger_of(name)["history"][0]["outcome"] == "Succeeded")
+    })
+    .await;
+    agent.kill();
+    let nonsense = r#"{"data": {"ledger": "{"}}"#;
+    shop.kubectl(&["patch", "configmap", "tidegate-broken", "-p", nonsense]);
+    shop.write_config(&rest);
+    let _agent = shop.start();
+    shop.until("the mark", || shop.ledger()["released"].is_object())
+        .await;
+    shop.until("its own times", || {
+        shop.get("deployment/web")["spec"]["minReadySeconds"] == 1
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_broken_or_missing_file_changes_nothing() {
     let shop = Shop::open("broken-file").await;
     let agent = shop.start();

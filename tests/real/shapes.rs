@@ -108,6 +108,12 @@ async fn a_pause_in_git_holds_the_rollout_until_git_ends_it() {
     let third = shop.push_web("web 3, paused", &paused("3"));
     shop.until_outcome(&third, "InProgress").await;
     assert_eq!(shop.outcome(&second), "Superseded");
+    let told = shop.until_problem("PausedInGit").await;
+    assert!(
+        told.contains("web") && told.contains("spec.paused"),
+        "{told}"
+    );
+    assert_eq!(shop.wait(&third), Some(5), "a person has to go on");
     assert_eq!(trace.most_pods(), 10, "nothing moves: {trace}");
     let fourth = shop.push_web("web 3", &deployment("web", "3", policy));
     shop.until("batch 2 to open", || shop.checkpoint("web")["batch"] == 2)
