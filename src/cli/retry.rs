@@ -40,7 +40,14 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
+/// A rejected tip, else what is quarantined, else the newest that failed. A commit that was rejected
+/// before the tip came is over.
 fn newest_failed(ledger: &Ledger) -> Option<CommitId> {
+    let tip = ledger.tip.as_ref().map(|tip| &tip.revision.id);
+    let tip = tip.and_then(|tip| ledger.deployed(tip));
+    if let Some(rejected) = tip.filter(|tip| tip.outcome == Outcome::Rejected) {
+        return Some(rejected.revision.id.clone());
+    }
     let failed = ledger.history.iter().find(|deployed| {
         matches!(
             deployed.outcome,

@@ -46,7 +46,9 @@ impl App {
             ProbeFault::Commit(fault) | ProbeFault::Owned(fault) => {
                 self.trouble(Trouble::ApplyFailed, fault.to_string());
             }
-            ProbeFault::Shared(fault) => self.trouble(Trouble::SharedResource, fault.to_string()),
+            ProbeFault::Shared(fault, _) => {
+                self.trouble(Trouble::SharedResource, fault.to_string());
+            }
             ProbeFault::Cluster(refusal) => self.trouble(Trouble::ApplyFailed, refusal.to_string()),
         }
     }

@@ -21,8 +21,10 @@ use crate::trigger::{Kind, Queue, Trigger};
 
 use super::BookFault;
 use super::book::Book;
+use super::claims::Claims;
 use super::drift::Fights;
 use super::fetching::remote;
+use super::handover::Waits;
 use super::probing::Probe;
 use super::writing::Denial;
 
@@ -34,6 +36,8 @@ const IDLE: Duration = Duration::from_mins(10);
 pub(super) struct Shared {
     pub(super) cluster: Cluster,
     pub(super) live: Live,
+    /// What each of them wants.
+    pub(super) claims: Claims,
     /// `None` where nothing may be written: a preview.
     pub(super) announcer: Option<Announcer>,
     pub(super) instance: String,
@@ -76,6 +80,8 @@ pub(super) struct App {
     refusals: u32,
     /// Objects whose write the API server refuses for good: until they are written.
     pub(super) denials: BTreeMap<ObjectId, Denial>,
+    /// What other `GitSync`s are waited for.
+    pub(super) waits: Waits,
 }
 
 pub(super) type Found = Result<Fetched, GitFault>;
@@ -99,6 +105,7 @@ impl App {
         let book = Book::open(&shared.cluster, &owner, &shared.holder, spec).await?;
         let mirror = Arc::new(Mirror::open(&shared.cache, remote(&sync, &shared)).await?);
         let app = Self::new(sync, shared, book, mirror);
+        app.shared.claims.open(&app.label(), &app.queue);
         app.queue.push(Trigger {
             kind: Kind::Config,
             at: clock::now(),
@@ -126,6 +133,7 @@ impl App {
             requested: None,
             refusals: 0,
             denials: BTreeMap::new(),
+            waits: Waits::default(),
             sync,
             shared,
         };
@@ -198,10 +206,13 @@ impl App {
         let now = clock::now();
         self.serve_requests(now).await?;
         let wake = if self.sync.suspend || self.book.ledger.released.is_some() {
+            self.claim().await;
             None
         } else {
-            self.judge_tip(now).await?;
-            self.pursue(now).await?
+            let judge = self.judge_tip(now).await?;
+            self.claim().await;
+            let pursue = self.pursue(now).await?;
+            [judge, pursue].into_iter().flatten().min()
         };
         self.book.save().await?;
         self.refusals = 0;

@@ -39,10 +39,11 @@ impl App {
         true
     }
 
-    /// The set of a tip that is still to be judged.
+    /// The set of a tip that is still to be judged, or is judged again and again.
     fn unjudged(&self) -> Option<&Arc<Set>> {
-        let tip = self.book.ledger.tip.as_ref().filter(|tip| !tip.is_judged)?;
-        self.sets.get(&tip.revision.id)
+        let tip = self.book.ledger.tip.as_ref()?;
+        let is_due = !tip.is_judged || self.contested_tip().is_some();
+        is_due.then(|| self.sets.get(&tip.revision.id)).flatten()
     }
 
     /// Stops following what this `GitSync` alone follows.

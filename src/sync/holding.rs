@@ -66,7 +66,7 @@ impl App {
                 uses(set, id),
             ))),
             Err(ProbeFault::Cluster(refusal)) => Err(refusal.into()),
-            Err(ProbeFault::Commit(_) | ProbeFault::Owned(_) | ProbeFault::Shared(_)) => Ok(None),
+            Err(ProbeFault::Commit(_) | ProbeFault::Owned(_) | ProbeFault::Shared(..)) => Ok(None),
         }
     }
 

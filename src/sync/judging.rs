@@ -14,22 +14,26 @@ use crate::revision::CommitId;
 
 use super::BookFault;
 use super::app::App;
+use super::handover::Contest;
 use super::probing::ProbeFault;
 use super::reading::{ReadFault, lines};
 
 impl App {
-    /// Judges the tip if that was not done yet.
-    pub(super) async fn judge_tip(&mut self, now: Timestamp) -> Result<(), BookFault> {
+    /// Judges the tip if that was not done yet, or has to be done again; returns when to look again.
+    pub(super) async fn judge_tip(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, BookFault> {
         let Some(tip) = self.book.ledger.tip.clone().filter(|tip| !tip.is_judged) else {
-            return Ok(());
+            return self.judge_again(now).await;
         };
         if self.book.ledger.pause.is_some() {
             self.open_record(&tip.revision, now).outcome = Outcome::Pending;
-            return Ok(());
+            return Ok(None);
         }
         if !self.may_follow(&tip).await {
             self.open_record(&tip.revision, now).outcome = Outcome::Pending;
-            return Ok(());
+            return Ok(None);
         }
         let same_tree = self
             .book
@@ -42,15 +46,27 @@ impl App {
             self.judged();
             self.clear(Trouble::Rejected);
             self.clear(Trouble::PathMissing);
-            return Ok(());
+            return Ok(None);
         }
         self.open_record(&tip.revision, now);
         match self.examine(&tip).await? {
             Examined::Accepted { set, held } => self.accept(&tip, &set, held, now),
-            Examined::Refused { reason, message } => self.reject(&tip, reason, &message, now),
+            Examined::Refused {
+                reason,
+                message,
+                contests,
+            } => {
+                if reason == Trouble::SharedResource
+                    && let Some(wake) = self.await_owners(&tip, &contests, now)
+                {
+                    return Ok(Some(wake));
+                }
+                self.reject(&tip, reason, &message, now);
+                return Ok((!contests.is_empty()).then(|| self.waits.look_again(now)));
+            }
             Examined::Unknown => {}
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Says whether history allows to follow: a rewritten branch needs an approval.
@@ -141,7 +157,7 @@ impl App {
     }
 
     /// The tip becomes the aim.
-    fn accept(
+    pub(super) fn accept(
         &mut self,
         tip: &Tip,
         set: &Arc<Set>,
@@ -249,23 +265,36 @@ pub(super) enum Examined {
         held: BTreeMap<ObjectId, Option<CommitId>>,
     },
     /// It may not.
-    Refused { reason: Trouble, message: String },
+    Refused {
+        reason: Trouble,
+        message: String,
+        /// The objects of other `GitSync`s in its way.
+        contests: Vec<Contest>,
+    },
     /// The cluster could not say yet.
     Unknown,
 }
 
 fn refused(reason: Trouble, message: String) -> Examined {
-    Examined::Refused { reason, message }
+    Examined::Refused {
+        reason,
+        message,
+        contests: Vec::new(),
+    }
 }
 
 /// All faults of a commit; where the cluster could not say, its refusal.
 fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
     let (mut commit, mut owned, mut shared) = (Vec::new(), Vec::new(), Vec::new());
+    let mut contests = Vec::new();
     for fault in faults {
         match fault {
             ProbeFault::Commit(fault) => commit.push(fault),
             ProbeFault::Owned(fault) => owned.push(fault),
-            ProbeFault::Shared(fault) => shared.push(fault),
+            ProbeFault::Shared(fault, contest) => {
+                shared.push(fault);
+                contests.push(contest);
+            }
             ProbeFault::Cluster(refusal) => return Err(refusal.into()),
         }
     }
@@ -277,7 +306,11 @@ fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
     commit.append(&mut owned);
     commit.append(&mut shared);
     commit.sort();
-    Ok(refused(reason, lines(&commit)))
+    Ok(Examined::Refused {
+        reason,
+        message: lines(&commit),
+        contests,
+    })
 }
 
 /// Digest of a whole set: two commits with the same are the same to the cluster.

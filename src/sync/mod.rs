@@ -9,12 +9,14 @@
 mod adoption;
 mod app;
 mod book;
+mod claims;
 mod completion;
 mod drift;
 mod fate;
 mod fetching;
 mod following;
 mod founding;
+mod handover;
 mod holding;
 mod judging;
 mod observing;

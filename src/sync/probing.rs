@@ -12,6 +12,7 @@ use crate::revision::Fault;
 
 use super::app::App;
 use super::book::is_removal;
+use super::handover::Contest;
 
 /// Dry runs under way at once; the client's own pace may be lower.
 const AT_ONCE: usize = 16;
@@ -32,7 +33,7 @@ pub(super) enum ProbeFault {
     /// Another applier or tool owns fields of it.
     Owned(Fault),
     /// Another `GitSync` owns it.
-    Shared(Fault),
+    Shared(Fault, Contest),
     /// The API server could not say; later it may.
     Cluster(Refusal),
 }
@@ -200,13 +201,17 @@ impl Prober {
         };
         let annotation = before.annotation(mark::OWNER).unwrap_or_default();
         if let Some(rival) = self.owner.rival(&id, annotation)
-            && self.is_served(rival).await?
+            && self.is_kept(&id, rival).await?
         {
             let message = format!(
                 "{id} belongs to the GitSync {rival}; name it in one of them only, or remove it \
                  there first"
             );
-            return Err(ProbeFault::Shared(fault(message)));
+            let contest = Contest {
+                id,
+                rival: rival.to_owned(),
+            };
+            return Err(ProbeFault::Shared(fault(message), contest));
         }
         let managers = Managers::of(before);
         let mut rivals = managers.losers(found, &self.take);
@@ -225,9 +230,9 @@ impl Prober {
         Err(ProbeFault::Owned(fault(message)))
     }
 
-    /// Says whether a `GitSync`, as `instance/namespace/name`, has a ledger and was not released by
-    /// its removal. One whose ledger may not be read is taken to be served.
-    async fn is_served(&self, rival: &str) -> Result<bool, ProbeFault> {
+    /// Says whether a `GitSync`, as `instance/namespace/name`, has an object in its inventory and
+    /// was not released by its removal. One whose ledger cannot be read is taken to have it.
+    async fn is_kept(&self, id: &ObjectId, rival: &str) -> Result<bool, ProbeFault> {
         let parts: Vec<&str> = rival.split('/').collect();
         let [instance, namespace, name] = parts[..] else {
             return Ok(false);
@@ -237,8 +242,11 @@ impl Prober {
             Ok(None) => Ok(false),
             Ok(Some(found)) => {
                 let ledger = ledger::decode(&found.head, &found.shards);
-                let released = ledger.map(|ledger| ledger.released);
-                Ok(!released.is_ok_and(|mark| mark.is_some_and(|mark| is_removal(&mark))))
+                let is_free = ledger.is_ok_and(|ledger| {
+                    let is_removed = ledger.released.is_some_and(|mark| is_removal(&mark));
+                    is_removed || !ledger.inventory.contains_key(id)
+                });
+                Ok(!is_free)
             }
             Err(Refusal {
                 cause: Cause::Forbidden { .. },

@@ -29,6 +29,9 @@ impl App {
         for id in gone {
             self.settle_intention(&id).await?;
         }
+        if let Some(wake) = self.hand_over(set, crate::clock::now()).await? {
+            return Ok(Some(wake));
+        }
         let plan = self.prune_plan(set);
         if plan.deletes.is_empty() {
             self.book.ledger.held_prune = None;
@@ -158,7 +161,7 @@ impl App {
     }
 
     /// An object leaves the inventory.
-    fn leave(&mut self, id: &ObjectId, why: &str) {
+    pub(super) fn leave(&mut self, id: &ObjectId, why: &str) {
         tracing::info!(gitsync = %self.label(), object = %id, why, "object left the inventory");
         self.book.ledger.inventory.remove(id);
         self.book.ledger.rollouts.remove(id);

@@ -19,6 +19,7 @@ use crate::trigger::{FileWatch, Unreadable};
 
 use super::app::{App, Shared, Stopped, told};
 use super::book::REMOVED;
+use super::claims::Claims;
 use super::release::{How, ReleaseFault, release};
 use super::{BookFault, Options, Stand};
 
@@ -140,6 +141,7 @@ pub(super) fn shared(
     Shared {
         cluster: cluster.clone(),
         live: Live::new(cluster),
+        claims: Claims::default(),
         announcer: None,
         instance: options.instance.clone(),
         holder: holder.to_owned(),
@@ -265,6 +267,7 @@ impl Reign<'_> {
         for name in gone {
             self.stop_one(&name).await;
         }
+        self.shared.claims.serve(wanted);
         for sync in wanted {
             let name = key(sync);
             if self.apps.get(&name).is_some_and(|app| app.sync == *sync) {

@@ -32,6 +32,8 @@ pub enum Kind {
     Request(String),
     /// The `GitSync` itself changed.
     Config,
+    /// Another `GitSync` waits for this one to look.
+    Handover,
 }
 
 /// The triggers of one `GitSync` that wait for its next pass. A clone is the same queue; many may

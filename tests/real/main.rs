@@ -18,6 +18,7 @@ mod fidelity;
 mod git_server;
 mod git_ssh;
 mod git_transport;
+mod handover;
 mod hands;
 mod kinds;
 mod laws;
