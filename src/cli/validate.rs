@@ -90,6 +90,7 @@ fn one(path: &Path) -> Result<Tree, Failure> {
             path: name.into_owned(),
             bytes,
         }],
+        unread: Vec::new(),
         notes: Vec::new(),
     })
 }

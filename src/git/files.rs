@@ -8,10 +8,13 @@ use crate::revision::{CommitId, File, Tree};
 /// How the pointer that Git LFS leaves instead of a file begins.
 const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
 const SYMLINK: i32 = 0o120_000;
+const LINK: &str = "is a symbolic link, which is not followed: commit the file itself";
+const SUBMODULE: &str =
+    "is a submodule, which is not followed: commit its files, or keep it out of this path";
 
 /// Reads what stands below a path at a commit: `*.yaml`, `*.yml` and `*.json`, sorted by path.
-/// Symlinks and submodules are noted and left out; a Git LFS pointer is noted and kept, so that it
-/// is refused as a manifest instead of being missed.
+/// Symlinks and submodules that may hold manifests are told; a Git LFS pointer is noted and kept, so
+/// that it is refused as a manifest instead of being missed.
 ///
 /// # Errors
 /// [`GitFault::PathMissing`] and [`GitFault::Limit`]; then nothing is returned at all, because
@@ -33,6 +36,7 @@ pub(super) fn read(
         tree: Tree {
             root: root.clone(),
             files: Vec::new(),
+            unread: Vec::new(),
             notes: Vec::new(),
         },
         entries: 0,
@@ -84,9 +88,12 @@ impl Reader<'_> {
                 let name = String::from_utf8_lossy(entry.name_bytes())
                     .escape_debug()
                     .to_string();
-                self.tree
-                    .notes
-                    .push(format!("{path}/{name}: its name is not UTF-8"));
+                if is_manifest(&name) {
+                    self.unread(
+                        format!("{path}/{name}"),
+                        "has a name that is not UTF-8: rename it",
+                    );
+                }
                 continue;
             };
             let path = if path.is_empty() {
@@ -113,15 +120,43 @@ impl Reader<'_> {
                 let tree = self.repository.find_tree(entry.id())?;
                 self.directory(&tree, &path, depth + 1)?;
             }
-            Some(ObjectType::Commit) => self.note(&path, "submodules are not followed"),
+            Some(ObjectType::Commit) => self.unread(path, SUBMODULE),
             Some(ObjectType::Blob) if entry.filemode() == SYMLINK => {
-                self.note(&path, "symlinks are not followed");
+                if is_manifest(&path) || self.leads_to_directory(entry.id(), &path)? {
+                    self.unread(path, LINK);
+                }
             }
             Some(ObjectType::Blob) if is_manifest(&path) => self.file(entry.id(), path)?,
             // Git's trees hold nothing else that matters: other blobs are no manifests.
             Some(ObjectType::Blob | ObjectType::Any | ObjectType::Tag) | None => {}
         }
         Ok(())
+    }
+
+    /// Says whether a symlink leads to a directory of the same commit.
+    fn leads_to_directory(&self, link: git2::Oid, path: &str) -> Result<bool, GitFault> {
+        let blob = self.repository.find_blob(link)?;
+        let Ok(target) = std::str::from_utf8(blob.content()) else {
+            return Ok(false);
+        };
+        let mut parts: Vec<&str> = path.split('/').collect();
+        parts.pop();
+        for part in target.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
+        }
+        let top = objects::find(self.repository, self.id)?.tree()?;
+        let found = objects::entry(&top, &parts.join("/"))?;
+        Ok(parts.is_empty() || found.is_some_and(|entry| entry.kind() == Some(ObjectType::Tree)))
+    }
+
+    fn unread(&mut self, path: String, why: &str) {
+        self.tree.unread.push((path, why.to_owned()));
     }
 
     fn file(&mut self, id: git2::Oid, path: String) -> Result<(), GitFault> {
@@ -209,25 +244,30 @@ mod tests {
     }
 
     #[test]
-    fn symlinks_and_submodules_are_noted_and_lfs_pointers_kept() {
+    fn symlinks_and_submodules_are_told_and_lfs_pointers_kept() {
         let sample = Sample::new();
         let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
-        let files: [(&str, i32, &[u8]); 4] = [
+        let files: [(&str, i32, &[u8]); 7] = [
+            ("LATEST", SYMLINK, b"big.yaml"),
             ("a.yaml", SYMLINK, b"/etc/passwd"),
+            ("apps/base", SYMLINK, b"../base"),
+            ("base/d.yaml", FILE, b"d"),
             ("big.yaml", FILE, pointer),
             ("c.yaml", FILE, b"c"),
             ("vendor", 0o160_000, b""),
         ];
         let id = sample.commit("1", &files, &[]);
         let tree = read(&sample.repository, &id, "", &Limits::default()).unwrap();
-        assert_eq!(names(&tree), ["big.yaml", "c.yaml"]);
-        assert!(
-            tree.notes[0].starts_with("a.yaml: symlinks"),
-            "{:?}",
-            tree.notes
-        );
-        assert!(tree.notes[1].starts_with("big.yaml: it is a Git LFS pointer"));
-        assert!(tree.notes[2].starts_with("vendor: submodules"));
+        assert_eq!(names(&tree), ["base/d.yaml", "big.yaml", "c.yaml"]);
+        let told = |path: &str, why: &str| (path.to_owned(), why.to_owned());
+        let unread = [
+            told("a.yaml", LINK),
+            told("apps/base", LINK),
+            told("vendor", SUBMODULE),
+        ];
+        assert_eq!(tree.unread, unread);
+        assert_eq!(tree.notes.len(), 1);
+        assert!(tree.notes[0].starts_with("big.yaml: it is a Git LFS pointer"));
         for path in ["a.yaml", "vendor", "none", "c.yaml/d", "../c.yaml"] {
             let fault = read(&sample.repository, &id, path, &Limits::default()).unwrap_err();
             assert!(

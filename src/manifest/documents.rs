@@ -34,10 +34,19 @@ pub(super) fn documents(tree: &Tree) -> Documents {
         notes: tree.notes.clone(),
         ..Documents::default()
     };
+    let is_hidden = |part: &str| part.starts_with('.');
+    for (path, why) in &tree.unread {
+        let below = path.strip_prefix(&tree.root).unwrap_or(path);
+        if below.split('/').any(is_hidden) {
+            continue;
+        }
+        found
+            .faults
+            .push(Fault::new(path, START, format!("it {why}")));
+    }
     for file in &tree.files {
         let below = file.path.strip_prefix(&tree.root).unwrap_or(&file.path);
         let (directory, name) = below.rsplit_once('/').unwrap_or(("", below));
-        let is_hidden = |part: &str| part.starts_with('.');
         let kind = Kind::of(name);
         if directory.split('/').any(is_hidden) && !matches!(kind, Kind::Other) {
             let note = format!("{}: in a hidden directory, so it is not read", file.path);

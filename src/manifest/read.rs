@@ -307,6 +307,7 @@ mod tests {
         Tree {
             root: String::new(),
             files: files.iter().map(file).collect(),
+            unread: Vec::new(),
             notes: Vec::new(),
         }
     }

@@ -21,13 +21,16 @@ impl std::fmt::Debug for File {
     }
 }
 
-/// The files of one commit below one path, sorted by path, symlinks and submodules left out.
+/// The files of one commit below one path, sorted by path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tree {
     /// The path that was asked for, from the root of the repository; empty for the root.
     pub root: String,
     /// Its files.
     pub files: Vec<File>,
+    /// What may hold files and cannot be read: path, and why as the end of a sentence. It is never
+    /// left out in silence, since what a commit leaves out is deleted.
+    pub unread: Vec<(String, String)>,
     /// What was left out and why, for people: `path: reason`.
     pub notes: Vec<String>,
 }

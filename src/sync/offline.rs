@@ -168,6 +168,7 @@ mod tests {
         let tree = Tree {
             root: String::new(),
             files: files.iter().map(file).collect(),
+            unread: Vec::new(),
             notes: Vec::new(),
         };
         let checked = check(&tree, &sync);

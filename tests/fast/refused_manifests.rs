@@ -129,6 +129,7 @@ fn tree(files: &[(&str, &[u8])]) -> Tree {
     Tree {
         root: "app".to_owned(),
         files: files.iter().map(file).collect(),
+        unread: Vec::new(),
         notes: Vec::new(),
     }
 }

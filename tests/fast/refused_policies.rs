@@ -582,6 +582,7 @@ fn resolved(source: &Source) -> Result<policy::Resolved, Vec<Fault>> {
     let tree = Tree {
         root: "app".to_owned(),
         files,
+        unread: Vec::new(),
         notes: Vec::new(),
     };
     let scope = Scope {

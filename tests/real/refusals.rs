@@ -139,6 +139,29 @@ async fn a_commit_without_any_object_is_refused() {
     assert_eq!(versions(&shop), before);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_became_a_link_is_refused_and_not_deleted() {
+    let (shop, _agent) = at_rest("link", &json!({})).await;
+    let before = versions(&shop);
+    shop.repository.commit(
+        "moves",
+        &[
+            ("flags.yaml", None),
+            ("../../common/flags.yaml", Some(&config_map("flags", "1"))),
+        ],
+    );
+    shop.repository
+        .link("flags.yaml", "../../common/flags.yaml");
+    let second = shop.repository.push("links", &[]);
+    shop.until_outcome(&second, "Rejected").await;
+    let message = shop.message(&second);
+    assert!(
+        message.contains("apps/web/flags.yaml:1:1: it is a symbolic link"),
+        "{message}"
+    );
+    assert_eq!(versions(&shop), before);
+}
+
 /// The problem that a pass asked for now comes to.
 async fn problem(shop: &Shop) -> (String, String) {
     shop.until_served().await;

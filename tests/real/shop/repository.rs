@@ -59,6 +59,12 @@ impl Repository {
         self.head()
     }
 
+    /// Puts a symbolic link into the work tree; the next commit holds it.
+    pub(crate) fn link(&self, name: &str, target: &str) {
+        let path = self.work.join("apps/web").join(name);
+        std::os::unix::fs::symlink(target, path).expect("there is nothing yet");
+    }
+
     /// Reverts commits with Git's own command and pushes; returns the last commit.
     pub(crate) fn revert(&self, commit: &str) -> String {
         self.git(&["revert", "--no-edit", commit]);
