@@ -177,6 +177,7 @@ impl Events {
 fn manager(component: &str) -> &'static str {
     match component {
         "default-scheduler" => "kube-scheduler",
+        "kubelet" => "kubelet",
         _ => "kube-controller-manager",
     }
 }

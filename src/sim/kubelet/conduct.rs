@@ -129,6 +129,29 @@ pub enum Look {
     },
 }
 
+impl Look {
+    /// Returns reason and message of the Event by which a kubelet complains of it, about the
+    /// container and the pod of these names; `None` where all is well.
+    #[must_use]
+    pub fn complaint(&self, container: &str, pod: &str) -> Option<(&'static str, String)> {
+        match self {
+            Self::Running { is_ready: false } => {
+                let message = "Readiness probe failed: HTTP probe failed with statuscode: 503";
+                Some(("Unhealthy", message.to_owned()))
+            }
+            Self::Waiting { reason, message } if *reason == "ImagePullBackOff" => {
+                Some(("BackOff", message.clone()))
+            }
+            Self::Waiting { message, .. } => Some(("Failed", format!("Error: {message}"))),
+            Self::CrashLoop { .. } => Some((
+                "BackOff",
+                format!("Back-off restarting failed container {container} in pod {pod}"),
+            )),
+            Self::Running { is_ready: true } | Self::Ended { .. } => None,
+        }
+    }
+}
+
 /// One thing that a kubelet reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
@@ -306,6 +329,22 @@ mod tests {
             .collect();
         assert_eq!(waits, [50, 1000, 2000, 4000, 8000, 10_000]);
         assert_eq!(turns("web:1-crash", false)[5].1, "restart 6");
+    }
+
+    #[test]
+    fn a_kubelet_complains_of_what_is_not_well() {
+        let complaints = |image: &str| -> Vec<&'static str> {
+            let course = Conduct::of(image, &[]).course(image, false, false);
+            let complaints = course.take(2);
+            complaints
+                .filter_map(|turn| turn.look.complaint("web", "web-1_shop"))
+                .map(|(reason, _)| reason)
+                .collect()
+        };
+        assert!(complaints("web:1").is_empty());
+        assert_eq!(complaints("web:1-slow"), ["Unhealthy"]);
+        assert_eq!(complaints("web:1-pull"), ["Failed", "BackOff"]);
+        assert_eq!(complaints("web:1-crash"), ["BackOff", "BackOff"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod conduct;
 mod machines;
+mod pods;
 mod report;
 mod rounds;
 mod scheduler;

@@ -12,14 +12,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::conduct::{Conduct, Course, GRACE, SETTINGS, Turn};
+use super::conduct::{Conduct, Course, GRACE, Turn};
 use super::machines;
+use super::pods::{complain, conduct, end, evict, has_settings, say};
 use super::report::Report;
 use super::scheduler::{self, Scheduler};
 use crate::object::Object;
 use crate::sim::controller::Events;
 use crate::sim::kind::Kind;
-use crate::sim::store::{Actor, Deletion, Part, Store};
+use crate::sim::store::Store;
 use crate::sim::time::later;
 
 /// The scheduler and all kubelets.
@@ -309,6 +310,7 @@ impl Kubelet {
                     let status = report.says(&turn.look, now);
                     say(store, &pod, "kubelet", &status);
                 }
+                complain(store, &mut self.events, &pod, &turn.look);
                 if let Some(wait) = wait {
                     self.wake(store, uid, wait);
                 }
@@ -335,62 +337,5 @@ impl Kubelet {
         say(store, pod, "kube-controller-manager", &status);
         let told = ("Warning", "NodeNotReady", "Node is not ready");
         self.events.tell(store, "node-controller", pod, told);
-    }
-}
-
-fn place(pod: &Object) -> (&str, &str) {
-    let name = pod.text("/metadata/name").unwrap_or_default();
-    (pod.namespace().unwrap_or_default(), name)
-}
-
-/// What a pod does, and the image that says so.
-fn conduct(pod: &Object) -> (Conduct, &str) {
-    let image = pod.text("/spec/containers/0/image").unwrap_or_default();
-    let variables = pod.at("/spec/containers/0/env").and_then(Value::as_array);
-    let variables = variables.into_iter().flatten();
-    let variables: Vec<&str> = variables.filter_map(|one| one["name"].as_str()).collect();
-    (Conduct::of(image, &variables), image)
-}
-
-fn has_settings(store: &Store, pod: &Object) -> bool {
-    let (name, key, value) = SETTINGS;
-    let namespace = pod.namespace().unwrap_or_default();
-    let settings = store.get(&Kind::CONFIG_MAP, namespace, name);
-    let said = settings.and_then(|map| map.at("/data")?.get(key)?.as_str());
-    said == Some(value)
-}
-
-/// Writes the fields of a status into that of a pod; one that is gone needs none.
-fn say(store: &mut Store, pod: &Object, manager: &str, patch: &Value) {
-    let actor = Actor::new(manager).on(Part::Status);
-    let (namespace, name) = place(pod);
-    let fields = patch["status"].as_object();
-    let _gone = store.change(&actor, (&Kind::POD, namespace, name), |pod| {
-        for (key, value) in fields.into_iter().flatten() {
-            pod["status"][key] = value.clone();
-        }
-    });
-}
-
-/// Ends a pod whose grace is over.
-fn end(store: &mut Store, uid: &str, (namespace, name): &(String, String)) {
-    let deletion = Deletion {
-        uid: Some(uid.to_owned()),
-        grace_seconds: Some(0),
-        ..Deletion::default()
-    };
-    // It may be gone already.
-    let _gone = store.delete(&Kind::POD, namespace, name, &deletion);
-}
-
-/// Deletes a pod whose node has been lost for longer than it tolerates.
-fn evict(store: &mut Store, pod: &Object) {
-    if !pod.is_terminating() {
-        let (namespace, name) = place(pod);
-        let deletion = Deletion {
-            uid: pod.uid().map(ToOwned::to_owned),
-            ..Deletion::default()
-        };
-        let _gone = store.delete(&Kind::POD, namespace, name, &deletion);
     }
 }

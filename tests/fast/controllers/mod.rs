@@ -4,6 +4,7 @@ mod daemonsets;
 mod deployments;
 mod garbage;
 mod jobs;
+mod many;
 mod nodes;
 mod statefulsets;
 mod town;

@@ -205,6 +205,10 @@ fn event(event: &Value) -> Option<String> {
     });
     let message = words.collect::<Vec<_>>().join(" ");
     let source = event["source"]["component"].as_str()?;
+    if source == "kubelet" {
+        // The stand-in of the real control plane tells none.
+        return None;
+    }
     let kind = event["type"].as_str()?;
     Some(format!("{source} {kind} {about} {reason}: {message}"))
 }

@@ -2,8 +2,7 @@
 
 use kube::Client;
 use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams,
-    PropagationPolicy,
+    Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, PropagationPolicy,
 };
 use serde_json::Value;
 use tidegate::sim::kind::Kind;
@@ -24,22 +23,20 @@ pub(super) enum Step {
 }
 
 fn kind(name: &str) -> Kind {
-    let (group, ..) = COMPARED.iter().find(|one| one.2 == name).unwrap();
-    Kind::of(group, COMPARED.iter().find(|one| one.2 == name).unwrap().2)
+    let (group, _, kind, _) = COMPARED.iter().find(|one| one.2 == name).unwrap();
+    Kind::of(group, kind)
 }
 
-fn api(client: &Client, namespace: &str, kind: &str) -> (Api<DynamicObject>, ApiResource) {
+fn api(client: &Client, namespace: &str, kind: &str) -> Api<DynamicObject> {
     let found = COMPARED.iter().find(|one| one.2 == kind).unwrap();
-    let resource = resource(*found);
-    let api = Api::namespaced_with(client.clone(), namespace, &resource);
-    (api, resource)
+    Api::namespaced_with(client.clone(), namespace, &resource(*found))
 }
 
 /// Does it in the real cluster.
 pub(super) async fn perform(client: &Client, namespace: &str, step: &Step) {
     match step {
         Step::Create(object) => {
-            let (api, _) = api(client, namespace, object["kind"].as_str().unwrap());
+            let api = api(client, namespace, object["kind"].as_str().unwrap());
             let mut object = object.clone();
             object["metadata"]["namespace"] = namespace.into();
             let object: DynamicObject = serde_json::from_value(object).unwrap();
@@ -50,7 +47,7 @@ pub(super) async fn perform(client: &Client, namespace: &str, step: &Step) {
             api.create(&params, &object).await.unwrap();
         }
         Step::Change(kind, patch) => {
-            let (api, _) = api(client, namespace, kind);
+            let api = api(client, namespace, kind);
             let params = PatchParams {
                 field_manager: Some("test".to_owned()),
                 ..PatchParams::default()
@@ -60,7 +57,7 @@ pub(super) async fn perform(client: &Client, namespace: &str, step: &Step) {
                 .unwrap();
         }
         Step::Delete(kind, name, how) => {
-            let (api, _) = api(client, namespace, kind);
+            let api = api(client, namespace, kind);
             let params = DeleteParams {
                 propagation_policy: Some(match *how {
                     "Orphan" => PropagationPolicy::Orphan,
