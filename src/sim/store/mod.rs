@@ -7,6 +7,7 @@
 mod admission;
 mod apply;
 mod binding;
+mod blank;
 mod delete;
 mod log;
 mod ownership;

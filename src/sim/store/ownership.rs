@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::blank::blank;
 use super::write::{Actor, Part};
 use crate::sim::fields::{Claim, Claims, Fields, Operation};
 use crate::sim::kind::Resource;
@@ -54,11 +55,27 @@ pub(super) fn record(
         claims = Claims::default();
     }
     let schema = &resource.kept().schema;
-    let before = seen_by(resource, actor.part, was);
+    let before = before(resource, actor.part, was);
     let after = seen_by(resource, actor.part, object);
     let entry = claim(resource, actor, Operation::Update, now);
     claims.record(entry, schema, &before, &after);
     claims.write(object);
+}
+
+/// Returns what a write is compared with: what was there, or what is never left out.
+fn before(resource: &Resource, part: Part, was: &Value) -> Value {
+    let blank = blank(&resource.kind);
+    if was.pointer("/metadata/uid").is_none() {
+        return seen_by(resource, part, &blank);
+    }
+    let mut before = seen_by(resource, part, was);
+    if part == Part::Status
+        && before.get("status").is_none()
+        && let Some(status) = blank.get("status")
+    {
+        before["status"] = status.clone();
+    }
+    before
 }
 
 /// A list with one empty entry, or none, asks to forget all owners (`managedfields.go`).

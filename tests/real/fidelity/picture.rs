@@ -156,7 +156,7 @@ fn blur_texts(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(blur_texts),
         Value::Object(fields) => {
             let old = std::mem::take(fields);
-            for (key, mut value) in old.into_iter().filter(|(key, _)| key != ".") {
+            for (key, mut value) in old {
                 blur_texts(&mut value);
                 let key = match key.strip_prefix("k:{\"uid\":\"") {
                     Some(_) => "k:{\"uid\":\"UID\"}".to_owned(),
