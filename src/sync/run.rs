@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use crate::cluster::{
-    Announcer, Cluster, ClusterFault, Lease, Live, Records, Refusal, Role, Terms,
+    Announcement, Announcer, Cluster, ClusterFault, Lease, Live, Records, Refusal, Role, Terms,
+    Tone,
 };
 use crate::config::{self, GitSync};
 use crate::git::GitFault;
@@ -363,6 +364,25 @@ fn key(sync: &GitSync) -> String {
     format!("{}/{}", sync.namespace, sync.name)
 }
 
+/// Tells by an Event on the head of the ledger, where there is one, why an app cannot begin.
+async fn tell_on_head(sync: &GitSync, shared: &Shared, fault: &str) {
+    let id = Records::head(&sync.namespace, &sync.name);
+    let (Some(announcer), Ok(Some(head))) =
+        (&shared.announcer, shared.cluster.get("v1", &id).await)
+    else {
+        return;
+    };
+    announcer.announce(Announcement {
+        api_version: head.api_version().to_owned(),
+        uid: head.uid().unwrap_or_default().to_owned(),
+        id,
+        tone: Tone::Warning,
+        reason: "CannotBegin".to_owned(),
+        action: "Sync".to_owned(),
+        note: fault.to_owned(),
+    });
+}
+
 /// What the tip of an app came to, or what kept it from coming to anything.
 type Fate = Result<Verdict, String>;
 
@@ -387,7 +407,9 @@ async fn tend(
             },
             Err(fault) => {
                 error!(gitsync = key(&sync), cause = %fault, "cannot begin");
-                fault.to_string()
+                let fault = fault.to_string();
+                tell_on_head(&sync, &shared, &fault).await;
+                fault
             }
         };
         if once {

@@ -306,13 +306,18 @@ async fn a_ledger_that_cannot_be_read_keeps_no_other_gitsync_from_its_release() 
     let nonsense = r#"{"data": {"ledger": "{"}}"#;
     shop.kubectl(&["patch", "configmap", "tidegate-broken", "-p", nonsense]);
     shop.write_config(&rest);
-    let _agent = shop.start();
+    let agent = shop.start();
     shop.until("the mark", || shop.ledger()["released"].is_object())
         .await;
     shop.until("its own times", || {
         shop.get("deployment/web")["spec"]["minReadySeconds"] == 1
     })
     .await;
+    drop(agent);
+    shop.write_config(&broken);
+    let _agent = shop.start();
+    shop.until_note("tidegate-broken", "CannotBegin", "head of the ledger")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
