@@ -13,7 +13,7 @@ use crate::status::{Explanation, Why, explain};
 
 use super::Exit;
 use super::failure::Failure;
-use super::live::Eyes;
+use super::live::{Eyes, readable};
 use super::reach::{Found, Target};
 use super::show::{Show, age};
 use super::table::{Tint, paint, plain};
@@ -73,7 +73,7 @@ async fn changed(found: &Found, only: Option<&ObjectId>) -> Result<Vec<String>, 
         let Some(before) = kept.engagement.as_ref().filter(|_| is_forward && is_meant) else {
             continue;
         };
-        let Some(after) = found.cluster.get("apps/v1", id).await? else {
+        let Some(after) = readable(found.cluster.get("apps/v1", id).await)? else {
             continue;
         };
         let mut old = after.clone();

@@ -72,12 +72,19 @@ fn turns(picture: &Picture, before: Option<&Strip>, after: &Strip, news: &mut Ve
         before.filter(|_| is_same_rollout && before.map(Strip::is_back) == Some(after.is_back()));
     let say = |kind: &str, row: Option<&Row>, words: String| {
         let batch = row.map(|row| row.first).filter(|batch| *batch > 0);
+        let whole = News::about(picture, kind, words);
+        // On the way back it is about the commit that is left.
+        let revision = if after.is_back() {
+            whole.revision.clone()
+        } else {
+            Some(after.to.clone())
+        };
         News {
             workload: Some(after.id.short()),
-            revision: Some(after.to.clone()),
             batch,
             batches: batch.map(|_| after.batches).filter(|count| *count > 0),
-            ..News::about(picture, kind, words)
+            revision,
+            ..whole
         }
     };
     if let Some(known) = known {

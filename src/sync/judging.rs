@@ -17,6 +17,7 @@ use super::app::App;
 use super::handover::Contest;
 use super::probing::ProbeFault;
 use super::reading::{ReadFault, lines};
+use super::restarting::unstamped;
 
 impl App {
     /// Judges the tip if that was not done yet, or has to be done again; returns when to look again.
@@ -313,10 +314,10 @@ fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
     })
 }
 
-/// Digest of a whole set: two commits with the same are the same to the cluster.
+/// Digest of a whole set: two commits with the same are the same to the cluster, restarts apart.
 fn rendered(set: &Set) -> Digest {
     let hashes = set
         .iter()
-        .map(|(id, wanted)| (id.key(), wanted.hash.to_string().into()));
+        .map(|(id, wanted)| (id.key(), unstamped(wanted).to_string().into()));
     Digest::of(&serde_json::Value::Object(hashes.collect()))
 }

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::ledger::Restart;
 use crate::manifest::desired_hash;
 use crate::object::{Digest, ObjectId, mark};
-use crate::plan::Set;
+use crate::plan::{Set, Wanted};
 
 use super::app::App;
 
@@ -31,6 +31,20 @@ struct Asked {
     at: Option<Timestamp>,
     /// `Kind/name` of each workload.
     workloads: Vec<String>,
+}
+
+/// Returns the hash of a manifest as Git has it, without the stamp.
+pub(super) fn unstamped(wanted: &Wanted) -> Digest {
+    let mut object = wanted.object.clone();
+    if object.remove(&STAMP).is_none() {
+        return wanted.hash.clone();
+    }
+    let annotations = object.at("/spec/template/metadata/annotations");
+    let is_empty = |map: &Value| map.as_object().is_some_and(serde_json::Map::is_empty);
+    if annotations.is_some_and(is_empty) {
+        object.remove(&STAMP[..4]);
+    }
+    desired_hash(&object)
 }
 
 impl App {

@@ -40,6 +40,16 @@ async fn a_failure_is_explained_by_pod_change_and_next_command_and_told_in_order
     let unknown = shop.tidegate(&["explain", "web", "deployment/nobody"]);
     assert_eq!(unknown.status.code(), Some(2));
 
+    let viewer = shop.plane.agent(&[], &shop.namespace).await;
+    let viewer = viewer.kubeconfig.to_str().unwrap();
+    let why = shop.verb(&["explain", "web", "--kubeconfig", viewer]);
+    assert!(
+        why.contains(&format!("pod {pod}, container web: CrashLoopBackOff")),
+        "who may read the ledger alone is told what it says: {why}"
+    );
+    let watch = shop.tidegate(&["watch", "web", "--kubeconfig", viewer]);
+    assert_eq!(watch.status.code(), Some(5));
+
     // The agent itself only writes Events; people read them.
     let admin = shop.plane.admin_kubeconfig();
     let admin = admin.to_str().unwrap();

@@ -20,6 +20,12 @@ async fn a_restart_rolls_in_batches_and_content_is_known_again_afterwards() {
     shop.until_outcome(&first, "Succeeded").await;
     let trace = shop.trace_at_rest("web").await;
     let old = shop.pod_uids("web", "1");
+    let mut watch = shop.program();
+    watch.args(["watch", "web", "--timeout", "60s", "-n", &shop.namespace]);
+    let watch = watch
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program can be started");
     let said = shop.verb(&["restart", "web", "deployment/web"]);
     assert!(said.contains("set tidegate.dev/restart="), "{said}");
     shop.until("all pods to be new", || {
@@ -36,6 +42,11 @@ async fn a_restart_rolls_in_batches_and_content_is_known_again_afterwards() {
         "the second and the third batch: {opened:?}"
     );
     assert_eq!(shop.outcome(&first), "Succeeded");
+    let watched = tokio::task::spawn_blocking(|| watch.wait_with_output().unwrap());
+    let watched = watched.await.unwrap();
+    let lines = String::from_utf8_lossy(&watched.stdout);
+    assert_eq!(watched.status.code(), Some(0), "{lines}");
+    assert!(lines.contains("2/3    started, 4 pods"), "{lines}");
     assert!(shop.ledger()["quarantine"].as_array().unwrap().is_empty());
 
     let generation = || shop.get("deployment/web")["metadata"]["generation"].clone();
@@ -49,6 +60,8 @@ async fn a_restart_rolls_in_batches_and_content_is_known_again_afterwards() {
     let back = shop.repository.revert(&second);
     shop.until_outcome(&back, "Succeeded").await;
     let returned = shop.notes("web", "RolledBack");
+    let earlier = shop.record(&back)["rollbackTo"].clone();
+    assert_eq!(earlier, *first, "the whole of it too");
     assert_eq!(
         returned.len(),
         1,

@@ -9,9 +9,9 @@ use tokio::time::timeout;
 
 use crate::cli::failure::Failure;
 use crate::cli::reach::{App, Found, read};
-use crate::cluster::{Changed, Cluster, Live, Records, Watch};
+use crate::cluster::{Cause, Changed, Cluster, Live, Records, Refusal, Watch};
 use crate::ledger::Ledger;
-use crate::object::ObjectId;
+use crate::object::{Object, ObjectId};
 use crate::rollout::Seen;
 use crate::status::{Picture, picture};
 use crate::sync::observe;
@@ -97,7 +97,7 @@ impl Eyes {
                 continue;
             }
             // Until it is created there are no labels to go by.
-            let Some(object) = self.cluster.get("apps/v1", &id).await? else {
+            let Some(object) = readable(self.cluster.get("apps/v1", &id).await)? else {
                 continue;
             };
             let watches = watches(&object);
@@ -124,8 +124,21 @@ impl Eyes {
     }
 }
 
+/// What is not there yet or may not be read is not seen; the ledger still tells of it.
+pub(in crate::cli) fn readable(
+    answer: Result<Option<Object>, Refusal>,
+) -> Result<Option<Object>, Refusal> {
+    match answer {
+        Err(Refusal {
+            cause: Cause::Forbidden { .. },
+            ..
+        }) => Ok(None),
+        answer => answer,
+    }
+}
+
 /// The workload itself, and what carries the labels that it selects by.
-fn watches(object: &crate::object::Object) -> BTreeSet<Watch> {
+fn watches(object: &Object) -> BTreeSet<Watch> {
     let labels = |pointer: &str| -> BTreeMap<String, String> {
         let map = object.at(pointer).and_then(|labels| labels.as_object());
         let pairs = map.into_iter().flatten();

@@ -24,7 +24,7 @@ use crate::status::{Picture, Verdict, subject, verdict};
 
 use self::sheet::Sheet;
 
-pub(super) use self::eyes::Eyes;
+pub(super) use self::eyes::{Eyes, readable};
 pub(super) use self::overview::Overview;
 
 /// Time between two frames: five a second at most.
