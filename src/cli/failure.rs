@@ -45,6 +45,8 @@ pub(super) enum Failure {
     GitUnreachable(String),
     #[error("{0} is none of the workloads")]
     NoSuchWorkload(String),
+    #[error("nobody reads the output any more")]
+    ReaderGone,
     #[error("what is followed is written as lines for people or of JSON")]
     NoStream,
     #[error(transparent)]
@@ -112,6 +114,7 @@ impl Failure {
             Self::BadTarget(_)
             | Self::BadCommit(_)
             | Self::NothingToDo(_)
+            | Self::ReaderGone
             | Self::WhichApproval(_)
             | Self::GitUnreachable(_)
             | Self::Release(ReleaseFault::Workloads(_))

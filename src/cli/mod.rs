@@ -162,6 +162,8 @@ pub fn main() -> ExitCode {
     };
     match exit {
         Ok(exit) => exit.into(),
+        // Whoever wanted the first lines only has them.
+        Err(Failure::ReaderGone) => Exit::Done.into(),
         Err(failure) => {
             failure.tell();
             Exit::Fault.into()

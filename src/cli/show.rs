@@ -100,30 +100,37 @@ impl Show {
         value: &T,
         table: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        let text = match self.output {
+        print(&self.text(value, table)?)
+    }
+
+    fn text<T: Serialize>(
+        self,
+        value: &T,
+        table: impl FnOnce() -> String,
+    ) -> Result<String, Failure> {
+        Ok(match self.output {
             Form::Table | Form::Wide if self.ascii => plain_signs(&table()),
             Form::Table | Form::Wide => table(),
             Form::Json => line(serde_json::to_string_pretty(value).map_err(unwritten)?),
             Form::Jsonl => line(serde_json::to_string(value).map_err(unwritten)?),
             Form::Yaml => yaml(value)?,
-        };
-        print(&text)
+        })
     }
 
-    /// Prints a list.
+    /// Prints a list, or the next part of one.
     pub(super) fn all<T: Serialize>(
         self,
         values: &[T],
         table: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
         if self.output != Form::Jsonl {
-            return self.one(&values, table);
+            return stream(&self.text(&values, table)?);
         }
         let mut text = String::new();
         for value in values {
             text.push_str(&line(serde_json::to_string(value).map_err(unwritten)?));
         }
-        print(&text)
+        stream(&text)
     }
 }
 
@@ -149,14 +156,22 @@ pub(super) fn unwritten(fault: impl std::fmt::Display) -> Failure {
 
 /// Writes data to standard output; a reader that has gone away is no fault.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(fault) if fault.kind() != std::io::ErrorKind::BrokenPipe => Err(unwritten(fault)),
-        Ok(()) | Err(_) => Ok(()),
+    match stream(text) {
+        Err(Failure::ReaderGone) => Ok(()),
+        answer => answer,
     }
+}
+
+/// The same for output that goes on: without a reader there is nothing more to do.
+pub(super) fn stream(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+    written.map_err(|fault| match fault.kind() {
+        std::io::ErrorKind::BrokenPipe => Failure::ReaderGone,
+        _ => unwritten(fault),
+    })
 }
 
 /// Writes a span of time in its largest unit: `45s`, `12m`, `3h`, `12d`.

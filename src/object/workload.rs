@@ -195,3 +195,47 @@ fn annotations_mut(template: &mut Value) -> Option<&mut serde_json::Map<String, 
         .get_mut("annotations")?
         .as_object_mut()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A Deployment whose pod template has these annotations.
+    fn deployment(annotations: &Value) -> Object {
+        let mut object = Object::new(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {"template": {"metadata": {"labels": {"app": "web"}}}},
+        }))
+        .unwrap();
+        if !annotations.is_null() {
+            let path = ["spec", "template", "metadata", "annotations"];
+            object.set(&path, annotations.clone());
+        }
+        object
+    }
+
+    #[test]
+    fn a_restart_on_request_is_another_template_with_the_same_content() {
+        let plain = deployment(&Value::Null);
+        let stamped = deployment(&json!({mark::RESTARTED: "2026-11-21T10:00:00Z"}));
+        let (plain, stamped) = (Deployment(&plain), Deployment(&stamped));
+        assert_ne!(plain.restart_blind_digest(), stamped.restart_blind_digest());
+        assert_eq!(plain.content_digest(), stamped.content_digest());
+        assert_eq!(plain.content_digest(), plain.restart_blind_digest());
+    }
+
+    #[test]
+    fn a_restart_by_kubectl_is_no_other_template() {
+        let plain = deployment(&json!({"a": "b"}));
+        let restarted = deployment(&json!({"a": "b", mark::RESTARTED_AT: "now"}));
+        let (plain, restarted) = (Deployment(&plain), Deployment(&restarted));
+        assert_ne!(plain.template_digest(), restarted.template_digest());
+        assert_eq!(
+            plain.restart_blind_digest(),
+            restarted.restart_blind_digest()
+        );
+        assert_eq!(plain.content_digest(), restarted.content_digest());
+    }
+}

@@ -409,6 +409,18 @@ Drifted False FieldChanged"
     }
 
     #[test]
+    fn what_rolls_under_a_target_that_was_reached_is_told() {
+        let restarted = [
+            ("/aim/isDone", json!(true)),
+            ("/history/0/outcome", json!("Succeeded")),
+        ];
+        assert_eq!(
+            ready(&restarted),
+            "Ready Unknown RollingOut Deployment/web: 5 of 10 pods may be new"
+        );
+    }
+
+    #[test]
     fn a_failure_names_workload_batch_pod_container_and_reason() {
         let cause = json!({
             "class": "Revision", "pod": "web-x", "container": "web",

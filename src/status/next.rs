@@ -87,3 +87,50 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
     }
     commands
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ROLLING: &str = include_str!("../../tests/fixtures/ledger.json");
+
+    /// The commands for a rollout of 9f3c2e1 that failed, in this phase.
+    fn commands_in(phase: &str) -> Vec<String> {
+        let mut json: Value = serde_json::from_str(ROLLING).unwrap();
+        let web = &mut json["rollouts"]["apps/Deployment/shop/web"];
+        web["phase"] = json!(phase);
+        web["failure"] = json!({
+            "at": "2026-11-21T10:43:00Z", "batch": 2,
+            "cause": {"class": "Revision", "pod": "web-x", "container": "web",
+                "reason": "CrashLoopBackOff", "message": ""},
+        });
+        let ledger: Ledger = serde_json::from_value(json).unwrap();
+        let read = |(id, kept)| Workload::read(id, kept, None);
+        let workloads: Vec<Workload> = ledger.rollouts.iter().map(read).collect();
+        commands(&ledger, "shop/web", &workloads)
+    }
+
+    #[test]
+    fn a_failure_offers_its_logs_another_try_and_the_way_back() {
+        assert_eq!(
+            commands_in("Failed"),
+            [
+                "kubectl -n shop logs web-x -c web --previous",
+                "tidegate retry shop/web 9f3c2e1",
+                "tidegate abort shop/web",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_on_its_way_back_needs_neither() {
+        assert_eq!(commands_in("RollingBack"), [""; 0]);
+        assert_eq!(commands_in("RolledBack"), [""; 0]);
+        assert_eq!(
+            commands_in("RollbackFailed"),
+            ["kubectl -n shop logs web-x -c web --previous"]
+        );
+    }
+}

@@ -169,3 +169,14 @@ async fn a_watch_that_takes_too_long_ends_with_4() {
     assert_eq!(code, Some(4), "{text}{errors}");
     assert!(errors.contains("timeout; the work goes on"), "{errors}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_whose_reader_has_gone_ends_by_itself() {
+    let (shop, _agent) = open("unread").await;
+    let mut watch = start(&shop, &["status", "web", "--watch"]);
+    drop(watch.stdout.take());
+    let second = push(&shop, "2");
+    shop.until_outcome(&second, "Succeeded").await;
+    let (code, _, errors) = ended(watch).await;
+    assert_eq!(code, Some(0), "{errors}");
+}

@@ -8,7 +8,7 @@ use super::screen::{Screen, Size};
 use super::sheet::{Sheet, is_live};
 use crate::cli::failure::Failure;
 use crate::cli::reach::App;
-use crate::cli::show::{Show, plain_signs, print};
+use crate::cli::show::{Show, plain_signs, stream};
 use crate::cli::table::cut;
 use crate::ledger::Ledger;
 use crate::status::picture;
@@ -49,7 +49,7 @@ impl Overview {
                 }
             };
             let lines = lines.map(line).collect();
-            return print(&self.screen.paint(lines, size.columns));
+            return stream(&self.screen.paint(lines, size.columns));
         }
         for (app, ledger) in ledgers {
             let name = app.to_string();

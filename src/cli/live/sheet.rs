@@ -10,7 +10,7 @@ use super::line::Line;
 use super::screen::{Screen, Size};
 use crate::cli::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::show::{Form, Show, plain_signs, print, unwritten};
+use crate::cli::show::{Form, Show, plain_signs, stream, unwritten};
 use crate::cli::table::{Tint, paint, plain};
 use crate::clock;
 use crate::status::{News, Picture, news};
@@ -123,7 +123,7 @@ impl Sheet {
                     last.push_str(&format!("\n  next: {}", plain(command)));
                 }
                 // These are never painted over, so they may be as long as they are.
-                print(&format!("\n{last}\n"))
+                stream(&format!("\n{last}\n"))
             }
             Medium::Lines { .. } => {
                 self.tell_news(picture)?;
@@ -146,7 +146,7 @@ impl Sheet {
                     None => {
                         let columns = Size::now().columns;
                         let text = note.text(columns, self.show.is_colourful());
-                        print(&screen.paint(vec![text], columns))
+                        stream(&screen.paint(vec![text], columns))
                     }
                 }
             }
@@ -215,7 +215,7 @@ impl Sheet {
         } else {
             line(one, zone, self.show.is_colourful())
         };
-        print(&format!("{text}\n"))
+        stream(&format!("{text}\n"))
     }
 }
 
@@ -234,7 +234,7 @@ fn frame(screen: &mut Screen, picture: &Picture, tail: &[Line], show: Show) -> R
         if show.ascii { plain_signs(&text) } else { text }
     };
     let lines = lines.iter().map(text).collect();
-    print(&screen.paint(lines, size.columns))
+    stream(&screen.paint(lines, size.columns))
 }
 
 /// One change in one line: time, what it is about, batch, and the words.
