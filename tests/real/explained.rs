@@ -2,23 +2,28 @@
 
 use serde_json::Value;
 
-use crate::shop::{Shop, deployment};
+use crate::shop::{Agent, Shop, deployment};
 
 const POLICY: &str = "steps: [1, 100%]\nmaxSurge: 100%\nmonitor: 0s\nonFailure: Pause";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_failure_is_explained_by_pod_change_and_next_command_and_told_in_order() {
-    let shop = Shop::open("explained").await;
+/// A shop whose second commit failed and is held, and that commit.
+async fn broken(name: &str) -> (Shop, Agent, String) {
+    let shop = Shop::open(name).await;
     let first = deployment("web", "1", POLICY);
     let first = shop.repository.push("web 1", &[("web.yaml", Some(&first))]);
-    let _agent = shop.start();
+    let agent = shop.start();
     shop.until_outcome(&first, "Succeeded").await;
     let calm = shop.verb(&["explain", "web"]);
     assert!(calm.contains("nothing is wrong"), "{calm}");
-
     let bad = deployment("web", "2-crash", POLICY);
     let bad = shop.repository.push("web 2", &[("web.yaml", Some(&bad))]);
     shop.until_outcome(&bad, "Failed").await;
+    (shop, agent, bad)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_explained_by_pod_change_and_next_command() {
+    let (shop, _agent, bad) = broken("explained").await;
     let pod = &shop.pods("web", "2-crash")[0]["metadata"]["name"];
     let pod = pod.as_str().unwrap();
     let why = shop.verb(&["explain", "web"]);
@@ -49,7 +54,12 @@ async fn a_failure_is_explained_by_pod_change_and_next_command_and_told_in_order
     );
     let watch = shop.tidegate(&["watch", "web", "--kubeconfig", viewer]);
     assert_eq!(watch.status.code(), Some(5));
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_is_told_in_the_order_of_time() {
+    let (shop, _agent, bad) = broken("timeline").await;
+    let short = &bad[..7];
     // The agent itself only writes Events; people read them.
     let admin = shop.plane.admin_kubeconfig();
     let admin = admin.to_str().unwrap();
