@@ -34,6 +34,7 @@ mod requests;
 mod restarting;
 mod run;
 mod stack;
+mod tending;
 mod tip;
 mod writing;
 
