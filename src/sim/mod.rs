@@ -16,6 +16,8 @@ pub mod refusal;
 pub mod schema;
 pub mod seed;
 pub mod selector;
+pub mod serving;
 pub mod store;
 pub mod time;
+pub mod town;
 mod validate;
