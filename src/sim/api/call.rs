@@ -206,7 +206,9 @@ impl Call {
     /// 400 where they cannot be read, or ask about a field that is not known.
     pub(super) fn selectors(&self) -> Result<(Labels, FieldsOf), Refusal> {
         let labels = Labels::parse(self.parameter("labelSelector").unwrap_or_default())?;
-        let mut fields = FieldsOf::parse(self.parameter("fieldSelector").unwrap_or_default())?;
+        let asked = self.parameter("fieldSelector").unwrap_or_default();
+        let mut fields =
+            FieldsOf::parse(&super::eventing::kept_fields(&self.resource.kind, asked))?;
         if !self.name.is_empty() {
             fields = FieldsOf::parse(&format!("metadata.name={}", self.name))?;
         }

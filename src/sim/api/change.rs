@@ -22,6 +22,9 @@ const TOLD: &[&str] = &[
     "ServiceAccount",
 ];
 
+/// Namespaces that stay (admission `NamespaceLifecycle`).
+const LASTING: &[&str] = &["default", "kube-public", "kube-system"];
+
 pub(super) fn create(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
     let object = body::object(call)?;
     let version = object.pointer("/metadata/resourceVersion");
@@ -53,6 +56,10 @@ pub(super) fn update(store: &mut Store, call: &Call) -> Result<Response<Body>, R
 pub(super) fn delete(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
     let deletion = deletion(call)?;
     let kind = call.kind();
+    if kind == Kind::NAMESPACE && LASTING.contains(&call.name.as_str()) {
+        let why = "this namespace may not be deleted";
+        return Err(Refusal::forbidden(&call.subject(), why));
+    }
     let object = store.delete(&kind, &call.namespace, &call.name, &deletion)?;
     let is_gone = deletion.is_dry_run || is_gone(store, &kind, &object);
     if !is_gone || kind.group.is_empty() && TOLD.contains(&kind.name.as_ref()) {

@@ -44,10 +44,7 @@ pub(super) fn answer(registry: &Registry, path: &str, head: &Parts) -> Option<Re
         .headers
         .get(ACCEPT)
         .and_then(|value| value.to_str().ok());
-    let wants_all = accept.is_some_and(|accept| {
-        accept.contains("as=APIGroupDiscoveryList") && accept.contains("v=v2;")
-            || accept.contains("as=APIGroupDiscoveryList") && accept.contains("v=v2,")
-    });
+    let wants_all = accept.is_some_and(wants_aggregated);
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
         ["api"] if wants_all => Some(aggregated(registry, true)),
@@ -73,6 +70,16 @@ pub(super) fn answer(registry: &Registry, path: &str, head: &Parts) -> Option<Re
         ["apis", group, version] => resources(registry, group, version),
         _ => None,
     }
+}
+
+/// Says whether an `Accept` header takes everything at once, in the form that is given here.
+fn wants_aggregated(accept: &str) -> bool {
+    accept.split(',').any(|choice| {
+        let parts: Vec<&str> = choice.split(';').map(str::trim).collect();
+        parts.first() == Some(&"application/json")
+            && parts.contains(&"as=APIGroupDiscoveryList")
+            && parts.contains(&"v=v2")
+    })
 }
 
 fn legacy() -> Value {

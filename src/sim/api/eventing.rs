@@ -25,6 +25,16 @@ pub(super) fn kept_as(kind: &Kind) -> Kind {
     }
 }
 
+/// Returns a selector of fields in the words of the kept form.
+pub(super) fn kept_fields(kind: &Kind, selector: &str) -> String {
+    if kept_as(kind) == *kind {
+        return selector.to_owned();
+    }
+    selector
+        .replace("regarding.", "involvedObject.")
+        .replace("reportingController", "reportingComponent")
+}
+
 /// Returns a kept Event in the new form.
 pub(super) fn to_new(mut event: Value) -> Value {
     if let Some(map) = event.as_object_mut() {
@@ -64,5 +74,12 @@ mod tests {
         assert_eq!(kept["message"], "n");
         assert_eq!(kept["involvedObject"]["name"], "web");
         assert_eq!(to_new(kept)["regarding"], new["regarding"]);
+    }
+
+    #[test]
+    fn fields_of_the_new_form_are_found_in_the_kept_one() {
+        let kind = Kind::of("events.k8s.io", "Event");
+        let kept = kept_fields(&kind, "regarding.name=web,type=Warning");
+        assert_eq!(kept, "involvedObject.name=web,type=Warning");
     }
 }

@@ -144,28 +144,58 @@ fn evict(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
     Ok(answer(201, &success))
 }
 
-/// Takes one disruption from a budget.
-fn spend(store: &mut Store, call: &Call, budget: &Object) -> Result<(), Refusal> {
+/// Asks whether a budget lets one more pod go. It is counted here and now: no controller keeps the
+/// budget's status.
+fn spend(store: &Store, call: &Call, budget: &Object) -> Result<(), Refusal> {
     let name = budget.text("/metadata/name").unwrap_or_default();
-    let number = |pointer: &str| budget.at(pointer).and_then(Value::as_i64);
-    let allowed = number("/status/disruptionsAllowed").unwrap_or_default();
-    if allowed < 1 {
-        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
-        let mut refusal = Refusal::too_many_requests(message, EVICTION_RETRY);
-        let needed = number("/status/desiredHealthy").unwrap_or_default();
-        let healthy = number("/status/currentHealthy").unwrap_or_default();
-        let cause = format!(
-            "The disruption budget {name} needs {needed} healthy pods and has {healthy} currently"
-        );
-        refusal.details["causes"] = json!([{"reason": "DisruptionBudget", "message": cause}]);
-        return Err(refusal);
+    let selector = budget.at("/spec/selector").map(Labels::of);
+    let selector = selector.unwrap_or_default();
+    let covered: Vec<_> = store
+        .list(&Kind::POD, Some(&call.namespace))
+        .filter(|pod| selector.fit(pod.at("/metadata/labels").and_then(Value::as_object)))
+        .collect();
+    let healthy = covered.iter().filter(|pod| is_healthy(pod)).count();
+    let needed = needed(budget, covered.len());
+    let is_ill = store
+        .get(&Kind::POD, &call.namespace, &call.name)
+        .is_some_and(|pod| !is_healthy(pod));
+    if healthy > needed || is_ill && healthy >= needed {
+        return Ok(());
     }
-    let place = (&Kind::POD_DISRUPTION_BUDGET, call.namespace.as_str(), name);
-    let actor = call.actor(Part::Status)?;
-    store.change(&actor, place, |budget| {
-        budget["status"]["disruptionsAllowed"] = json!(allowed - 1);
-    })?;
-    Ok(())
+    let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+    let mut refusal = Refusal::too_many_requests(message, EVICTION_RETRY);
+    let cause = format!(
+        "The disruption budget {name} needs {needed} healthy pods and has {healthy} currently"
+    );
+    refusal.details["causes"] = json!([{"reason": "DisruptionBudget", "message": cause}]);
+    Err(refusal)
+}
+
+fn is_healthy(pod: &Object) -> bool {
+    let conditions = pod.at("/status/conditions").and_then(Value::as_array);
+    let is_ready =
+        |condition: &Value| condition["type"] == "Ready" && condition["status"] == "True";
+    !pod.is_terminating() && conditions.is_some_and(|all| all.iter().any(is_ready))
+}
+
+/// Returns how many of `covered` pods a budget needs (`controller/disruption/disruption.go`):
+/// shares are rounded up.
+fn needed(budget: &Object, covered: usize) -> usize {
+    let amount = |pointer: &str| match budget.at(pointer) {
+        Some(Value::String(text)) => {
+            let percent: Option<usize> = text.strip_suffix('%').and_then(|text| text.parse().ok());
+            percent.map(|percent| (covered * percent).div_ceil(100))
+        }
+        Some(value) => value
+            .as_u64()
+            .and_then(|number| usize::try_from(number).ok()),
+        None => None,
+    };
+    match (amount("/spec/minAvailable"), amount("/spec/maxUnavailable")) {
+        (Some(least), _) => least,
+        (None, Some(most)) => covered.saturating_sub(most),
+        (None, None) => covered.saturating_sub(1),
+    }
 }
 
 /// Puts a pod on a node (`registry/core/pod/storage/storage.go`).

@@ -55,7 +55,7 @@ pub(super) fn watch(hall: &Hall, call: &Call) -> Result<Response<Body>, Refusal>
             .parse()
             .map_err(|_| Refusal::bad_request(format!("invalid resource version {text:?}")))?,
     };
-    let wants_all = call.is("sendInitialEvents") && call.parameter("sendInitialEvents").is_some();
+    let wants_all = call.is("sendInitialEvents");
     let timeout = call
         .parameter("timeoutSeconds")
         .and_then(|text| text.parse().ok());
@@ -73,8 +73,7 @@ pub(super) fn watch(hall: &Hall, call: &Call) -> Result<Response<Body>, Refusal>
         bell: hall.bell(),
         ends: now + timeout,
         bookmark: now + BOOKMARK,
-        has_bookmarks: call.is("allowWatchBookmarks")
-            && call.parameter("allowWatchBookmarks").is_some(),
+        has_bookmarks: call.is("allowWatchBookmarks"),
         has_columns: false,
         is_over: false,
     };

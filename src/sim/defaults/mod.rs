@@ -39,7 +39,6 @@ pub fn fill(resource: &Resource, object: &mut Value) {
         "HorizontalPodAutoscaler" => autoscaler(&mut object["spec"]),
         "CustomResourceDefinition" => custom::fill_definition(object),
         "ResourceQuota" => quantity::all(&mut object["spec"]["hard"]),
-        "PodDisruptionBudget" | "Ingress" | "Lease" | "ConfigMap" => {}
         _ => {}
     }
     omitted::leave_out(&resource.kept().schema, object);

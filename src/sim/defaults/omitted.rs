@@ -9,7 +9,7 @@ use crate::sim::schema::Schema;
 #[rustfmt::skip]
 const ZERO_IS_ABSENT: &[&str] = &[
     "minReadySeconds", "initialDelaySeconds", "hostNetwork", "hostPID", "hostIPC", "paused", "tty", "stdin",
-    "stdinOnce", "readOnly", "hostPort", "publishNotReadyAddresses", "value", "subPath", "nodeName", "hostname",
+    "stdinOnce", "readOnly", "hostPort", "publishNotReadyAddresses", "subPath", "nodeName", "hostname",
     "subdomain", "serviceAccountName", "priorityClassName", "count", "observedGeneration", "nodePort",
 ];
 
@@ -39,7 +39,7 @@ fn is_absent(schema: &Schema, key: &str, value: &Value) -> bool {
         _ => false,
     };
     // An empty `matchLabels` and its kin are absent too; an empty selector itself is not.
-    is_empty || ZERO_IS_ABSENT.contains(&key) && is_zero(value)
+    is_empty || ZERO_IS_ABSENT.contains(&key) && is_zero(value) || key == "value" && value == ""
 }
 
 fn is_zero(value: &Value) -> bool {

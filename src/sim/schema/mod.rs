@@ -134,6 +134,12 @@ impl Schema {
     #[must_use]
     pub fn of_custom(schema: &Value) -> Arc<Self> {
         let mut read = read(schema, &mut |_| Arc::new(Self::Untyped));
+        if read == Self::Untyped {
+            read = Self::Struct(Struct {
+                is_open: true,
+                ..Struct::default()
+            });
+        }
         if let Self::Struct(object) = &mut read {
             let meta = Self::of_definition(OBJECT_META);
             let text = Arc::new(Self::Scalar(Scalar::Text));

@@ -7,8 +7,9 @@ use crate::object::Object;
 use crate::sim::kind::Kind;
 use crate::sim::refusal::Refusal;
 
-/// The most changes that are kept for watches that begin in the past.
-const KEPT: usize = 50_000;
+/// The most changes that are kept for watches that begin in the past: whoever follows is behind by
+/// a moment, and each one kept holds a whole object.
+const KEPT: usize = 8_192;
 
 /// One change of one object.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! The objects of the simulated cluster and all their changes: what etcd and the generic registry
 //! of the API server are to a real one.
 //!
-//! Plain and synchronous. Whoever shares it puts it behind a lock ([`super::Town`]). Every write
+//! Plain and synchronous. Whoever shares it puts it behind a lock ([`super::hall::Hall`]). Every write
 //! names its [`Actor`], so that `managedFields` tell who did what.
 
 mod admission;

@@ -1,1 +1,0 @@
-//! The OpenAPI v3 documents.
