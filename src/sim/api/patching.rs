@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::call::Call;
 use super::reply::{Body, json as answer};
 use super::{body, read, view};
+use crate::sim::fields::faults_of;
 use crate::sim::patch::{json_patch, merge_patch, strategic_patch};
 use crate::sim::refusal::{Cause, Refusal};
-use crate::sim::schema::{Schema, check_types, unknown_fields};
+use crate::sim::schema::Schema;
 use crate::sim::store::{Part, Store};
 
 const JSON: &str = "application/json-patch+json";
@@ -132,18 +133,9 @@ fn configuration(call: &Call) -> Result<Value, Refusal> {
         let kind = &call.resource.kind.name;
         Refusal::malformed_apply((namespace, &call.name), (&own, kind), place)
     };
-    let schema = &call.version.schema;
-    let unknown = unknown_fields(schema, &config);
-    if !unknown.is_empty() {
-        let texts = unknown.iter();
-        let texts = texts.map(|path| format!(".{path}: field not declared in schema"));
-        return Err(malformed(&in_lines(&texts.collect::<Vec<_>>())));
-    }
-    if let Some((path, expected, is)) = check_types(schema, &config) {
-        let (expected, is) = in_words_of_merging(expected, is);
-        return Err(malformed(&format!(
-            ".{path}: expected {expected}, got {is}"
-        )));
+    let faults = faults_of(&call.version.schema, &config);
+    if !faults.is_empty() {
+        return Err(malformed(&in_lines(&faults)));
     }
     Ok(config)
 }
@@ -157,24 +149,6 @@ fn in_lines(faults: &[String]) -> String {
             format!("errors:\n{}", lines.join("\n"))
         }
     }
-}
-
-/// Says types in the words of structured-merge-diff (`typed/validate.go`).
-fn in_words_of_merging<'a>(expected: &'a str, is: &'a str) -> (&'a str, &'a str) {
-    let expected = match expected {
-        "integer" | "number" => "numeric (int or float)",
-        "object" => "map",
-        "array" => "list",
-        other => other,
-    };
-    let is = match is {
-        "integer" => "int",
-        "number" => "float",
-        "object" => "map",
-        "array" => "list",
-        other => other,
-    };
-    (expected, is)
 }
 
 fn yaml(call: &Call) -> Result<Value, Refusal> {

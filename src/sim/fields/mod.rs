@@ -3,12 +3,14 @@
 
 mod apply;
 mod compare;
+mod declared;
 mod managed;
 mod merge;
 mod set;
 
 pub use apply::{Applied, ApplyFault, Conflict, apply, before_first_apply};
 pub use compare::{Comparison, compare, fields_of};
+pub use declared::faults_of;
 pub use managed::{Claim, Claims, Operation};
 pub use merge::{merge, remove};
 pub use set::{Fields, Step};
