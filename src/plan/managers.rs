@@ -115,7 +115,7 @@ impl<'a> Managers<'a> {
     }
 
     /// Returns the manager, verb and time of the newest change by someone who is neither tidegate
-    /// nor a controller.
+    /// nor a controller; people, appliers and tools alike.
     #[must_use]
     pub fn editor(self) -> Option<String> {
         let newest = self.newest()?;
@@ -135,8 +135,31 @@ impl<'a> Managers<'a> {
     }
 
     fn newest(self) -> Option<&'a Value> {
-        let people = self.entries().filter(|entry| is_person(entry));
-        people.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())
+        let others = self.entries().filter(|entry| is_other(entry));
+        others.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())
+    }
+
+    /// Returns the manager of that change where it was an apply: another source of the same object.
+    /// Those listed in `taken` are none.
+    #[must_use]
+    pub fn applier(self, taken: &[String]) -> Option<&'a str> {
+        let newest = self.newest().filter(|entry| entry["operation"] == "Apply");
+        let name = newest.map(manager)?;
+        (!taken.iter().any(|taken| taken == name)).then_some(name)
+    }
+
+    /// Says whether an applier owns fields outside of `metadata` together with tidegate: both apply
+    /// the same value. What names the item of a list does not count.
+    #[must_use]
+    pub fn shares_with(self, applier: &str) -> bool {
+        let Some(own) = self.entries().find(|entry| is_own(entry)) else {
+            return false;
+        };
+        let (own, _) = split(&own["fieldsV1"], &spared(&[]));
+        let mut theirs = self.entries().filter(|entry| {
+            manager(entry) == applier && entry["operation"] == "Apply" && is_main(entry)
+        });
+        theirs.any(|entry| overlaps(&own, &entry["fieldsV1"], &[]))
     }
 
     /// Returns managers of other tools that own fields outside of `metadata` and `status` and are
@@ -242,6 +265,36 @@ fn is_person(entry: &Value) -> bool {
         && !is_ours(entry)
         && !CONTROLLERS.contains(&name)
         && !TOOLS.contains(&name)
+}
+
+/// Everybody who is neither tidegate nor a controller: people, appliers, other tools.
+fn is_other(entry: &Value) -> bool {
+    is_main(entry) && !is_ours(entry) && !CONTROLLERS.contains(&manager(entry))
+}
+
+/// Says whether two sets have a field in common, save what is named in `identity`.
+fn overlaps(one: &Value, other: &Value, identity: &[String]) -> bool {
+    let (Some(one), Some(other)) = (one.as_object(), other.as_object()) else {
+        return false;
+    };
+    let common = one
+        .iter()
+        .filter(|(key, _)| *key != "." && !identity.contains(key))
+        .filter_map(|(key, below)| Some((key, below, other.get(key)?)));
+    let mut common = common.map(|(key, below, theirs)| {
+        let is_leaf = |fields: &Value| fields.as_object().is_none_or(Map::is_empty);
+        is_leaf(below) || is_leaf(theirs) || overlaps(below, theirs, &identity_of(key))
+    });
+    common.any(|is_common| is_common)
+}
+
+/// The fields that name an item of a list, by its key: `k:{"name":"web"}`.
+fn identity_of(key: &str) -> Vec<String> {
+    let names = key.strip_prefix("k:").map(serde_json::from_str::<Value>);
+    let Some(Ok(Value::Object(names))) = names else {
+        return Vec::new();
+    };
+    names.keys().map(|name| format!("f:{name}")).collect()
 }
 
 /// Says whether its fields may be taken: a person's, or those of a manager that is listed.

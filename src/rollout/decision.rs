@@ -47,7 +47,7 @@ pub struct Note {
 }
 
 /// The vocabulary of rollouts, shared by log, Event, condition and status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reason {
     /// The workload is as Git says.
     InSync,

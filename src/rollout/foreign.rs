@@ -219,7 +219,7 @@ impl Tick<'_> {
         kept.healthy_since = None;
         kept.judge.since = self.now;
         let decision = Decision::write(kept, Reason::DriftCorrected);
-        decision.told(
+        self.named(decision, "workload").told(
             Reason::DriftCorrected,
             "what was changed by hand is taken back; every new pod is checked again",
         )
@@ -234,10 +234,22 @@ impl Tick<'_> {
         if decision.action != Action::Write {
             return decision;
         }
-        decision.told_first(
+        let decision = decision.told_first(
             Reason::DriftCorrected,
             "Git's pod template is written over another one".to_owned(),
-        )
+        );
+        self.named(decision, "pod template")
+    }
+
+    /// Tells first who changed something, where that is known.
+    fn named(&self, decision: Decision, what: &str) -> Decision {
+        match &self.live.editor {
+            Some(editor) => {
+                let text = format!("{editor} changed the {what}; it is taken back");
+                decision.told_first(Reason::DriftDetected, text)
+            }
+            None => decision,
+        }
     }
 
     /// Writes the template anew on the pods as they are; a failure stays one.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::config::Drift;
-use crate::ledger::Trouble;
+use crate::ledger::{Outcome, Trouble};
 use crate::object::{ObjectId, later, mark};
 use crate::plan::Managers;
+use crate::rollout::Reason;
 
 use super::app::App;
 
@@ -17,16 +18,23 @@ const CORRECTIONS: usize = 3;
 /// For how long a correction is remembered.
 const WINDOW: Duration = Duration::from_mins(10);
 
-/// Corrections by object and manager: when, and of which version of the object.
+/// What is remembered of changes by others. A restart begins anew.
 #[derive(Default)]
-pub(super) struct Fights(HashMap<(ObjectId, String), Vec<(Timestamp, String)>>);
+pub(super) struct Fights {
+    /// Corrections by object and manager: when, and of which version of the object.
+    made: HashMap<(ObjectId, String), Vec<(Timestamp, String)>>,
+    /// Other appliers whose fields were taken back.
+    rivals: HashMap<ObjectId, String>,
+    /// The version of a workload of which a word was told last in mid-rollout.
+    told: HashMap<(ObjectId, Reason), i64>,
+}
 
 impl Fights {
     /// Says whether one more correction is none too many, and remembers it. The same version again
     /// is the same correction, tried again.
     fn allow(&mut self, id: &ObjectId, who: &str, version: &str, now: Timestamp) -> bool {
         let key = (id.clone(), who.to_owned());
-        let made = self.0.entry(key).or_default();
+        let made = self.made.entry(key).or_default();
         made.retain(|(at, _)| later(*at, WINDOW) > now);
         if made.iter().any(|(_, known)| known == version) {
             return true;
@@ -36,6 +44,12 @@ impl Fights {
         }
         made.push((now, version.to_owned()));
         true
+    }
+
+    /// Says whether something in mid-rollout was not told of this version yet: only drift may be
+    /// found several times before it is taken back.
+    pub(super) fn is_news(&mut self, id: &ObjectId, reason: Reason, version: i64) -> bool {
+        !is_drift(reason) || self.told.insert((id.clone(), reason), version) != Some(version)
     }
 }
 
@@ -81,6 +95,7 @@ impl App {
                 .unwrap_or_default(),
         };
         if self.fights.allow(id, who, &version, now) {
+            self.name_rival(id);
             return true;
         }
         let message = format!(
@@ -93,6 +108,40 @@ impl App {
         self.book.ledger.drifted.insert(id.clone(), message.clone());
         self.trouble(Trouble::DriftFight, message);
         false
+    }
+
+    /// Tells of another applier that took fields of ours; our next write takes them back.
+    fn name_rival(&mut self, id: &ObjectId) {
+        let live = self.shared.live.get(id);
+        let taken = &self.sync.take_from;
+        let rival = live
+            .as_ref()
+            .and_then(|live| Managers::of(live).applier(taken));
+        let Some(rival) = rival else { return };
+        let message = format!(
+            "{id} is applied by `{}` and by `{rival}`, which took fields of it; they are taken \
+             back: take it out of the other tool, or list `{rival}` in spec.takeFrom",
+            mark::MANAGER,
+        );
+        self.fights.rivals.insert(id.clone(), rival.to_owned());
+        self.trouble(Trouble::FieldConflict, message);
+    }
+
+    /// Forgets other appliers that have nothing in common with us any more.
+    pub(super) fn settle_conflicts(&mut self) {
+        let (live, ledger) = (&self.shared.live, &self.book.ledger);
+        self.fights.rivals.retain(|id, rival| {
+            let shares = |live| Managers::of(live).shares_with(rival);
+            let live = live.get(id);
+            let is_in_common = live.as_deref().is_some_and(shares);
+            is_in_common || (live.is_some() && ledger.drifted.contains_key(id))
+        });
+        let tip = ledger.tip.as_ref().map(|tip| &tip.revision.id);
+        let record = tip.and_then(|tip| ledger.deployed(tip));
+        let is_rejected = record.is_some_and(|record| record.outcome == Outcome::Rejected);
+        if self.fights.rivals.is_empty() && !is_rejected {
+            self.clear(Trouble::FieldConflict);
+        }
     }
 
     /// An object is as Git wants it.
@@ -119,6 +168,11 @@ impl App {
             editor.as_deref().unwrap_or("someone")
         )
     }
+}
+
+/// Says whether a word is about what others changed.
+pub(super) fn is_drift(reason: Reason) -> bool {
+    matches!(reason, Reason::DriftDetected | Reason::DriftCorrected)
 }
 
 #[cfg(test)]

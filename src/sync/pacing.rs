@@ -34,6 +34,13 @@ enum Driven {
     Waiting(Option<Timestamp>),
 }
 
+/// Says whether a decision takes back what someone changed in mid-rollout.
+fn takes_back(decision: &Decision) -> bool {
+    let mut notes = decision.notes.iter();
+    decision.reason == Reason::DriftDetected
+        || notes.any(|note| note.reason == Reason::DriftCorrected)
+}
+
 impl App {
     /// Drives the workloads of a stage.
     pub(super) async fn pace(
@@ -163,10 +170,13 @@ impl App {
             let kept = self.book.ledger.rollouts.get(id);
             let decision = step(&goal, stance, &seen, kept);
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
-            self.tell(id, &goal, &decision.notes);
-            if decision.reason == Reason::DriftDetected && !self.may_retake(id) {
+            if takes_back(&decision) && !self.may_retake(id) {
                 return Ok(Driven::Waiting(None));
             }
+            let version = seen.live.as_ref().map_or(0, |live| live.generation);
+            let mut news = decision.notes.clone();
+            news.retain(|note| self.fights.is_news(id, note.reason, version));
+            self.tell(id, &goal, &news);
             if let Some(checkpoint) = &decision.checkpoint {
                 self.book
                     .ledger

@@ -49,7 +49,8 @@ impl App {
         if let Some(known) = self.probes.get(&key) {
             return Ok(Arc::clone(known));
         }
-        let probe = Arc::new(self.prober().probe(wanted).await?);
+        let is_written = self.is_written(id, wanted);
+        let probe = Arc::new(self.prober().probe(wanted, is_written).await?);
         self.probes.insert(key, Arc::clone(&probe));
         Ok(probe)
     }
@@ -66,16 +67,16 @@ impl App {
     /// Dry-runs every object of a set that would be written; all faults, or the first that the
     /// API server could not judge.
     pub(super) async fn probe_all(&mut self, set: &Set) -> Result<Vec<Fault>, Vec<ProbeFault>> {
-        let due: Vec<(ObjectId, Wanted)> = set
-            .iter()
-            .filter(|(id, wanted)| self.is_due(id, wanted, set))
-            .map(|(id, wanted)| (id.clone(), wanted.clone()))
-            .collect();
+        let due = set.iter().filter_map(|(id, wanted)| {
+            let is_due = self.is_due(id, wanted, set);
+            is_due.then(|| (id.clone(), wanted.clone(), self.is_written(id, wanted)))
+        });
+        let due: Vec<(ObjectId, Wanted, bool)> = due.collect();
         let prober = self.prober();
-        let probes = stream::iter(due).map(|(id, wanted)| {
+        let probes = stream::iter(due).map(|(id, wanted, is_written)| {
             let prober = prober.clone();
             async move {
-                let found = prober.probe(&wanted).await;
+                let found = prober.probe(&wanted, is_written).await;
                 ((id, wanted.hash.clone()), found)
             }
         });
@@ -102,11 +103,17 @@ impl App {
         let known = self.probes.contains_key(&(id.clone(), wanted.hash.clone()));
         let mark = self.mark(id);
         let entry = self.book.ledger.inventory.get(id);
-        let is_written = entry.is_some_and(|entry| {
-            entry.state == State::Applied && entry.hash.as_ref() == Some(&wanted.hash)
-        });
+        let is_written = self.is_written(id, wanted);
         let drifted = standing(wanted, &self.owner, entry, mark.as_ref()) == Standing::Drifted;
         !known && (!is_written || drifted) && !waits_for_another(id, set, &self.shared.live)
+    }
+
+    /// Says whether this is what was last written: what others changed of it since is drift.
+    fn is_written(&self, id: &ObjectId, wanted: &Wanted) -> bool {
+        let entry = self.book.ledger.inventory.get(id);
+        entry.is_some_and(|entry| {
+            entry.state == State::Applied && entry.hash.as_ref() == Some(&wanted.hash)
+        })
     }
 }
 
@@ -141,7 +148,8 @@ struct Prober {
 }
 
 impl Prober {
-    async fn probe(&self, wanted: &Wanted) -> Result<Probe, ProbeFault> {
+    /// Dry-runs an object; other appliers of what `is_written` are taken back, not refused.
+    async fn probe(&self, wanted: &Wanted, is_written: bool) -> Result<Probe, ProbeFault> {
         let found = self
             .cluster
             .dry_run(&wanted.object)
@@ -153,7 +161,11 @@ impl Prober {
                 stranger: None,
             });
         };
-        self.refuse_rivals(wanted, &before, &found).await?;
+        self.refuse_owner(wanted, &before).await?;
+        if !is_written {
+            self.refuse_rivals(wanted, &before, &found)
+                .map_err(ProbeFault::Owned)?;
+        }
         let managers = Managers::of(&before);
         let left = &wanted.withdrawn;
         let is_edited =
@@ -187,18 +199,9 @@ impl Prober {
         }
     }
 
-    /// Objects of another `GitSync`, and fields of other tools, are not taken.
-    async fn refuse_rivals(
-        &self,
-        wanted: &Wanted,
-        before: &Object,
-        found: &Object,
-    ) -> Result<(), ProbeFault> {
-        let id = found.id();
-        let fault = |message: String| Fault {
-            place: wanted.place.clone(),
-            message,
-        };
+    /// Objects of another `GitSync` are not taken.
+    async fn refuse_owner(&self, wanted: &Wanted, before: &Object) -> Result<(), ProbeFault> {
+        let id = before.id();
         let annotation = before.annotation(mark::OWNER).unwrap_or_default();
         if let Some(rival) = self.owner.rival(&id, annotation)
             && self.is_kept(&id, rival).await?
@@ -211,8 +214,14 @@ impl Prober {
                 id,
                 rival: rival.to_owned(),
             };
-            return Err(ProbeFault::Shared(fault(message), contest));
+            return Err(ProbeFault::Shared(fault(wanted, message), contest));
         }
+        Ok(())
+    }
+
+    /// Fields of other tools are not taken.
+    fn refuse_rivals(&self, wanted: &Wanted, before: &Object, found: &Object) -> Result<(), Fault> {
+        let id = found.id();
         let managers = Managers::of(before);
         let mut rivals = managers.losers(found, &self.take);
         let tools = managers.tools(&self.take);
@@ -227,7 +236,7 @@ impl Prober {
              them in spec.takeFrom",
             rivals.join(", ")
         );
-        Err(ProbeFault::Owned(fault(message)))
+        Err(fault(wanted, message))
     }
 
     /// Says whether a `GitSync`, as `instance/namespace/name`, has an object in its inventory and
@@ -279,14 +288,17 @@ impl Prober {
     }
 }
 
+/// A fault at the place of an object.
+fn fault(wanted: &Wanted, message: String) -> Fault {
+    Fault {
+        place: wanted.place.clone(),
+        message,
+    }
+}
+
 /// Sorts a refusal: what the commit is at fault for, and what the cluster is.
 fn judge(wanted: &Wanted, refusal: Refusal) -> ProbeFault {
-    let fault = |message: String| {
-        ProbeFault::Commit(Fault {
-            place: wanted.place.clone(),
-            message,
-        })
-    };
+    let fault = |message: String| ProbeFault::Commit(fault(wanted, message));
     match &refusal.cause {
         Cause::Invalid {
             immutable: true, ..

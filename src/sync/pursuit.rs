@@ -29,6 +29,7 @@ pub(super) enum Progress {
 impl App {
     /// Brings the cluster one step closer to the aim, or keeps it there.
     pub(super) async fn pursue(&mut self, now: Timestamp) -> Result<Option<Timestamp>, BookFault> {
+        self.settle_conflicts();
         let Some(set) = self.readable_aim().await? else {
             return Ok(None);
         };

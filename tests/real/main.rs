@@ -7,6 +7,7 @@
 )]
 
 mod adoption;
+mod appliers;
 mod batches;
 mod cluster;
 mod cluster_room;

@@ -1,0 +1,125 @@
+//! Other managers that apply what is ours: told by their names, taken back.
+
+use serde_json::{Value, json};
+
+use crate::shop::{Agent, Shop, config_map, deployment};
+
+/// Half of the pods, then a soak that no test waits for.
+const HALF: &str = "steps: [50%, 100%]\nsoak: 30m\nmonitor: 0s";
+
+fn manifest(tag: &str) -> String {
+    let seconds = "  replicas: 10\n  minReadySeconds: 1\n";
+    deployment("web", tag, HALF).replace("  replicas: 10\n", seconds)
+}
+
+/// A shop at rest with `web` and the ConfigMap `flags`.
+async fn at_rest(prefix: &str) -> (Shop, Agent) {
+    let shop = Shop::open(prefix).await;
+    let (flags, web) = (config_map("flags", "1"), manifest("1"));
+    let files = [
+        ("flags.yaml", Some(flags.as_str())),
+        ("web.yaml", Some(web.as_str())),
+    ];
+    let first = shop.repository.push("web 1", &files);
+    let agent = shop.start();
+    shop.until_outcome(&first, "Succeeded").await;
+    (shop, agent)
+}
+
+/// The same at 5 pods of tag 2 and 10 of tag 1.
+async fn at_half(prefix: &str) -> (Shop, Agent) {
+    let (shop, agent) = at_rest(prefix).await;
+    shop.push_web("web 2", &manifest("2"));
+    shop.until("half of the rollout", || {
+        shop.pods("web", "2").len() == 5
+            && shop.get("deployment/web")["status"]["readyReplicas"] == 15
+            && shop.checkpoint("web")["phase"] == "Progressing"
+    })
+    .await;
+    (shop, agent)
+}
+
+/// Applies these fields as another manager, by force.
+fn apply(shop: &Shop, mut object: Value, name: &str) {
+    object["metadata"] = json!({"name": name});
+    let file = tempfile::NamedTempFile::new().expect("there is room");
+    std::fs::write(file.path(), object.to_string()).expect("there is room");
+    let path = file.path().to_str().expect("a plain path");
+    let how = [
+        "--server-side",
+        "--force-conflicts",
+        "--field-manager=other",
+    ];
+    shop.kubectl(&[&["apply", "-f", path], &how[..]].concat());
+}
+
+fn apply_flags(shop: &Shop, value: &str) {
+    let flags = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"value": value}});
+    apply(shop, flags, "flags");
+}
+
+fn apply_web(shop: &Shop, spec: &Value) {
+    let web = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": spec});
+    apply(shop, web, "web");
+}
+
+fn image(tag: &str) -> Value {
+    let image = format!("shop/web:{tag}");
+    json!({"template": {"spec": {"containers": [{"name": "web", "image": image}]}}})
+}
+
+fn live_image(shop: &Shop) -> Value {
+    shop.get("deployment/web")["spec"]["template"]["spec"]["containers"][0]["image"].take()
+}
+
+async fn until_conflict_is_told_and_over(shop: &Shop) {
+    shop.until_note("tidegate-web", "FieldConflict", "`other`")
+        .await;
+    let told = shop.notes("tidegate-web", "FieldConflict").join("; ");
+    assert!(
+        told.contains("`tidegate`") && told.contains("takeFrom"),
+        "{told}"
+    );
+    shop.until("the conflict to be over", || shop.problem().0.is_empty())
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_applier_sets_at_rest_is_told_by_its_name_and_taken_back() {
+    let (shop, _agent) = at_rest("applyrest").await;
+    apply_flags(&shop, "2");
+    shop.until_note("flags", "DriftCorrected", "`other` (Apply at")
+        .await;
+    shop.until("the value of Git", || {
+        shop.get("configmap/flags")["data"]["value"] == "1"
+    })
+    .await;
+    until_conflict_is_told_and_over(&shop).await;
+    apply_web(&shop, &json!({"minReadySeconds": 7}));
+    shop.until_note("web", "DriftCorrected", "`other` (Apply at")
+        .await;
+    shop.until("the seconds of Git", || {
+        shop.get("deployment/web")["spec"]["minReadySeconds"] == 1
+    })
+    .await;
+    shop.until_served().await;
+    assert_eq!(shop.notes("web", "DriftCorrected").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_another_applier_sets_in_mid_rollout_is_told_once_and_taken_back() {
+    let (shop, _agent) = at_half("applyhalf").await;
+    apply_web(&shop, &image("3"));
+    shop.until_note("web", "DriftDetected", "`other` (Apply at")
+        .await;
+    shop.until("the image of Git", || live_image(&shop) == "shop/web:2")
+        .await;
+    shop.until("the pods of Git", || shop.pods("web", "3").is_empty())
+        .await;
+    shop.until_served().await;
+    for reason in ["DriftDetected", "DriftCorrected"] {
+        let told = shop.notes("web", reason);
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+    until_conflict_is_told_and_over(&shop).await;
+}
