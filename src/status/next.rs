@@ -79,6 +79,11 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
     } else if let Some(culprit) = ledger.quarantine.culprits().last() {
         commands.push(format!("tidegate retry {app} {}", culprit.commit.short()));
     }
+    if let Some(aim) = &ledger.aim
+        && ledger.problem(Trouble::DriftFight).is_some()
+    {
+        commands.push(format!("tidegate retry {app} {}", aim.revision.id.short()));
+    }
     if !approvals(ledger).is_empty() {
         commands.push(format!("tidegate approve {app}"));
     }

@@ -140,7 +140,10 @@ fn pending(ledger: &Ledger, commit: &CommitId) -> Verdict {
     {
         return Verdict::Waiting(Waits::Pause, problem.message.clone());
     }
-    stopped(ledger, commit)
+    match (is_aim(ledger, commit), ledger.problem(Trouble::DriftFight)) {
+        (true, Some(fight)) => Verdict::Waiting(Waits::Failure, fight.message.clone()),
+        (true | false, _) => stopped(ledger, commit),
+    }
 }
 
 /// What stops the way forward and the way back alike.

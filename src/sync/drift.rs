@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::config::Drift;
 use crate::ledger::{Outcome, Trouble};
-use crate::object::{ObjectId, later, mark};
-use crate::plan::Managers;
+use crate::object::{Digest, ObjectId, later, mark};
+use crate::plan::{Managers, Set};
 use crate::rollout::Reason;
 
 use super::app::App;
@@ -23,6 +23,9 @@ const WINDOW: Duration = Duration::from_mins(10);
 pub(super) struct Fights {
     /// Corrections by object and manager: when, and of which version of the object.
     made: HashMap<(ObjectId, String), Vec<(Timestamp, String)>>,
+    /// What was wanted of an object when it was last corrected: of anything else the count begins
+    /// anew.
+    wanted: HashMap<ObjectId, Digest>,
     /// Other appliers whose fields were taken back.
     rivals: HashMap<ObjectId, String>,
     /// The version of a workload of which a word was told last in mid-rollout.
@@ -46,6 +49,16 @@ impl Fights {
         true
     }
 
+    /// Forgets the corrections of an object where it is to be something else from now on; says so.
+    fn begin_anew(&mut self, id: &ObjectId, wanted: &Digest) -> bool {
+        let known = self.wanted.insert(id.clone(), wanted.clone());
+        let is_other = known.is_some_and(|known| known != *wanted);
+        if is_other {
+            self.made.retain(|(other, _), _| other != id);
+        }
+        is_other
+    }
+
     /// Says whether something in mid-rollout was not told of this version yet: only drift may be
     /// found several times before it is taken back.
     pub(super) fn is_news(&mut self, id: &ObjectId, reason: Reason, version: i64) -> bool {
@@ -56,7 +69,7 @@ impl Fights {
 impl App {
     /// Decides whether drift of an object is taken back: by the mode, and not against a manager
     /// that brings it again and again.
-    pub(super) fn may_correct(&mut self, id: &ObjectId, now: Timestamp) -> bool {
+    pub(super) fn may_correct(&mut self, id: &ObjectId, set: &Set, now: Timestamp) -> bool {
         let text = self.drift(id);
         match self.sync.drift {
             Drift::Ignore => false,
@@ -68,7 +81,7 @@ impl App {
                 false
             }
             Drift::Correct => {
-                let allowed = self.allow_correction(id, &text, now);
+                let allowed = self.allow_correction(id, set, &text, now);
                 if allowed {
                     let note = format!("{text}; it is taken back");
                     self.announce(Some(id), "DriftCorrected", note, false);
@@ -79,7 +92,16 @@ impl App {
     }
 
     /// Says whether a correction is none too many against the same manager; where it is, tells so.
-    pub(super) fn allow_correction(&mut self, id: &ObjectId, text: &str, now: Timestamp) -> bool {
+    pub(super) fn allow_correction(
+        &mut self,
+        id: &ObjectId,
+        set: &Set,
+        text: &str,
+        now: Timestamp,
+    ) -> bool {
+        if self.fights.begin_anew(id, &set[id].hash) {
+            self.calm(id);
+        }
         let live = self.shared.live.get(id);
         let who = live
             .as_ref()
@@ -152,6 +174,15 @@ impl App {
         }
     }
 
+    /// What was left to others is corrected once more, as a person asked.
+    pub(super) fn end_fights(&mut self) {
+        self.fights.made.clear();
+        if self.book.ledger.problem(Trouble::DriftFight).is_some() {
+            self.book.ledger.drifted.clear();
+            self.clear(Trouble::DriftFight);
+        }
+    }
+
     /// Says whether drift of an object is left as it is.
     pub(super) fn is_left(&self, id: &ObjectId) -> bool {
         self.sync.drift != Drift::Correct || self.book.ledger.drifted.contains_key(id)
@@ -191,5 +222,21 @@ mod tests {
         assert!(!fights.allow(&id, "a", "4", at(4)));
         assert!(fights.allow(&id, "b", "4", at(4)), "another manager");
         assert!(fights.allow(&id, "a", "5", at(601)), "ten minutes later");
+    }
+
+    #[test]
+    fn what_is_wanted_anew_is_corrected_from_the_first_time_on() {
+        let id: ObjectId = "/ConfigMap/shop/flags".parse().unwrap();
+        let now = Timestamp::UNIX_EPOCH;
+        let (one, other) = (Digest::of(&"1".into()), Digest::of(&"2".into()));
+        let mut fights = Fights::default();
+        assert!(!fights.begin_anew(&id, &one));
+        for version in ["1", "2", "3"] {
+            assert!(fights.allow(&id, "a", version, now));
+        }
+        assert!(!fights.begin_anew(&id, &one));
+        assert!(!fights.allow(&id, "a", "4", now));
+        assert!(fights.begin_anew(&id, &other));
+        assert!(fights.allow(&id, "a", "4", now));
     }
 }

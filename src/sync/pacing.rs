@@ -135,8 +135,10 @@ impl App {
                 self.calm(id);
                 false
             }
-            Standing::Drifted => self.may_correct(id, clock::now()),
-            Standing::Missing if self.is_recorded(id, set) => self.may_correct(id, clock::now()),
+            Standing::Drifted => self.may_correct(id, set, clock::now()),
+            Standing::Missing if self.is_recorded(id, set) => {
+                self.may_correct(id, set, clock::now())
+            }
             Standing::Terminating => {
                 *is_done = false;
                 false
@@ -170,7 +172,7 @@ impl App {
             let kept = self.book.ledger.rollouts.get(id);
             let decision = step(&goal, stance, &seen, kept);
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
-            if takes_back(&decision) && !self.may_retake(id) {
+            if takes_back(&decision) && !self.may_retake(id, set) {
                 return Ok(Driven::Waiting(None));
             }
             let version = seen.live.as_ref().map_or(0, |live| live.generation);
@@ -191,9 +193,9 @@ impl App {
     }
 
     /// Says whether a change by hand in mid-rollout is taken back once more.
-    fn may_retake(&mut self, id: &ObjectId) -> bool {
+    fn may_retake(&mut self, id: &ObjectId, set: &Set) -> bool {
         let text = format!("{id} was changed in the middle of its rollout");
-        self.allow_correction(id, &text, clock::now())
+        self.allow_correction(id, set, &text, clock::now())
     }
 
     /// Does what was decided; `None`: look again at once.

@@ -120,8 +120,8 @@ impl App {
                     false
                 }
                 Standing::Terminating => false,
-                Standing::Drifted => self.may_correct(id, now),
-                Standing::Missing if self.is_recorded(id, set) => self.may_correct(id, now),
+                Standing::Drifted => self.may_correct(id, set, now),
+                Standing::Missing if self.is_recorded(id, set) => self.may_correct(id, set, now),
                 Standing::Missing | Standing::Changed | Standing::Unowned | Standing::Shared => {
                     !self.is_stopped()
                 }

@@ -189,6 +189,7 @@ impl App {
             *ledger.retries.entry(commit).or_default() += 1;
         }
         self.denials.clear();
+        self.end_fights();
         if let Some(tip) = tip {
             self.reopen(&tip);
         } else if lifted {

@@ -123,3 +123,50 @@ async fn an_image_that_another_applier_sets_in_mid_rollout_is_told_once_and_take
     }
     until_conflict_is_told_and_over(&shop).await;
 }
+
+fn set_seconds(shop: &Shop, seconds: u32) {
+    let patch = json!({"spec": {"minReadySeconds": seconds}}).to_string();
+    let manager = "--field-manager=meddler";
+    shop.kubectl(&["patch", "deployment/web", manager, "-p", &patch]);
+}
+
+/// Lets a manager come back until nothing is taken back any more.
+async fn fight(shop: &Shop) {
+    let seconds = || shop.get("deployment/web")["spec"]["minReadySeconds"].clone();
+    let ours = seconds();
+    for round in 0..3 {
+        set_seconds(shop, 7 + round);
+        shop.until("what was there before", || seconds() == ours)
+            .await;
+    }
+    set_seconds(shop, 10);
+    let told = shop.until_problem("DriftFight").await;
+    assert!(told.contains("`meddler`"), "{told}");
+    shop.until_served().await;
+    assert_eq!(seconds(), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fight_at_rest_does_not_stop_the_next_commit() {
+    let (shop, _agent) = at_rest("fightrest").await;
+    fight(&shop).await;
+    let next = shop.push_web("web 2", &manifest("2").replace("soak: 30m", "soak: 0s"));
+    shop.until_outcome(&next, "Succeeded").await;
+    assert_eq!(shop.problem().0, "");
+    assert_eq!(shop.get("deployment/web")["spec"]["minReadySeconds"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fight_in_mid_rollout_waits_for_a_person_and_the_next_commit_is_written() {
+    let (shop, _agent) = at_half("fighthalf").await;
+    let commit = shop.repository.head();
+    fight(&shop).await;
+    let told = shop.notes("web", "DriftDetected");
+    assert!(told.len() <= 4, "{told:?}");
+    assert_eq!(shop.wait(&commit), Some(5));
+    let status = shop.verb(&["status", "web"]);
+    assert!(status.contains("tidegate retry"), "{status}");
+    let next = shop.push_web("web 3", &manifest("3").replace("soak: 30m", "soak: 0s"));
+    shop.until_outcome(&next, "Succeeded").await;
+    assert_eq!(shop.problem().0, "");
+}
