@@ -155,10 +155,7 @@ impl Found {
 
 /// Returns the one commit that a ledger knows by this beginning; `None` where it knows none.
 pub(super) fn known(ledger: &Ledger, beginning: &str) -> Result<Option<CommitId>, Failure> {
-    let is_hex = beginning.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_hex || !(4..=40).contains(&beginning.len()) {
-        return Err(Failure::BadCommit(beginning.to_owned()));
-    }
+    well_formed(beginning)?;
     match find(ledger, beginning) {
         Search::One(commit) => Ok(Some(commit)),
         Search::Unknown => Ok(None),
@@ -166,6 +163,16 @@ pub(super) fn known(ledger: &Ledger, beginning: &str) -> Result<Option<CommitId>
             let beginning = beginning.to_owned();
             Err(Failure::Ambiguous { beginning, commits })
         }
+    }
+}
+
+/// Says whether text can be the beginning of a commit's name.
+pub(super) fn well_formed(beginning: &str) -> Result<(), Failure> {
+    let is_hex = beginning.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hex && (4..=40).contains(&beginning.len()) {
+        Ok(())
+    } else {
+        Err(Failure::BadCommit(beginning.to_owned()))
     }
 }
 

@@ -46,6 +46,6 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         }
         let Some(tip) = &ledger.tip else { continue };
         let commit = tip.revision.id.as_str().to_owned();
-        return follow(&mut watching, &commit).await;
+        return follow(&mut watching, ledger, &commit).await;
     }
 }

@@ -12,7 +12,7 @@ use crate::status::{Verdict, verdict, view};
 
 use super::Exit;
 use super::failure::Failure;
-use super::reach::{App, Target, known, read};
+use super::reach::{App, Target, known, read, well_formed};
 use super::show::{Voice, print};
 use super::table::plain;
 
@@ -35,30 +35,33 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
-    let found = asked.target.find().await?;
-    known(&found.ledger, &asked.commit)?;
-    let mut watching = Watching::new(found.cluster, found.app, asked.timeout, voice);
-    watching.ledger = Some(found.ledger);
-    follow(&mut watching, &asked.commit).await
+    well_formed(&asked.commit)?;
+    let cluster = asked.target.reach.cluster().await?;
+    let app = asked.target.app(&cluster).await?;
+    let mut watching = Watching::new(cluster, app, asked.timeout, voice);
+    match watching.next().await? {
+        Some(ledger) => follow(&mut watching, ledger, &asked.commit).await,
+        None => Ok(watching.timeout()),
+    }
 }
 
-/// Waits for the fate of a commit and prints it.
-pub(super) async fn follow(watching: &mut Watching, commit: &str) -> Result<Exit, Failure> {
-    let mut seen = watching.ledger.take();
+/// Waits for the fate of a commit, beginning with a ledger that was just read, and prints it.
+pub(super) async fn follow(
+    watching: &mut Watching,
+    mut ledger: Ledger,
+    commit: &str,
+) -> Result<Exit, Failure> {
     loop {
-        let ledger = match seen.take() {
-            Some(ledger) => ledger,
-            None => match watching.next().await? {
-                Some(ledger) => ledger,
-                None => return Ok(watching.timeout()),
-            },
-        };
         let fate = match known(&ledger, commit)? {
             Some(id) => verdict(&ledger, &id),
             None => Verdict::Unseen,
         };
         let Some((exit, words)) = outcome(&fate) else {
             watching.tell(&ledger, &fate, commit);
+            match watching.next().await? {
+                Some(newer) => ledger = newer,
+                None => return Ok(watching.timeout()),
+            }
             continue;
         };
         let short = commit.get(..7).unwrap_or(commit);
@@ -94,9 +97,8 @@ pub(super) struct Watching {
     voice: Voice,
     /// When time is up, since boot.
     end: Duration,
+    /// The version of the head that was read last; `None` before there was one.
     version: Option<String>,
-    /// A ledger that was read already.
-    ledger: Option<Ledger>,
     told: String,
     told_at: Duration,
 }
@@ -110,14 +112,13 @@ impl Watching {
             voice,
             end: now + span,
             version: None,
-            ledger: None,
             told: String::new(),
             told_at: now,
         }
     }
 
-    /// Waits until the ledger is another one; `None` at the deadline. Failures that may pass are
-    /// told and waited out.
+    /// Waits until the ledger is another one, at first until there is one; `None` at the deadline.
+    /// Failures that may pass are told and waited out.
     pub(super) async fn next(&mut self) -> Result<Option<Ledger>, Failure> {
         loop {
             match timeout(self.left(), self.look()).await {
@@ -140,11 +141,17 @@ impl Watching {
         self.end.saturating_sub(since_boot())
     }
 
-    /// Reads the ledger if its head has changed.
+    /// Reads the ledger if its head has changed. Where there never was one it may still come: the
+    /// agent writes it when it first sees the `GitSync`.
     async fn look(&mut self) -> Result<Option<Ledger>, Failure> {
         let head = Records::head(&self.app.namespace, &self.app.name);
-        let found = self.cluster.get("v1", &head).await?;
-        let found = found.ok_or_else(|| Failure::NoSuchApp(self.app.to_string()))?;
+        let Some(found) = self.cluster.get("v1", &head).await? else {
+            if self.version.is_some() {
+                return Err(Failure::NoSuchApp(self.app.to_string()));
+            }
+            self.say("no agent has written its ledger yet".to_owned());
+            return Ok(None);
+        };
         let version = found.resource_version().map(ToOwned::to_owned);
         if self.version.is_some() && self.version == version {
             return Ok(None);

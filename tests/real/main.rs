@@ -40,6 +40,7 @@ mod thousand;
 #[path = "../fast/controllers/town.rs"]
 #[allow(dead_code, reason = "the fast lane uses the rest")]
 mod town;
+mod waited;
 mod watched;
 #[path = "../fast/world/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the fast lane uses the rest")]
