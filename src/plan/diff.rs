@@ -26,14 +26,33 @@ const OURS: [&str; 4] = [
     mark::CHANGE_CAUSE,
 ];
 
+/// What stands for a value of a Secret.
+const NOT_SHOWN: &str = "(not shown)";
+
 /// Returns the fields in which `after` differs from `before`, images first, then by path. What
-/// only the API server writes (status, UID, versions, owners of fields) is left out.
+/// only the API server writes (status, UID, versions, owners of fields) is left out; of a Secret
+/// the keys are told and no value.
 #[must_use]
 pub fn diff(before: &Object, after: &Object) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     compare("", &shown(before), &shown(after), &mut changes);
+    if before.api_version() == "v1" && before.kind() == "Secret" {
+        changes.iter_mut().for_each(conceal);
+    }
     changes.sort_by_key(|change| (!change.path.ends_with(".image"), change.path.clone()));
     changes
+}
+
+/// Hides what may hold a value of a Secret; an annotation may be a copy of the whole manifest.
+fn conceal(change: &mut FieldChange) {
+    let is_plain = matches!(change.path.as_str(), "type" | "immutable")
+        || change.path.starts_with("metadata.labels");
+    if is_plain {
+        return;
+    }
+    for value in [&mut change.from, &mut change.to].into_iter().flatten() {
+        *value = NOT_SHOWN.into();
+    }
 }
 
 /// What people wrote of an object.
@@ -149,6 +168,37 @@ mod tests {
         );
         assert_eq!(changes[0].to, Some(json!("web:2")));
         assert!(diff(&web("web:1", 2), &web("web:1", 2)).is_empty());
+    }
+
+    #[test]
+    fn of_a_secret_no_value_is_shown() {
+        let secret = |value: &str, label: &str| {
+            let copy = format!("{{\"data\":{{\"key\":\"{value}\"}}}}");
+            Object::new(json!({
+                "apiVersion": "v1", "kind": "Secret", "data": {"key": value},
+                "metadata": {"name": "token", "labels": {"app": label}, "annotations": {
+                    "kubectl.kubernetes.io/last-applied-configuration": copy,
+                }},
+            }))
+            .unwrap()
+        };
+        let changes = diff(&secret("Y2FuYXJ5", "a"), &secret("b3RoZXI=", "b"));
+        let told = serde_json::to_string(&changes).unwrap();
+        assert!(
+            !told.contains("Y2FuYXJ5") && !told.contains("b3RoZXI="),
+            "{told}"
+        );
+        assert!(told.contains(r#""data.key""#), "{told}");
+        assert!(
+            told.contains(r#""metadata.labels.app","from":"a""#),
+            "{told}"
+        );
+        let bare = Object::new(json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"},
+        }));
+        let whole = diff(&bare.unwrap(), &secret("Y2FuYXJ5", "a"));
+        let told = serde_json::to_string(&whole).unwrap();
+        assert!(!told.contains("Y2FuYXJ5"), "{told}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Never: a write; a wait.
 
+mod adopted;
 mod consequence;
 mod diff;
 mod inventory;
@@ -10,6 +11,7 @@ mod prune;
 mod standing;
 mod wanted;
 
+pub use adopted::adopted;
 pub use consequence::consequence;
 pub use diff::{FieldChange, diff};
 pub use inventory::{Entry, Good, Inventory, State};

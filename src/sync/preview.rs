@@ -11,7 +11,7 @@ use crate::config::GitSync;
 use crate::git::Mirror;
 use crate::ledger::Tip;
 use crate::object::{Deployment, Object, ObjectId, write_duration};
-use crate::plan::{FieldChange, Managers, Set, Standing, diff};
+use crate::plan::{FieldChange, Managers, Set, Standing, Wanted, adopted, diff};
 use crate::policy::Order;
 use crate::revision::{CommitId, Revision};
 use crate::rollout::Schedule;
@@ -194,15 +194,16 @@ impl App {
     /// What would happen to one object; `None`: nothing.
     fn change(&mut self, id: &ObjectId, set: &Set, is_held: bool) -> Option<Change> {
         let wanted = &set[id];
-        let live = self.shared.live.get(id);
-        let probe = self.probes.get(&(id.clone(), wanted.hash.clone())).cloned();
-        let after = probe.as_ref().map_or(&wanted.object, |probe| &probe.object);
+        let (stranger, after) = self.foreseen(id, wanted);
+        // What is not ours yet is in no watch; the dry run has seen it.
+        let live = self.shared.live.get(id).or_else(|| stranger.clone());
         let fields = live
             .as_ref()
-            .map(|live| diff(live, after))
+            .map(|live| diff(live, &after))
             .unwrap_or_default();
         let verb = match self.standing(id, set) {
             Standing::InSync | Standing::Terminating => return None,
+            Standing::Missing if stranger.is_some() => Verb::Adopt,
             Standing::Missing => Verb::Create,
             Standing::Unowned => Verb::Adopt,
             Standing::Drifted => Verb::Correct,
@@ -233,9 +234,21 @@ impl App {
             });
         }
         Some(match live {
-            Some(live) if id.is_deployment() => self.rolled(change, set, &live, after),
+            Some(live) if id.is_deployment() => self.rolled(change, set, &live, &after),
             Some(_) | None => change,
         })
+    }
+
+    /// The live object where it is not ours yet, and the object as it would be stored.
+    fn foreseen(&self, id: &ObjectId, wanted: &Wanted) -> (Option<Arc<Object>>, Object) {
+        let Some(probe) = self.probes.get(&(id.clone(), wanted.hash.clone())) else {
+            return (None, wanted.object.clone());
+        };
+        let after = match &probe.stranger {
+            Some(stranger) => adopted(stranger, wanted, &probe.object, &self.sync.take_from),
+            None => probe.object.clone(),
+        };
+        (probe.stranger.clone(), after)
     }
 
     /// Tells how a workload would be rolled, where its template differs.
@@ -273,8 +286,13 @@ impl App {
             Order::SurgeFirst => "surge-first",
             Order::StopFirst => "stop-first",
         };
+        let adopts = if change.verb == Verb::Adopt {
+            "adopted; "
+        } else {
+            ""
+        };
         let detail = format!(
-            "{replicas} pods, {} batches: {} ({order}, soak {}, on failure {:?})",
+            "{adopts}{replicas} pods, {} batches: {} ({order}, soak {}, on failure {:?})",
             sizes.len(),
             sizes.join(" · "),
             write_duration(policy.soak),

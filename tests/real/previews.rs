@@ -1,5 +1,6 @@
 //! `plan`, `diff` and `run --dry-run` say what would be done, and do none of it.
 
+use crate::cluster::accounts::secrets_rules;
 use crate::shop::{Shop, config_map, deployment};
 
 const POLICY: &str = "steps: [1, 50%, 100%]\nmonitor: 0s";
@@ -78,4 +79,53 @@ async fn a_rehearsal_of_the_agent_lists_what_it_would_create_and_leaves_no_ledge
     assert!(text.contains("create  Deployment/"), "{text}{errors}");
     assert!(shop.ledger().is_null());
     assert!(shop.get("deployment/web").is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_and_not_ours_would_be_adopted_and_its_fields_are_told() {
+    let shop = Shop::open("adoptions").await;
+    shop.plane
+        .grant(&shop.account, &shop.namespace, "secrets", secrets_rules())
+        .await;
+    let first = shop.repository.push(
+        "web 1",
+        &[("web.yaml", Some(&deployment("web", "1", POLICY)))],
+    );
+    let _agent = shop.start();
+    shop.until_outcome(&first, "Succeeded").await;
+    shop.kubectl(&[
+        "create",
+        "configmap",
+        "flags",
+        "--from-literal=value=old",
+        "--from-literal=more=x",
+    ]);
+    shop.kubectl(&[
+        "create",
+        "secret",
+        "generic",
+        "token",
+        "--from-literal=key=old",
+    ]);
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: token}\nstringData: {key: new}\n";
+    shop.repository.commit(
+        "map",
+        &[
+            ("map.yaml", Some(&config_map("flags", "new"))),
+            ("secret.yaml", Some(secret)),
+        ],
+    );
+    let (code, plan) = look(&shop, "plan");
+    assert_eq!(code, Some(1), "{plan}");
+    assert!(plan.contains("adopt  ConfigMap/"), "{plan}");
+    assert!(plan.contains("adopt  Secret/"), "{plan}");
+    assert!(!plan.contains("create"), "{plan}");
+    let (_, diff) = look(&shop, "diff");
+    assert!(
+        diff.contains("data.value\n      - old\n      + new"),
+        "{diff}"
+    );
+    assert!(diff.contains("data.more\n      - x\n"), "{diff}");
+    assert!(diff.contains("data.key\n      - (not shown)"), "{diff}");
+    assert!(!diff.contains("will be created"), "{diff}");
 }
