@@ -115,17 +115,23 @@ impl<'a> Managers<'a> {
     }
 
     /// Returns the manager, verb and time of the newest change by someone who is neither tidegate
-    /// nor a controller; people, appliers and tools alike.
+    /// nor a controller; people, appliers and tools alike. A change by a subresource may have no time.
     #[must_use]
     pub fn editor(self) -> Option<String> {
         let newest = self.newest()?;
-        let text = |key: &str| newest[key].as_str().unwrap_or_default();
-        Some(format!(
-            "`{}` ({} at {})",
-            text("manager"),
-            text("operation"),
-            text("time")
-        ))
+        let mut words = format!(
+            "`{}` ({}",
+            manager(newest),
+            newest["operation"].as_str().unwrap_or_default()
+        );
+        if let Some(subresource) = newest["subresource"].as_str().filter(|it| !it.is_empty()) {
+            words.push_str(&format!(" of {subresource}"));
+        }
+        if let Some(time) = newest["time"].as_str() {
+            words.push_str(&format!(" at {time}"));
+        }
+        words.push(')');
+        Some(words)
     }
 
     /// Returns the manager of that change alone.
@@ -405,6 +411,22 @@ mod tests {
             env["f:spec"]["f:template"]
         );
         assert!(absorbed[0]["fieldsV1"]["f:spec"]["f:replicas"].is_object());
+    }
+
+    #[test]
+    fn an_editor_is_told_with_what_is_known_of_the_change() {
+        let replicas = json!({"f:spec": {"f:replicas": {}}});
+        let timed = entry("kubectl-edit", "Update", replicas.clone());
+        let told = |entries: Value| Managers::of(&live(entries)).editor().unwrap();
+        assert_eq!(
+            told(json!([timed])),
+            "`kubectl-edit` (Update at 2026-01-01T00:00:00Z)"
+        );
+        let scaled = json!({
+            "manager": "kubectl", "operation": "Update", "subresource": "scale",
+            "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": replicas,
+        });
+        assert_eq!(told(json!([scaled])), "`kubectl` (Update of scale)");
     }
 
     #[test]
