@@ -29,7 +29,20 @@ struct Inspected<'a> {
     workload: &'a ObjectId,
     path: &'a str,
     #[serde(flatten)]
-    resolved: &'a Resolved,
+    resolved: Resolved,
+}
+
+impl<'a> Inspected<'a> {
+    /// Fills in what is in force where nobody said it.
+    fn new(workload: &'a ObjectId, path: &'a str, resolved: &Resolved) -> Self {
+        let mut resolved = resolved.clone();
+        resolved.policy.order = resolved.policy.order_in_force();
+        Self {
+            workload,
+            path,
+            resolved,
+        }
+    }
 }
 
 pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
@@ -45,11 +58,7 @@ pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
         .filter(|(id, _)| wanted(id))
         .filter_map(|(id, entry)| {
             let resolved = entry.policy.as_ref()?;
-            Some(Inspected {
-                workload: id,
-                path: &entry.path,
-                resolved,
-            })
+            Some(Inspected::new(id, &entry.path, resolved))
         })
         .collect();
     match &asked.workload {
@@ -192,27 +201,25 @@ mod tests {
             notes: vec!["an HPA scales it".to_owned()],
         };
         let id = "apps/Deployment/shop/web".parse().unwrap();
-        let one = Inspected {
-            workload: &id,
-            path: "apps/web/deployment.yaml",
-            resolved: &resolved,
-        };
+        let one = Inspected::new(&id, "apps/web/deployment.yaml", &resolved);
+        let json = serde_json::to_value(&one).unwrap();
+        assert_eq!(json["policy"]["order"], "SurgeFirst");
         assert_eq!(
             text(&[one], false),
             "\
 Deployment/shop/web  (apps/web/deployment.yaml)
-FIELD              VALUE                           FROM
-strategy           Rolling                         default
-steps              1, 50%, 100%                    annotation apps/web/deployment.yaml:8
-order              by the workload's own strategy  default
-maxSurge           the batch                       default
-soak               0s                              default
-monitor            5s                              default
-onFailure          Pause                           spec.rollout
-healthyDeadline    5m, or less by the workload     default
-progressDeadline   the workload's own              default
-rollback.maxSurge  25%                             default
-rollback.order     SurgeFirst                      default
+FIELD              VALUE                        FROM
+strategy           Rolling                      default
+steps              1, 50%, 100%                 annotation apps/web/deployment.yaml:8
+order              SurgeFirst                   default
+maxSurge           the batch                    default
+soak               0s                           default
+monitor            5s                           default
+onFailure          Pause                        spec.rollout
+healthyDeadline    5m, or less by the workload  default
+progressDeadline   the workload's own           default
+rollback.maxSurge  25%                          default
+rollback.order     SurgeFirst                   default
 note: an HPA scales it
 "
         );

@@ -127,6 +127,18 @@ pub struct Resolved {
     pub notes: Vec<String>,
 }
 
+impl Policy {
+    /// Returns what goes first; `None` where that is left to the workload's own strategy.
+    #[must_use]
+    pub fn order_in_force(&self) -> Option<Order> {
+        let by_batches = match self.batches {
+            Batches::Own => None,
+            Batches::Size(_) | Batches::Steps(_) => Some(Order::SurgeFirst),
+        };
+        self.order.or(by_batches)
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self {

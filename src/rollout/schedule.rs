@@ -22,7 +22,7 @@ impl Schedule {
     pub fn of(policy: &Policy, strategy: Strategy, replicas: u32) -> Self {
         let own = Levers::of(strategy, replicas);
         let native = policy.batches == Batches::Own;
-        let order = policy.order.unwrap_or(if native && own.surge == 0 {
+        let order = policy.order_in_force().unwrap_or(if own.surge == 0 {
             Order::StopFirst
         } else {
             Order::SurgeFirst
