@@ -11,6 +11,8 @@ use crate::revision::{Fault, File, Position};
 
 /// Deepest nesting of a document.
 const MAX_DEPTH: usize = 100;
+/// Most values that the aliases of a file may stand for.
+const MAX_ALIASED: usize = 200_000;
 /// Bytes of stack that reading needs: a level of the deepest document may take 90 KB in an
 /// unoptimised build; twice over.
 pub const STACK: usize = 24 << 20;
@@ -184,25 +186,46 @@ fn message(error: &serde_saphyr::Error, budget: &mut Budget) -> String {
         Error::Budget { breach, .. } => match breach {
             BudgetBreach::Documents { .. } => budget.exhausted("documents", Budget::DOCUMENTS),
             BudgetBreach::Nodes { .. } => budget.exhausted("values", Budget::NODES),
-            _ => TOO_MUCH.to_owned(),
+            other => breached(other),
         },
-        Error::AliasReplayLimitExceeded { .. } => TOO_MUCH.to_owned(),
+        Error::AliasReplayLimitExceeded { .. } => {
+            format!("its aliases stand for more than {MAX_ALIASED} values: write it plainly")
+        }
         other => {
             let text = other.to_string();
             let first = text.lines().next().unwrap_or_default();
             let first = first.split(" at line ").next().unwrap_or(first);
             if first == "recursion limit exceeded" {
-                TOO_MUCH
+                too_deep()
             } else {
-                first
+                first.to_owned()
             }
-            .to_owned()
         }
     }
 }
 
-const TOO_MUCH: &str =
-    "the document is too deep, too large or has too many aliases: write it plainly";
+fn too_deep() -> String {
+    format!("the document is nested deeper than {MAX_DEPTH} levels: write it plainly")
+}
+
+/// Says which limit of the parser's was reached; where it is not one of ours it tells its number.
+fn breached(breach: &BudgetBreach) -> String {
+    let many = |what: &str, count: usize| {
+        format!("the file holds {count} {what}, more than it may: write it plainly")
+    };
+    match breach {
+        BudgetBreach::Depth { .. } => too_deep(),
+        BudgetBreach::Aliases { aliases } => many("aliases", *aliases),
+        BudgetBreach::Anchors { anchors } => many("anchors", *anchors),
+        BudgetBreach::MergeKeys { merge_keys } => many("merge keys", *merge_keys),
+        BudgetBreach::ScalarBytes { total_scalar_bytes } => many(
+            "bytes of text with what aliases repeat",
+            *total_scalar_bytes,
+        ),
+        BudgetBreach::Events { events } => many("parts", *events),
+        other => format!("the file is more than the parser takes ({other:?}): write it plainly"),
+    }
+}
 
 fn options(budget: &Budget, bytes: usize) -> Options {
     serde_saphyr::options! {
@@ -218,7 +241,7 @@ fn options(budget: &Budget, bytes: usize) -> Options {
             max_total_scalar_bytes: 2 * bytes.max(File::LARGEST),
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: 200_000,
+            max_total_replayed_events: MAX_ALIASED,
         },
         legacy_octal_numbers: true,
         strict_booleans: false,
@@ -505,9 +528,15 @@ mod tests {
         for opened in 1..100 {
             assert!(one(&"[".repeat(opened)).is_err());
         }
-        for text in [bomb, deep] {
+        let anchored = "- &a x\n".repeat(60_000);
+        for (text, limit) in [
+            (bomb, "its aliases stand for more than 200000 values"),
+            (deep, "nested deeper than 100 levels"),
+            (anchored, "anchors"),
+        ] {
             let fault = one(&text).unwrap_err();
-            assert!(fault.contains("write it plainly"), "{fault}");
+            assert!(fault.contains(limit), "{fault}");
+            assert!(fault.ends_with("write it plainly"), "{fault}");
         }
     }
 
