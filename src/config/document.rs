@@ -343,6 +343,11 @@ status: {summary: x}
               known here: kinds, namespaces, clusterScoped"
             ]
         );
+        let listed = &spec("zzzzzz: 1")[0];
+        assert!(listed.contains("known here: "), "{listed}");
+        for field in ["serviceAccountName", "webhook", "limits", "dependsOn"] {
+            assert!(!listed.contains(field), "{listed}");
+        }
         assert!(
             spec("drift: correct")[0]
                 .ends_with("spec.drift: is `correct`; did you mean `Correct`?")
@@ -419,6 +424,9 @@ status: {summary: x}
             "ignoreFields: [{kind: Service, pointer: /a~2}]",
             "rollout: fast",
             "rollout: {soka: 2s}",
+            "rollout: {steps: [1]}",
+            "rollout: {maxSurge: 0}",
+            "rollout: {healthyDeadline: 2m, progressDeadline: 1m}",
             "takeFrom: ['']",
             "targetNamespace: a.b",
             "suspend: !yes true",

@@ -31,6 +31,8 @@ pub(super) struct Fields<'v> {
     path: String,
     map: Option<&'v Map<String, Value>>,
     known: Vec<&'static str>,
+    /// Those of them that are documented and refused.
+    later: Vec<&'static str>,
     faults: &'v Faults,
 }
 
@@ -48,6 +50,7 @@ impl<'v> Fields<'v> {
             path,
             map,
             known: Vec::new(),
+            later: Vec::new(),
             faults,
         }
     }
@@ -133,6 +136,7 @@ impl<'v> Fields<'v> {
     /// Refuses a field that the documentation has and this version does not, unless it says what
     /// holds anyway.
     pub(super) fn not_yet(&mut self, field: &'static str, default: &Value) {
+        self.later.push(field);
         if self.raw(field).is_some_and(|value| value != default) {
             self.fault(field, "is not supported yet; leave it out");
         }
@@ -145,6 +149,8 @@ impl<'v> Fields<'v> {
 
     /// Adds a fault for each field that was not asked for.
     pub(super) fn close(self) {
+        let mut taken = self.known.clone();
+        taken.retain(|field| !self.later.contains(field));
         for field in self.map.into_iter().flat_map(Map::keys) {
             if self.known.contains(&field.as_str()) {
                 continue;
@@ -153,7 +159,7 @@ impl<'v> Fields<'v> {
                 field,
                 match closest(field, self.known.iter().copied()) {
                     Some(meant) => format!("is no known field; did you mean `{meant}`?"),
-                    None => format!("is no known field; known here: {}", self.known.join(", ")),
+                    None => format!("is no known field; known here: {}", taken.join(", ")),
                 },
             );
         }

@@ -13,22 +13,64 @@ use crate::{
     revision::{Fault, Located, Place},
 };
 
+/// Finds values that cannot hold for any workload that says no more: without one, the last step
+/// has to be all pods in percent.
+pub(super) fn general_contradictions(said: &Statement) -> Vec<Fault> {
+    let mut faults = surges(said);
+    if let Some(batches) = &said.batches
+        && let Batches::Steps(steps) = &batches.value
+        && let Some(message) = short_steps(steps, None)
+    {
+        faults.push(at(&batches.place, message));
+    }
+    let healthy = said.healthy_deadline.as_ref();
+    let progress = said.progress_deadline.as_ref();
+    faults.extend(long_deadline(
+        healthy,
+        progress.map(|progress| progress.value),
+    ));
+    faults
+}
+
 /// Finds values that cannot hold together, or not for this workload.
 pub(super) fn contradictions(said: &Statement, workload: &Located) -> Vec<Fault> {
+    let mut faults = surges(said);
+    if let Some(Said {
+        value: Batches::Steps(steps),
+        place,
+        origin,
+    }) = &said.batches
+    {
+        let replicas = Deployment(&workload.object).written_replicas();
+        if let Some(message) = short_steps(steps, replicas) {
+            faults.push(at(place, message));
+        } else if matches!(origin, Provenance::Annotation(_))
+            && let Some(message) = falling_step(steps, replicas)
+        {
+            faults.push(at(place, format!("steps: {message}")));
+        }
+    }
+    faults.extend(deadlines(said, workload));
+    faults
+}
+
+fn at(place: &Place, message: String) -> Fault {
+    Fault {
+        place: place.clone(),
+        message,
+    }
+}
+
+/// Surge-first, forward or back, without room for a pod.
+fn surges(said: &Statement) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let mut fault = |place: &Place, message: String| {
-        faults.push(Fault {
-            place: place.clone(),
-            message,
-        });
-    };
     let order = said.order.as_ref().map(|order| order.value);
     if let Some(surge) = said.max_surge.as_ref().filter(|surge| is_zero(surge.value))
         && order != Some(Order::StopFirst)
     {
         let message = "maxSurge: 0 leaves surge-first no room for new pods: write `order: \
                        StopFirst`, or a maxSurge of at least 1";
-        fault(&surge.place, message.to_owned());
+        faults.push(at(&surge.place, message.to_owned()));
     }
     let back = said.rollback_order.as_ref().map(|order| order.value);
     if let Some(surge) = said
@@ -39,24 +81,8 @@ pub(super) fn contradictions(said: &Statement, workload: &Located) -> Vec<Fault>
     {
         let message = "rollback.maxSurge: 0 leaves surge-first no room for new pods: write \
                        `order: StopFirst` there, or a maxSurge of at least 1";
-        fault(&surge.place, message.to_owned());
+        faults.push(at(&surge.place, message.to_owned()));
     }
-    if let Some(Said {
-        value: Batches::Steps(steps),
-        place,
-        origin,
-    }) = &said.batches
-    {
-        let replicas = Deployment(&workload.object).written_replicas();
-        if let Some(message) = short_steps(steps, replicas) {
-            fault(place, message);
-        } else if matches!(origin, Provenance::Annotation(_))
-            && let Some(message) = falling_step(steps, replicas)
-        {
-            fault(place, format!("steps: {message}"));
-        }
-    }
-    faults.extend(deadlines(said, workload));
     faults
 }
 
@@ -104,23 +130,9 @@ fn deadlines(said: &Statement, workload: &Located) -> Vec<Fault> {
             "healthyDeadline {:?} must be longer than minReadySeconds {ready:?}",
             healthy.value
         );
-        faults.push(Fault {
-            place: healthy.place.clone(),
-            message,
-        });
+        faults.push(at(&healthy.place, message));
     }
-    if let (Some(healthy), Some(limit)) = (healthy, limit)
-        && healthy.value >= limit
-    {
-        let message = format!(
-            "healthyDeadline {:?} must be shorter than the progress deadline {limit:?}",
-            healthy.value
-        );
-        faults.push(Fault {
-            place: healthy.place.clone(),
-            message,
-        });
-    }
+    faults.extend(long_deadline(healthy, limit));
     if let (Some(progress), Some(ready)) = (progress, ready)
         && progress.value <= ready
     {
@@ -128,12 +140,21 @@ fn deadlines(said: &Statement, workload: &Located) -> Vec<Fault> {
             "progressDeadline {:?} must be longer than minReadySeconds {ready:?}",
             progress.value
         );
-        faults.push(Fault {
-            place: progress.place.clone(),
-            message,
-        });
+        faults.push(at(&progress.place, message));
     }
     faults
+}
+
+/// A pod's deadline that is not within the `limit` of its batch.
+fn long_deadline(healthy: Option<&Said<Duration>>, limit: Option<Duration>) -> Option<Fault> {
+    let (healthy, limit) = healthy.zip(limit)?;
+    (healthy.value >= limit).then(|| {
+        let message = format!(
+            "healthyDeadline {:?} must be shorter than the progress deadline {limit:?}",
+            healthy.value
+        );
+        at(&healthy.place, message)
+    })
 }
 
 /// Says what of a policy has no effect on the workload.

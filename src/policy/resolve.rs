@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Batches, GoingBack, OnFailure, Policy, PolicyFile, Provenance, Resolved,
-    contradiction::{contradictions, notes},
+    contradiction::{contradictions, general_contradictions, notes},
     statement::{Said, Source, Statement},
 };
 use crate::{
@@ -65,7 +65,8 @@ pub fn resolve(
 pub struct Baseline(Statement);
 
 impl Baseline {
-    /// Reads a `spec.rollout`, as far as no workload is needed to judge it.
+    /// Reads a `spec.rollout`, as far as no workload is needed to judge it: what would fail for
+    /// each that says nothing of its own is a fault here.
     ///
     /// # Errors
     ///
@@ -82,7 +83,13 @@ impl Baseline {
             prefix: "",
             origin: &|_, _| Provenance::GitSync,
         };
-        Statement::read(node.entries(), &source).map(Self)
+        let said = Statement::read(node.entries(), &source)?;
+        let faults = general_contradictions(&said);
+        if faults.is_empty() {
+            Ok(Self(said))
+        } else {
+            Err(faults)
+        }
     }
 
     /// Returns what happens where no workload is at fault: a stage that does not become healthy, an
