@@ -186,6 +186,7 @@ impl App {
             self.clear(reason);
         }
         let rendered = rendered(set);
+        let is_new = self.ran_before(&tip.revision.id) != Some(&rendered);
         let earlier = self.book.ledger.history.iter().find(|deployed| {
             deployed.outcome == Outcome::Succeeded && deployed.rendered.as_ref() == Some(&rendered)
         });
@@ -196,7 +197,7 @@ impl App {
         record.ended = None;
         record.message.clear();
         record.rendered = Some(rendered);
-        record.rollback_to = rollback_to.filter(|id| *id != tip.revision.id);
+        record.rollback_to = rollback_to.filter(|id| is_new && *id != tip.revision.id);
         record.images = images;
         let ledger = &mut self.book.ledger;
         ledger.rollouts.retain(|_, kept| !kept.is_over());
@@ -214,6 +215,20 @@ impl App {
         self.composed = None;
     }
 
+    /// The rendered set of the commit that Git had before `tip`, failed or not.
+    fn ran_before(&self, tip: &CommitId) -> Option<&Digest> {
+        let aim = self.book.ledger.aim.as_ref()?;
+        let before = match &aim.course {
+            Course::Forward => &aim.revision.id,
+            Course::Back { from, .. } => from,
+        };
+        let before = self.book.ledger.deployed(before)?;
+        before
+            .rendered
+            .as_ref()
+            .filter(|_| before.revision.id != *tip)
+    }
+
     /// What was under way ends as superseded, unless it has an outcome already.
     fn supersede(&mut self, by: &CommitId, now: Timestamp) {
         let Some(aim) = self.book.ledger.aim.clone() else {
@@ -222,10 +237,15 @@ impl App {
         let why = format!("{} took over", by.short());
         match aim.course {
             Course::Forward if !aim.is_done && aim.revision.id != *by => {
-                let failed = self.book.ledger.deployed(&aim.revision.id);
-                if failed.is_none_or(|record| record.outcome != Outcome::Failed) {
-                    self.end(&aim.revision.id, Outcome::Superseded, &why, now);
-                    self.announce(None, "RolloutSuperseded", why, false);
+                match self.book.ledger.deployed_mut(&aim.revision.id) {
+                    Some(record) if record.outcome == Outcome::Failed => {
+                        // It stays failed; nothing more will come of it.
+                        record.ended.get_or_insert(now);
+                    }
+                    Some(_) | None => {
+                        self.end(&aim.revision.id, Outcome::Superseded, &why, now);
+                        self.announce(None, "RolloutSuperseded", why, false);
+                    }
                 }
             }
             Course::Back { from, outcome } if !aim.is_done => self.end(&from, outcome, &why, now),
