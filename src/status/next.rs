@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ledger::{Ledger, Trouble};
+use crate::ledger::{Course, Ledger, Trouble};
 use crate::object::ObjectId;
 use crate::rollout::Phase;
 
@@ -49,12 +49,20 @@ pub fn approvals(ledger: &Ledger) -> Vec<Approval> {
         .collect()
 }
 
+/// Says whether quarantine keeps anything from being as Git has it.
+fn is_held(ledger: &Ledger) -> bool {
+    ledger.aim.as_ref().is_some_and(|aim| match aim.course {
+        Course::Forward => !aim.held.is_empty(),
+        Course::Back { .. } => true,
+    })
+}
+
 /// Returns the commands that help now, the most useful first.
 pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Vec<String> {
-    let mut commands = Vec::new();
     if ledger.released.is_some() {
-        commands.push(format!("tidegate release {app} --undo"));
+        return vec![format!("tidegate release {app} --undo")];
     }
+    let mut commands = Vec::new();
     let is_failed =
         |workload: &&Workload| matches!(workload.state, Phase::Failed | Phase::RollbackFailed);
     let failed = workloads
@@ -74,9 +82,13 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         }
         if workload.state == Phase::Failed {
             commands.push(format!("tidegate retry {app} {}", workload.to.short()));
-            commands.push(format!("tidegate abort {app}"));
+            if ledger.last_good.is_some() {
+                commands.push(format!("tidegate abort {app}"));
+            }
         }
-    } else if let Some(culprit) = ledger.quarantine.culprits().last() {
+    } else if is_held(ledger)
+        && let Some(culprit) = ledger.quarantine.culprits().last()
+    {
         commands.push(format!("tidegate retry {app} {}", culprit.commit.short()));
     }
     if let Some(aim) = &ledger.aim
