@@ -462,6 +462,24 @@ Next:         kubectl -n shop logs web-x -c web --previous
     }
 
     #[test]
+    fn what_is_released_is_told_as_that_and_not_by_its_last_batch() {
+        let by = json!({"by": "ada", "at": "2026-11-21T10:43:00Z"});
+        let text = detail(&shown(&[("/released", by)]), now(), show());
+        assert!(
+            text.contains("released by ada; nothing is written"),
+            "{text}"
+        );
+        assert!(
+            text.contains("0 rolling") && !text.contains("WORKLOAD"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("\nNext:         tidegate release shop/web --undo\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn json_has_the_documented_fields() {
         let json = serde_json::to_value(shown(&[])).unwrap();
         let keys: Vec<&String> = json.as_object().unwrap().keys().collect();

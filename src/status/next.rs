@@ -115,6 +115,11 @@ mod tests {
 
     /// The commands for a rollout of 9f3c2e1 that failed, in this phase.
     fn commands_in(phase: &str) -> Vec<String> {
+        commands_with(phase, &[])
+    }
+
+    /// The same with other changes of the ledger.
+    fn commands_with(phase: &str, changes: &[(&str, Value)]) -> Vec<String> {
         let mut json: Value = serde_json::from_str(ROLLING).unwrap();
         let web = &mut json["rollouts"]["apps/Deployment/shop/web"];
         web["phase"] = json!(phase);
@@ -123,6 +128,9 @@ mod tests {
             "cause": {"class": "Revision", "pod": "web-x", "container": "web",
                 "reason": "CrashLoopBackOff", "message": ""},
         });
+        for (pointer, value) in changes {
+            *json.pointer_mut(pointer).unwrap() = value.clone();
+        }
         let ledger: Ledger = serde_json::from_value(json).unwrap();
         let read = |(id, kept)| Workload::read(id, kept, None);
         let workloads: Vec<Workload> = ledger.rollouts.iter().map(read).collect();
@@ -148,6 +156,44 @@ mod tests {
         assert_eq!(
             commands_in("RollbackFailed"),
             ["kubectl -n shop logs web-x -c web --previous"]
+        );
+    }
+
+    #[test]
+    fn without_a_good_revision_no_way_back_is_offered() {
+        let first = commands_with("Failed", &[("/lastGood", Value::Null)]);
+        assert_eq!(
+            first,
+            [
+                "kubectl -n shop logs web-x -c web --previous",
+                "tidegate retry shop/web 9f3c2e1",
+            ]
+        );
+    }
+
+    #[test]
+    fn while_released_only_the_way_into_our_hands_is_offered() {
+        let by = json!({"by": "ada", "at": "2026-11-21T10:44:00Z"});
+        let released = commands_with("Failed", &[("/released", by)]);
+        assert_eq!(released, ["tidegate release shop/web --undo"]);
+    }
+
+    #[test]
+    fn an_old_quarantine_that_holds_nothing_asks_for_no_retry() {
+        let id = "3d4e5f6".to_owned() + &"0".repeat(33);
+        let culprits = json!([{
+            "commit": id, "why": "it failed", "at": "2026-11-19T15:15:00Z",
+            "pairs": [], "objects": {}, "changed": {},
+        }]);
+        let old = ("/quarantine", culprits);
+        assert_eq!(
+            commands_with("Succeeded", std::slice::from_ref(&old)),
+            [""; 0]
+        );
+        let held = ("/aim/held", json!({"apps/Deployment/shop/web": null}));
+        assert_eq!(
+            commands_with("Succeeded", &[old, held]),
+            ["tidegate retry shop/web 3d4e5f6"]
         );
     }
 }

@@ -12,7 +12,7 @@ use crate::rollout::Seen;
 use super::condition::{Reason, state};
 use super::next::commands;
 use super::strip::{Strip, span};
-use super::workload::Workload;
+use super::workload::{Workload, rollouts};
 
 /// One `GitSync` at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,8 +74,8 @@ pub fn picture(
         .as_ref()
         .and_then(|subject| ledger.deployed(&subject.id));
     let read = |(id, kept)| Workload::read(id, kept, ledger.inventory.get(id));
-    let workloads: Vec<Workload> = ledger.rollouts.iter().map(read).collect();
-    let strips = ledger.rollouts.iter().map(|(id, kept)| {
+    let workloads: Vec<Workload> = rollouts(ledger).map(read).collect();
+    let strips = rollouts(ledger).map(|(id, kept)| {
         let entry = ledger.inventory.get(id);
         Strip::read((id, kept), entry, seen.get(id), now)
     });

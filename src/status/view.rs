@@ -9,7 +9,7 @@ use crate::revision::{CommitId, Revision};
 
 use super::condition::{Condition, Reason, Truth, conditions, state};
 use super::next::{Approval, approvals, commands};
-use super::workload::Workload;
+use super::workload::{Workload, rollouts};
 
 /// One `GitSync`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -138,7 +138,7 @@ pub fn view(namespace: &str, name: &str, ledger: &Ledger) -> View {
     let reached = aim
         .filter(|aim| aim.is_done)
         .map(|aim| aim.revision.clone());
-    let under_way = ledger.rollouts.values().filter(|kept| !kept.is_over());
+    let under_way = rollouts(ledger).filter(|(_, kept)| !kept.is_over());
     View {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -190,19 +190,15 @@ impl Held {
 
 fn rolling(ledger: &Ledger) -> Option<Rolling> {
     let aim = ledger.aim.as_ref()?;
-    let is_over = aim.is_done
-        && ledger
-            .rollouts
-            .values()
-            .all(crate::rollout::Checkpoint::is_over);
-    if is_over {
+    let is_over = aim.is_done && rollouts(ledger).all(|(_, kept)| kept.is_over());
+    if is_over || ledger.released.is_some() {
         return None;
     }
     let read = |(id, kept)| Workload::read(id, kept, ledger.inventory.get(id));
     Some(Rolling {
         revision: aim.revision.id.clone(),
         started_at: aim.started,
-        workloads: ledger.rollouts.iter().map(read).collect(),
+        workloads: rollouts(ledger).map(read).collect(),
     })
 }
 

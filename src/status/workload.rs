@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::health::Cause;
+use crate::ledger::Ledger;
 use crate::object::ObjectId;
 use crate::plan::Entry;
 use crate::revision::CommitId;
@@ -41,6 +42,13 @@ pub struct Workload {
     pub failure: Option<Cause>,
     /// What it is doing, in a few words.
     pub message: String,
+}
+
+/// The rollouts that are ours to tell of: none while released, since what the ledger has of them
+/// grows old then.
+pub(super) fn rollouts(ledger: &Ledger) -> impl Iterator<Item = (&ObjectId, &Checkpoint)> {
+    let is_ours = ledger.released.is_none();
+    ledger.rollouts.iter().filter(move |_| is_ours)
 }
 
 impl Workload {
