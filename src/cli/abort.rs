@@ -33,6 +33,13 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         return Err(Failure::NothingToDo(text));
     };
     let commit = &aim.revision.id;
+    let Some(good) = &found.ledger.last_good else {
+        let (app, commit) = (app.to_string(), commit.short());
+        return Err(Failure::NoWayBack {
+            app,
+            commit: commit.to_owned(),
+        });
+    };
     let mut value = json!({"commit": commit, "by": asked.person.by, "at": clock::now()});
     if let Some(reason) = asked.reason {
         value["reason"] = json!(reason);
@@ -45,15 +52,13 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     )
     .await?;
     undo(voice, &format!("tidegate retry {app} {}", commit.short()));
-    if let Some(good) = &found.ledger.last_good {
-        let (commit, good) = (commit.short(), good.id.short());
-        voice.say(&format!(
-            "  the pods go back to {good}; {commit} is quarantined"
-        ));
-        voice.say(&format!(
-            "  Git still contains it. Make it permanent: git revert {commit}"
-        ));
-    }
+    let (commit, good) = (commit.short(), good.id.short());
+    voice.say(&format!(
+        "  the pods go back to {good}; {commit} is quarantined"
+    ));
+    voice.say(&format!(
+        "  Git still contains it. Make it permanent: git revert {commit}"
+    ));
     Ok(Exit::Done)
 }
 

@@ -37,6 +37,8 @@ pub(super) enum Failure {
     NoSuchCommit { app: String, commit: String },
     #[error("{0}")]
     NothingToDo(String),
+    #[error("no revision of {app} has succeeded yet, so there is none to go back to from {commit}")]
+    NoWayBack { app: String, commit: String },
     #[error("several things wait for an approval; name one:\n{}", .0.join("\n"))]
     WhichApproval(Vec<String>),
     #[error("nothing that waits for an approval of {app} matches `{asked}`")]
@@ -106,6 +108,9 @@ impl Failure {
             }
             Self::WhichApp { .. } => "name it: [NAMESPACE/]NAME",
             Self::Ambiguous { .. } => "give more digits",
+            Self::NoWayBack { .. } => {
+                "push a commit that mends it, or tidegate pause to keep it as it is"
+            }
             Self::NoSuchCommit { .. } => "tidegate history lists the commits that are recorded",
             Self::NoSuchWorkload(_) => "tidegate inspect without a workload lists all",
             Self::NoSuchApproval { .. } => "tidegate status lists what waits",

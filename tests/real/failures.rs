@@ -178,6 +178,13 @@ async fn mends(name: &str, bad: &[(&str, &str)], fix: &[(&str, &str)], tag: &str
             .await;
         assert!(trace.fewest_ready() >= 3, "{trace}");
         assert_eq!(shop.outcome(&bad), outcome_of(on_failure));
+        assert!(shop.record(&bad)["ended"].is_string(), "its time is over");
+        let comment = fill(&format!("# a word\n{}", web(tag, "ON-FAILURE")));
+        let comment = push("says a word", &[("note.txt", &comment)]);
+        shop.until_outcome(&comment, "Succeeded").await;
+        assert!(shop.record(&comment)["rollbackTo"].is_null());
+        let status = shop.verb(&["status", "web"]);
+        assert!(!status.contains("tidegate retry"), "{status}");
     };
     tokio::join!(under("Pause"), under("Rollback"));
 }
@@ -302,6 +309,13 @@ async fn a_first_commit_that_fails_is_held_since_there_is_nothing_to_go_back_to(
         message.contains("no revision has succeeded yet"),
         "{message}"
     );
+    let status = shop.verb(&["status", "web"]);
+    assert!(status.contains("tidegate retry"), "{status}");
+    assert!(!status.contains("tidegate abort"), "{status}");
+    let abort = shop.tidegate(&["abort", "web"]);
+    let said = String::from_utf8_lossy(&abort.stderr);
+    assert_eq!(abort.status.code(), Some(2), "{said}");
+    assert!(said.contains("none to go back to"), "{said}");
     let fix = shop
         .repository
         .push("mends", &[("web.yaml", Some(&web("2", "Rollback")))]);
