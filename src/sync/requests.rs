@@ -11,6 +11,7 @@ use crate::cluster::Records;
 use crate::ledger::{Course, Outcome, Pause};
 use crate::object::mark::request;
 use crate::revision::CommitId;
+use crate::status::approvals;
 use crate::trigger::{Kind, Trigger};
 
 use super::BookFault;
@@ -139,10 +140,7 @@ impl App {
                 Some((commit, by)) => return self.abort(&commit, &by).await,
                 None => format!("`{value}` names no commit"),
             },
-            request::APPROVE => {
-                self.book.ledger.approvals.insert(value.to_owned());
-                format!("{value} is approved")
-            }
+            request::APPROVE => self.approve(value),
             request::RETRY => match wish(value) {
                 Some((commit, _)) => self.retry(&commit),
                 None => format!("`{value}` names no commit"),
@@ -151,6 +149,31 @@ impl App {
             _ => "is no request".to_owned(),
         };
         Ok(Some(answer))
+    }
+
+    /// Notes an approval of what waits for one; anything else is refused, and what can count no
+    /// more is forgotten.
+    fn approve(&mut self, token: &str) -> String {
+        let ledger = &mut self.book.ledger;
+        let tip = ledger.tip.as_ref().map(|tip| tip.revision.id.as_str());
+        let aim = ledger.aim.as_ref().map(|aim| aim.revision.id.as_str());
+        ledger.approvals.retain(|given| {
+            let commit = given.split('/').next();
+            commit == tip || commit == aim
+        });
+        let mut waiting = approvals(ledger).into_iter();
+        if waiting.any(|approval| approval.token == token) {
+            ledger.approvals.insert(token.to_owned());
+            return format!("{token} is approved");
+        }
+        if ledger.approvals.contains(token) {
+            return format!("{token} was approved before");
+        }
+        let note = format!(
+            "`{token}` names nothing that waits for an approval; `tidegate status` lists what does"
+        );
+        self.announce(None, "RequestRefused", note.clone(), true);
+        note
     }
 
     /// Lifts the quarantine of a commit, or what it is held by; what failed in place is judged

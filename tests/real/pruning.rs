@@ -107,11 +107,16 @@ async fn more_deletes_than_the_budget_wait_for_an_approval_of_just_these() {
         format!("{many}/prune/{five}"),
         format!("{more}/prune/{five}"),
         format!("{many}/prune/{six}"),
+        "garbage".to_owned(),
     ] {
         shop.ask("approve", &wrong);
         shop.until_served().await;
         assert_eq!(maps(&shop), 12, "{wrong}");
+        shop.until_note("tidegate-web", "RequestRefused", &wrong)
+            .await;
     }
+    let approvals = || shop.ledger()["approvals"].take();
+    assert_eq!(approvals(), json!([]), "what opens nothing is not kept");
     shop.ask("approve", &format!("{more}/prune/{six}"));
     shop.until("six of twelve to be gone", || maps(&shop) == 6)
         .await;
