@@ -425,7 +425,6 @@ status: {summary: x}
             "rollout: fast",
             "rollout: {soka: 2s}",
             "rollout: {steps: [1]}",
-            "rollout: {maxSurge: 0}",
             "rollout: {healthyDeadline: 2m, progressDeadline: 1m}",
             "takeFrom: ['']",
             "targetNamespace: a.b",

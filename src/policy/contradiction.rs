@@ -13,10 +13,10 @@ use crate::{
     revision::{Fault, Located, Place},
 };
 
-/// Finds values that cannot hold for any workload that says no more: without one, the last step
-/// has to be all pods in percent.
+/// Finds values of one source that cannot hold together whatever the workload is: where no replicas
+/// are known, the last step has to be all pods in percent.
 pub(super) fn general_contradictions(said: &Statement) -> Vec<Fault> {
-    let mut faults = surges(said);
+    let mut faults = Vec::new();
     if let Some(batches) = &said.batches
         && let Batches::Steps(steps) = &batches.value
         && let Some(message) = short_steps(steps, None)

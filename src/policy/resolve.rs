@@ -65,8 +65,8 @@ pub fn resolve(
 pub struct Baseline(Statement);
 
 impl Baseline {
-    /// Reads a `spec.rollout`, as far as no workload is needed to judge it: what would fail for
-    /// each that says nothing of its own is a fault here.
+    /// Reads a `spec.rollout`, as far as no workload is needed to judge it: what contradicts itself
+    /// is a fault here and not of each commit.
     ///
     /// # Errors
     ///
