@@ -186,7 +186,7 @@ impl App {
             self.clear(reason);
         }
         let rendered = rendered(set);
-        let is_new = self.ran_before(&tip.revision.id) != Some(&rendered);
+        let is_new = self.rendered_before(&tip.revision.id) != Some(&rendered);
         let earlier = self.book.ledger.history.iter().find(|deployed| {
             deployed.outcome == Outcome::Succeeded && deployed.rendered.as_ref() == Some(&rendered)
         });
@@ -215,18 +215,11 @@ impl App {
         self.composed = None;
     }
 
-    /// The rendered set of the commit that Git had before `tip`, failed or not.
-    fn ran_before(&self, tip: &CommitId) -> Option<&Digest> {
-        let aim = self.book.ledger.aim.as_ref()?;
-        let before = match &aim.course {
-            Course::Forward => &aim.revision.id,
-            Course::Back { from, .. } => from,
-        };
-        let before = self.book.ledger.deployed(before)?;
-        before
-            .rendered
-            .as_ref()
-            .filter(|_| before.revision.id != *tip)
+    /// The rendered set of the commit that the branch had before `tip`, where it was read.
+    fn rendered_before(&self, tip: &CommitId) -> Option<&Digest> {
+        let mut history = self.book.ledger.history.iter();
+        let before = history.find(|deployed| deployed.revision.id != *tip);
+        before?.rendered.as_ref()
     }
 
     /// What was under way ends as superseded, unless it has an outcome already.
