@@ -6,6 +6,7 @@
 //! Never: files, what the content means.
 
 mod budget;
+mod complaint;
 mod json;
 mod node;
 mod read;
