@@ -9,6 +9,7 @@ mod api;
 mod check;
 mod deployment;
 mod documents;
+mod path;
 mod read;
 mod scope;
 mod stage;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     KindScope, Kinds, Scope, check, deployment,
     documents::{Document, Documents, documents},
+    path,
 };
 use crate::{
     object::{Digest, Object, ObjectId, hint, mark},
@@ -68,7 +69,19 @@ impl Opened {
     /// # Errors
     ///
     /// Returns every fault of every file, sorted by place.
-    pub fn judge(mut self, scope: &Scope, kinds: Kinds<'_>) -> Result<Desired, Vec<Fault>> {
+    pub fn judge(self, scope: &Scope, kinds: Kinds<'_>) -> Result<Desired, Vec<Fault>> {
+        let (desired, faults) = self.sift(scope, kinds);
+        if faults.is_empty() {
+            Ok(desired)
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// Says what the sound part of the commit wants, and returns every fault of every file, sorted
+    /// by place. Where there is a fault, nothing may be applied.
+    #[must_use]
+    pub fn sift(mut self, scope: &Scope, kinds: Kinds<'_>) -> (Desired, Vec<Fault>) {
         let documents = std::mem::take(&mut self.documents);
         let scope_of = |api_version: &str, kind: &str| {
             self.defined(api_version, kind)
@@ -92,11 +105,17 @@ impl Opened {
         }
         faults.sort();
         faults.dedup();
-        if faults.is_empty() {
-            Ok(desired)
-        } else {
-            Err(faults)
-        }
+        (desired, faults)
+    }
+
+    /// Returns where the document that starts at `place` has a field, as the API server writes its
+    /// path, or the deepest part of the path that is there.
+    #[must_use]
+    pub fn position_of(&self, place: &Place, field: &str) -> Position {
+        let mut documents = self.documents.objects.iter();
+        let document = documents
+            .find(|found| found.path == place.path && found.node.position == place.position);
+        document.map_or(place.position, |found| path::position(&found.node, field))
     }
 }
 

@@ -74,20 +74,19 @@ impl Owner {
     }
 }
 
-/// Turns what was read of a commit into what is to be written.
+/// Turns what was read of a commit into what is to be written, but for workloads with a faulty
+/// policy; returns all faults of all policies with it.
 ///
 /// `withdrawals` are fields that are left to others. Where an autoscaler of the commit targets a
 /// workload its replicas are withdrawn too.
-///
-/// # Errors
-/// All faults of all policies.
+#[must_use]
 pub fn wanted(
     desired: &Desired,
     revision: &Revision,
     owner: &Owner,
     baseline: &Baseline,
     withdrawals: &dyn Fn(&ObjectId) -> Vec<String>,
-) -> Result<Set, Vec<Fault>> {
+) -> (Set, Vec<Fault>) {
     let scaled = scaled(desired);
     let mut faults = Vec::new();
     let mut set = Set::new();
@@ -131,11 +130,7 @@ pub fn wanted(
         };
         set.insert(id, wanted);
     }
-    if faults.is_empty() {
-        Ok(set)
-    } else {
-        Err(faults)
-    }
+    (set, faults)
 }
 
 /// The workloads that an autoscaler of the commit targets.

@@ -9,7 +9,7 @@ use crate::plan::{Managers, Set, Standing, Wanted};
 
 use super::BookFault;
 use super::app::App;
-use super::probing::ProbeFault;
+use super::probing::{ProbeFault, Wrong};
 
 impl App {
     /// Looks at objects that were never written, where that was not done with the whole commit;
@@ -43,7 +43,7 @@ impl App {
     /// Notes why an object cannot be written.
     pub(super) fn tell_fault(&mut self, fault: ProbeFault) {
         match fault {
-            ProbeFault::Commit(fault) | ProbeFault::Owned(fault) => {
+            ProbeFault::Commit(Wrong { fault, .. }) | ProbeFault::Owned(fault) => {
                 self.trouble(Trouble::ApplyFailed, fault.to_string());
             }
             ProbeFault::Shared(fault, _) => {

@@ -15,7 +15,6 @@ use crate::revision::CommitId;
 use super::BookFault;
 use super::app::App;
 use super::handover::Contest;
-use super::probing::ProbeFault;
 use super::reading::{ReadFault, lines};
 use super::restarting::unstamped;
 
@@ -124,7 +123,8 @@ impl App {
     pub(super) async fn examine(&mut self, tip: &Tip) -> Result<Examined, BookFault> {
         let set = match self.set(&tip.revision.id).await {
             Ok(set) => set,
-            Err(ReadFault::Faults(faults)) => {
+            Err(ReadFault::Faults(unsound)) => {
+                let faults = self.faults_of(&tip.revision.id, *unsound).await;
                 return Ok(refused(Trouble::Rejected, lines(&faults)));
             }
             Err(ReadFault::Git(fault)) if fault.is_of_commit() => {
@@ -151,7 +151,7 @@ impl App {
         }
         self.clear(Trouble::ApplyFailed);
         if let Err(faults) = self.probe_all(&set).await {
-            return sorted(faults);
+            return self.sorted(&tip.revision.id, faults).await;
         }
         let held = self.held(&set).await?;
         Ok(Examined::Accepted { set, held })
@@ -295,36 +295,6 @@ fn refused(reason: Trouble, message: String) -> Examined {
         message,
         contests: Vec::new(),
     }
-}
-
-/// All faults of a commit; where the cluster could not say, its refusal.
-fn sorted(faults: Vec<ProbeFault>) -> Result<Examined, BookFault> {
-    let (mut commit, mut owned, mut shared) = (Vec::new(), Vec::new(), Vec::new());
-    let mut contests = Vec::new();
-    for fault in faults {
-        match fault {
-            ProbeFault::Commit(fault) => commit.push(fault),
-            ProbeFault::Owned(fault) => owned.push(fault),
-            ProbeFault::Shared(fault, contest) => {
-                shared.push(fault);
-                contests.push(contest);
-            }
-            ProbeFault::Cluster(refusal) => return Err(refusal.into()),
-        }
-    }
-    let reason = match (commit.is_empty(), owned.is_empty()) {
-        (false, _) => Trouble::Rejected,
-        (true, false) => Trouble::FieldConflict,
-        (true, true) => Trouble::SharedResource,
-    };
-    commit.append(&mut owned);
-    commit.append(&mut shared);
-    commit.sort();
-    Ok(Examined::Refused {
-        reason,
-        message: lines(&commit),
-        contests,
-    })
 }
 
 /// Digest of a whole set: two commits with the same are the same to the cluster, restarts apart.

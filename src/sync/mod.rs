@@ -13,6 +13,7 @@ mod claims;
 mod completion;
 mod drift;
 mod fate;
+mod faults;
 mod fetching;
 mod following;
 mod founding;

@@ -6,7 +6,7 @@ use crate::config::GitSync;
 use crate::manifest::{self, KindScope, Scope};
 use crate::object::{Digest, ObjectId};
 use crate::plan::{Owner, Set, wanted};
-use crate::policy::Baseline;
+use crate::policy::{Baseline, FILE_NAME};
 use crate::revision::{Fault, Position, Revision, Tree};
 
 /// Kinds of Kubernetes itself that live in no namespace; all others are taken to live in one.
@@ -56,33 +56,24 @@ pub fn check(tree: &Tree, sync: &GitSync) -> Checked {
             KindScope::Namespaced
         })
     };
-    let desired = match manifest::open(tree).judge(&scope(sync), &kinds) {
-        Ok(desired) => desired,
-        Err(faults) => {
-            return Checked {
-                faults,
-                notes: tree.notes.clone(),
-                objects: 0,
-            };
-        }
-    };
+    let (desired, of_files) = manifest::open(tree).sift(&scope(sync), &kinds);
+    let is_read = of_files.is_empty();
     let mut notes = desired.notes.clone();
     let owner = Owner {
         instance: "tidegate".to_owned(),
         namespace: sync.namespace.clone(),
         name: sync.name.clone(),
     };
-    let faults = match dress(&desired, &uncommitted(), &owner, sync) {
-        Ok(set) => {
-            notes.extend(policy_notes(&set));
-            empty(&set, tree, sync)
-        }
-        Err(faults) => faults,
-    };
+    let (set, of_policies) = dress(&desired, &uncommitted(), &owner, sync);
+    let mut faults = joined(of_files, of_policies);
+    notes.extend(policy_notes(&set));
+    if faults.is_empty() {
+        faults = empty(&set, tree, sync);
+    }
     Checked {
         faults,
         notes,
-        objects: desired.objects.len(),
+        objects: if is_read { desired.objects.len() } else { 0 },
     }
 }
 
@@ -98,19 +89,34 @@ pub(super) fn scope(sync: &GitSync) -> Scope {
     }
 }
 
-/// Turns what was read into what is to be written, by the policies in force.
+/// Turns what was read into what is to be written, by the policies in force; returns all faults of
+/// policies with it.
 pub(super) fn dress(
     desired: &manifest::Desired,
     revision: &Revision,
     owner: &Owner,
     sync: &GitSync,
-) -> Result<Set, Vec<Fault>> {
+) -> (Set, Vec<Fault>) {
     let withdrawals = |id: &ObjectId| -> Vec<String> {
         let fields = sync.ignore_fields.iter().filter(|field| field.matches(id));
         fields.map(|field| field.pointer.clone()).collect()
     };
-    let baseline = Baseline::read(sync.rollout.as_ref())?;
-    wanted(desired, revision, owner, &baseline, &withdrawals)
+    match Baseline::read(sync.rollout.as_ref()) {
+        Ok(baseline) => wanted(desired, revision, owner, &baseline, &withdrawals),
+        Err(faults) => (Set::new(), faults),
+    }
+}
+
+/// Adds the faults of policies to those of files, sorted by place. Where a policy file could not be
+/// read, what it would have said may be what another policy seems to lack.
+pub(super) fn joined(mut of_files: Vec<Fault>, of_policies: Vec<Fault>) -> Vec<Fault> {
+    let is_policy = |fault: &Fault| fault.place.path.ends_with(FILE_NAME);
+    if !of_files.iter().any(is_policy) {
+        of_files.extend(of_policies);
+    }
+    of_files.sort();
+    of_files.dedup();
+    of_files
 }
 
 fn policy_notes(set: &Set) -> Vec<String> {

@@ -26,10 +26,20 @@ pub(super) struct Probe {
     pub(super) stranger: Option<Arc<Object>>,
 }
 
+/// What the API server finds wrong with one object of a commit.
+pub(super) struct Wrong {
+    /// What, at the place of the document.
+    pub(super) fault: Fault,
+    /// The field that it names first, as it writes its path.
+    pub(super) field: Option<String>,
+    /// Whether something else is missing that the object needs: its namespace or its kind.
+    pub(super) needs_another: bool,
+}
+
 /// Why a dry run did not pass.
 pub(super) enum ProbeFault {
     /// The commit is at fault.
-    Commit(Fault),
+    Commit(Wrong),
     /// Another applier or tool owns fields of it.
     Owned(Fault),
     /// Another `GitSync` owns it.
@@ -298,7 +308,24 @@ fn fault(wanted: &Wanted, message: String) -> Fault {
 
 /// Sorts a refusal: what the commit is at fault for, and what the cluster is.
 fn judge(wanted: &Wanted, refusal: Refusal) -> ProbeFault {
-    let fault = |message: String| ProbeFault::Commit(fault(wanted, message));
+    let mut field = None;
+    if let Cause::Invalid { fields, .. } = &refusal.cause {
+        field = fields.first().map(|fault| fault.field.clone());
+    }
+    let needs_another = matches!(
+        refusal.cause,
+        Cause::KindUnknown { .. } | Cause::NamespaceMissing
+    );
+    let fault = |message: String| {
+        ProbeFault::Commit(Wrong {
+            fault: Fault {
+                place: wanted.place.clone(),
+                message,
+            },
+            field,
+            needs_another,
+        })
+    };
     match &refusal.cause {
         Cause::Invalid {
             immutable: true, ..

@@ -12,15 +12,15 @@ use crate::plan::Set;
 use crate::revision::{CommitId, Fault, Revision};
 
 use super::app::App;
-use super::offline::{dress, scope};
+use super::offline::{dress, joined, scope};
 use super::stack::on_deep_stack;
 
 /// Why a commit could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadFault {
-    /// Its files say something that cannot be applied; all faults, sorted.
-    #[error("{}", lines(.0))]
-    Faults(Vec<Fault>),
+    /// Its files say something that cannot be applied.
+    #[error("{}", lines(&.0.faults))]
+    Faults(Box<Unsound>),
     /// Git could not give it.
     #[error(transparent)]
     Git(#[from] GitFault),
@@ -30,6 +30,15 @@ pub(super) enum ReadFault {
     /// The cluster could not tell which kinds it has.
     #[error(transparent)]
     Cluster(#[from] Refusal),
+}
+
+/// A commit of which nothing may be applied, since a part of it cannot.
+#[derive(Debug)]
+pub(super) struct Unsound {
+    /// All faults of its files, sorted.
+    pub(super) faults: Vec<Fault>,
+    /// What the rest wants: for the API server to judge, not to be applied.
+    pub(super) sound: Set,
 }
 
 /// Writes faults one a line.
@@ -54,28 +63,33 @@ impl App {
         let tree = self.mirror.tree(commit, &self.sync.source.path).await?;
         let opened = on_deep_stack(move || manifest::open(&tree)).await?;
         let scopes = self.scopes(opened.kinds()).await?;
-        let set = on_deep_stack(self.judgement(opened, scopes, revision)).await?;
-        let set = set.map_err(ReadFault::Faults)?;
-        let set = Arc::new(self.stamped(set));
+        let (set, faults) = on_deep_stack(self.judgement(opened, scopes, revision)).await?;
+        let set = self.stamped(set);
+        if !faults.is_empty() {
+            let sound = set;
+            return Err(ReadFault::Faults(Box::new(Unsound { faults, sound })));
+        }
+        let set = Arc::new(set);
         self.sets.insert(commit.clone(), Arc::clone(&set));
         Ok(set)
     }
 
-    /// Returns the work that makes a set of what was read.
+    /// Returns the work that makes a set of what was read, with all faults.
     fn judgement(
         &self,
         opened: Opened,
         scopes: Scopes,
         revision: Revision,
-    ) -> impl FnOnce() -> Result<Set, Vec<Fault>> + Send + use<> {
+    ) -> impl FnOnce() -> (Set, Vec<Fault>) + Send + use<> {
         let (scope, owner, sync) = (self.scope(), self.owner.clone(), self.sync.clone());
         move || {
             let kinds = |api_version: &str, kind: &str| {
                 let key = (api_version.to_owned(), kind.to_owned());
                 scopes.get(&key).copied()
             };
-            let desired = opened.judge(&scope, &kinds)?;
-            dress(&desired, &revision, &owner, &sync)
+            let (desired, of_files) = opened.sift(&scope, &kinds);
+            let (set, of_policies) = dress(&desired, &revision, &owner, &sync);
+            (set, joined(of_files, of_policies))
         }
     }
 

@@ -103,16 +103,54 @@ async fn what_the_api_server_refuses_keeps_the_whole_commit_out() {
     shop.until_outcome(&second, "Rejected").await;
     let message = shop.message(&second);
     assert!(
-        message.contains("apps/web/flags.yaml:1:1") && message.contains("dota"),
+        message.contains("apps/web/flags.yaml:5:1") && message.contains("dota"),
         "{message}"
     );
-    assert!(message.contains("apps/web/web.yaml:1:1"), "{message}");
+    assert!(message.contains("apps/web/web.yaml:7:3"), "{message}");
     assert!(
         message.contains("spec.selector") && message.contains("immutable"),
         "{message}"
     );
     assert_eq!(versions(&shop), before);
     assert!(shop.get("configmap/more").is_null());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_files_policies_and_the_api_server_are_listed_together_by_place() {
+    let (shop, _agent) = at_rest("together", &json!({})).await;
+    let before = versions(&shop);
+    let web = deployment("web", "2", "step: [1, 100%]");
+    let api = deployment("api", "1", "").replace("      - name: api", "      - name: Bad_Name");
+    let homeless = config_map("homeless", "1").replace("  name:", "  namespace: gone\n  name:");
+    let second = shop.repository.push(
+        "in four ways",
+        &[
+            ("api.yaml", Some(&api)),
+            ("broken.yaml", Some("kind: [\n")),
+            ("flags.yaml", Some(&config_map("flags", "2"))),
+            ("homeless.yaml", Some(&homeless)),
+            ("web.yaml", Some(&web)),
+        ],
+    );
+    shop.until_outcome(&second, "Rejected").await;
+    let message = shop.message(&second);
+    let places: Vec<&str> = message
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "apps/web/api.yaml:14:9",
+            "apps/web/broken.yaml:1:7",
+            "apps/web/homeless.yaml:4:3",
+            "apps/web/web.yaml:6:5",
+        ],
+        "{message}"
+    );
+    assert_eq!(versions(&shop), before);
+    assert!(shop.get("deployment/api").is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]
