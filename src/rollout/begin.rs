@@ -73,6 +73,7 @@ impl Tick<'_> {
             replicas,
             same: self.live.pods_with(&self.goal.template),
             others: self.live.pods_without(&self.goal.template),
+            others_ready: self.live.ready_without(&self.goal.template),
             replicas_before: self.live.replicas,
         };
         let levers = engage(

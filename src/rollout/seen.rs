@@ -119,6 +119,13 @@ impl Live {
             .sum()
     }
 
+    /// Returns the pods of all other sets that are Ready.
+    #[must_use]
+    pub fn ready_without(&self, template: &Digest) -> u32 {
+        let others = self.sets.iter().filter(|set| set.template != *template);
+        others.map(Set::ready).sum()
+    }
+
     /// Says whether the controller has seen the last write.
     #[must_use]
     pub fn is_observed(&self) -> bool {

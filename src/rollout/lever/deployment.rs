@@ -141,6 +141,8 @@ pub struct Census {
     pub same: u32,
     /// Pods of all other templates.
     pub others: u32,
+    /// Those of them that are Ready.
+    pub others_ready: u32,
     /// Replicas that the Deployment had so far.
     pub replicas_before: u32,
 }
@@ -149,8 +151,22 @@ impl Census {
     /// Pods that the others are short of all replicas, once they are scaled in proportion by the
     /// same write.
     fn missing(self) -> u32 {
+        self.short_of(self.others)
+    }
+
+    /// Pods that will be short at most. Where some are short already, the unavailable pods that fill
+    /// the gap let the controller take away all others that are not Ready
+    /// (`cleanupUnhealthyReplicas`).
+    fn missing_at_most(self) -> u32 {
+        if self.missing() == 0 {
+            return 0;
+        }
+        self.short_of(self.others_ready.min(self.others))
+    }
+
+    fn short_of(self, others: u32) -> u32 {
         let whole = u64::from(self.replicas_before.max(1));
-        let others = u64::from(self.others) * u64::from(self.replicas) / whole;
+        let others = u64::from(others) * u64::from(self.replicas) / whole;
         let others = u32::try_from(others).unwrap_or(u32::MAX);
         self.replicas.saturating_sub(others)
     }
@@ -166,7 +182,8 @@ pub fn engage(order: Order, first: u32, surge: u32, census: Census) -> Levers {
     let missing = census.missing();
     match order {
         Order::SurgeFirst => {
-            let target = census.same.max(first.min(surge)).max(missing);
+            let target = census.same.max(first.min(surge));
+            let target = target.max(census.missing_at_most());
             let target = target.min(census.replicas);
             let unavailable = target.min(missing);
             Levers {
@@ -245,6 +262,7 @@ mod tests {
                 replicas: 10,
                 same: 0,
                 others: 10,
+                others_ready: 10,
                 replicas_before: 10,
             },
         );
@@ -273,11 +291,37 @@ mod tests {
     }
 
     #[test]
+    fn others_that_are_not_ready_count_as_missing_once_a_gap_is_there() {
+        let census = Census {
+            replicas: 10,
+            same: 9,
+            others: 3,
+            others_ready: 0,
+            replicas_before: 10,
+        };
+        // The controller takes the three away and brings the tenth.
+        assert_eq!(engage(Order::SurgeFirst, 2, 2, census).target(), 10);
+        let all_ready = Census {
+            others_ready: 3,
+            ..census
+        };
+        assert_eq!(engage(Order::SurgeFirst, 2, 2, all_ready).target(), 9);
+        let no_gap = Census {
+            same: 0,
+            others: 12,
+            others_ready: 7,
+            ..census
+        };
+        assert_eq!(engage(Order::SurgeFirst, 2, 2, no_gap).target(), 2);
+    }
+
+    #[test]
     fn a_third_template_over_a_half_done_second_keeps_all_ready_pods_in_place() {
         let census = Census {
             replicas: 10,
             same: 0,
             others: 12,
+            others_ready: 10,
             replicas_before: 10,
         };
         let levers = engage(Order::SurgeFirst, 2, 2, census);

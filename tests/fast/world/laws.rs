@@ -291,13 +291,22 @@ impl World {
         let schedule = Schedule::of(&goal.policy, goal.strategy, replicas);
         let new = live.pods_with(&goal.template);
         let old = live.pods_without(&goal.template);
-        let scaled = old * replicas / live.replicas.max(1);
-        let missing = replicas.saturating_sub(scaled);
+        let short_of = |others: u32| {
+            let scaled = others * replicas / live.replicas.max(1);
+            replicas.saturating_sub(scaled)
+        };
+        let missing = short_of(old);
+        // Over a gap the controller takes away others that are not Ready, and fills up with new ones.
+        let gap = if missing > 0 {
+            short_of(live.ready_without(&goal.template).min(old))
+        } else {
+            0
+        };
         let first = match schedule.order {
             Order::SurgeFirst => schedule.target(1).min(schedule.surge(1)),
             Order::StopFirst => schedule.target(1),
         };
-        let most = new.max(first).max(missing);
+        let most = new.max(first).max(gap);
         let target = surge + unavailable;
         self.law(target <= most, || {
             format!("rule 14: starts with {target} new pods where {most} may be")
