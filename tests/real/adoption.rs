@@ -46,7 +46,7 @@ async fn a_deployment_of_the_same_template_is_adopted_without_a_new_pod() {
         shop.get("deployment/web")["status"]["readyReplicas"] == 10
     })
     .await;
-    let trace = shop.trace("web").await;
+    let trace = shop.trace_at_rest("web").await;
     let template = shop.get("deployment/web")["spec"]["template"].clone();
     let first = shop
         .repository
