@@ -187,6 +187,7 @@ impl World {
             // The answer is newer than all that was seen before.
             self.agent.views.clear();
             self.note_write(&before, Some(seen));
+            self.note_way(&before, Some(seen));
         }
     }
 

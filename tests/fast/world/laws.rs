@@ -31,6 +31,13 @@ pub(crate) struct Mark {
     is_foreign: bool,
 }
 
+impl Mark {
+    /// Says whether the controller may take old pods by a status older than the spec.
+    pub(super) fn is_racing(&self) -> bool {
+        self.is_racing
+    }
+}
+
 impl World {
     /// Notes the first law that does not hold.
     pub(super) fn law(&mut self, holds: bool, words: impl FnOnce() -> String) {
@@ -149,6 +156,7 @@ impl World {
 
     /// The laws on the state of the cluster.
     pub(crate) fn check(&mut self) {
+        self.check_way();
         let Some(live) = &self.live else {
             return;
         };

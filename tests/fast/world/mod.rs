@@ -3,6 +3,7 @@
 //! with its ledger. Time and chance are driven from outside; one seed is one history.
 
 mod agent;
+mod back;
 mod campaign;
 mod controller;
 mod dice;
@@ -15,6 +16,7 @@ mod replicaset;
 mod templates;
 
 pub(crate) use agent::{Agent, Fault};
+pub(crate) use back::Way;
 pub(crate) use campaign::{campaign, replay};
 pub(crate) use git::{Git, Manifest};
 pub(crate) use kubelet::{Behaviour, Pod};
@@ -72,6 +74,7 @@ pub(crate) struct World {
     /// Ready pods that were lost by no doing of controllers or the agent.
     pub(crate) lost: u32,
     pub(crate) mark: Mark,
+    pub(crate) way: Way,
     /// The first law that did not hold.
     pub(crate) broken: Option<String>,
     pub(crate) trace: Option<Vec<String>>,
@@ -101,6 +104,7 @@ impl World {
             quota: None,
             lost: 0,
             mark: Mark::default(),
+            way: Way::default(),
             broken: None,
             trace: None,
             pods: 0,

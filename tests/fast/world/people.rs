@@ -18,6 +18,7 @@ impl World {
         self.agent.is_due = true;
         self.tell(|world| format!("{who}: {:?}", world.live));
         self.note_write(&before, None);
+        self.note_way(&before, None);
     }
 
     /// A scaler or a person scales.
