@@ -166,17 +166,7 @@ async fn an_object_of_another_gitsync_is_not_touched() {
         let file = format!("../{path}/flags.yaml");
         shop.repository.push(path, &[(file.as_str(), Some(text))])
     };
-    let document = |name: &str, path: &str| {
-        json!({
-            "apiVersion": "tidegate.dev/v1alpha1", "kind": "GitSync",
-            "metadata": {"name": name, "namespace": shop.namespace},
-            "spec": {"source": {
-                "url": shop.server.url("deploy.git"), "ref": {"branch": "main"}, "path": path,
-                "secretRef": {"name": "deploy-key"}, "interval": "5s",
-            }},
-        })
-        .to_string()
-    };
+    let document = |name: &str, path: &str| shop.gitsync(name, path, &json!({})).to_string();
     let (web, other) = (document("web", "apps/web"), document("other", "apps/other"));
     let _agent = shop.start();
     shop.until_outcome(&first, "Succeeded").await;

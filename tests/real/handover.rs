@@ -9,17 +9,10 @@ const THERE: &str = "../two/shared.yaml";
 
 /// The configuration of `two` and `web`, which poll this often.
 fn documents(shop: &Shop, interval: &str) -> String {
+    let more = json!({"source": {"interval": interval}});
     let document = |name: &str| {
-        json!({
-            "apiVersion": "tidegate.dev/v1alpha1", "kind": "GitSync",
-            "metadata": {"name": name, "namespace": shop.namespace},
-            "spec": {"source": {
-                "url": shop.server.url("deploy.git"), "ref": {"branch": "main"},
-                "path": format!("apps/{name}"), "secretRef": {"name": "deploy-key"},
-                "interval": interval,
-            }},
-        })
-        .to_string()
+        shop.gitsync(name, &format!("apps/{name}"), &more)
+            .to_string()
     };
     format!("{}\n---\n{}", document("two"), document("web"))
 }

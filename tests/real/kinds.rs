@@ -1,6 +1,6 @@
 //! Kinds that come with a commit, that the cluster does not serve, or that the agent may not see.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cluster::accounts::definitions_rules;
 use crate::shop::{Agent, Shop, config_map};
@@ -120,18 +120,8 @@ async fn a_kind_that_the_cluster_does_not_serve_is_refused_and_the_next_commit_m
 async fn a_gitsync_that_may_not_see_its_kinds_holds_nobody_else_up() {
     let shop = Shop::open("blind").await;
     let elsewhere = shop.plane.namespace("blind-target").await;
-    let document = |name: &str, target: &str| -> Value {
-        json!({
-            "apiVersion": "tidegate.dev/v1alpha1", "kind": "GitSync",
-            "metadata": {"name": name, "namespace": shop.namespace},
-            "spec": {
-                "targetNamespace": target,
-                "source": {
-                    "url": shop.server.url("deploy.git"), "ref": {"branch": "main"},
-                    "path": "apps/web", "secretRef": {"name": "deploy-key"}, "interval": "5s",
-                },
-            },
-        })
+    let document = |name: &str, target: &str| {
+        shop.gitsync(name, "apps/web", &json!({"targetNamespace": target}))
     };
     let [blind, seeing] = [
         document("blind", &elsewhere),

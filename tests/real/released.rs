@@ -264,17 +264,7 @@ async fn a_ledger_that_lost_a_shard_is_released_all_the_same() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_cannot_be_read_keeps_no_other_gitsync_from_its_release() {
     let shop = Shop::open("broken-ledger").await;
-    let document = |name: &str, path: &str| {
-        json!({
-            "apiVersion": "tidegate.dev/v1alpha1", "kind": "GitSync",
-            "metadata": {"name": name, "namespace": shop.namespace},
-            "spec": {"source": {
-                "url": shop.server.url("deploy.git"), "ref": {"branch": "main"}, "path": path,
-                "secretRef": {"name": "deploy-key"}, "interval": "5s",
-            }},
-        })
-        .to_string()
-    };
+    let document = |name: &str, path: &str| shop.gitsync(name, path, &json!({})).to_string();
     let [broken, web_sync, rest] = [
         document("broken", "apps/broken"),
         document("web", "apps/web"),

@@ -92,23 +92,29 @@ impl Shop {
         commit
     }
 
-    /// Writes the configuration; `more` is merged into `spec`.
-    pub(crate) fn configure(&self, more: &Value) {
+    /// The document of a `GitSync` that follows a path; `more` is merged into `spec`.
+    pub(crate) fn gitsync(&self, name: &str, path: &str, more: &Value) -> Value {
         let mut document = json!({
             "apiVersion": "tidegate.dev/v1alpha1",
             "kind": "GitSync",
-            "metadata": {"name": "web", "namespace": self.namespace},
+            "metadata": {"name": name, "namespace": self.namespace},
             "spec": {
                 "source": {
                     "url": self.server.url("deploy.git"),
                     "ref": {"branch": "main"},
-                    "path": "apps/web",
+                    "path": path,
                     "secretRef": {"name": "deploy-key"},
                     "interval": "5s",
                 },
             },
         });
         merge(&mut document["spec"], more);
+        document
+    }
+
+    /// Writes the configuration of `web` alone; `more` is merged into `spec`.
+    pub(crate) fn configure(&self, more: &Value) {
+        let document = self.gitsync("web", "apps/web", more);
         self.write_config(&document.to_string());
     }
 
