@@ -328,7 +328,9 @@ impl World {
     /// Levers over the same template.
     fn judge_opening(&mut self, seen: &Seen, live: &Live, kept: &Checkpoint, after: (u32, u32)) {
         let before = resolve(live.strategy, live.replicas);
-        let (target, was) = (after.0 + after.1, before.0 + before.1);
+        // More pods than there are replicas are never new.
+        let most = |(surge, unavailable): (u32, u32)| (surge + unavailable).min(live.replicas);
+        let (target, was) = (most(after), most(before));
         self.law(after.1 >= before.1 && target >= was, || {
             format!("rule 1: levers fell from {before:?} to {after:?}")
         });
