@@ -23,7 +23,10 @@ impl App {
     pub(super) async fn look_at(&mut self, set: &Set) -> bool {
         let own = self.named(set);
         let mut needed = own.clone();
-        needed.extend(self.composed.iter().flat_map(|set| self.named(set)));
+        // In most passes this is the very set that is looked at.
+        let under_way = self.composed.iter();
+        let under_way = under_way.filter(|other| !std::ptr::eq(Arc::as_ptr(other), set));
+        needed.extend(under_way.flat_map(|other| self.named(other)));
         needed.extend(self.unjudged().iter().flat_map(|set| self.named(set)));
         for gone in self.followed.difference(&needed) {
             self.shared.live.unfollow(gone);

@@ -102,6 +102,13 @@ pub async fn release(
     }
 }
 
+fn no_ledger(namespace: &str, name: &str) -> ReleaseFault {
+    ReleaseFault::NoLedger {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    }
+}
+
 /// Marks the ledger by compare-and-swap and returns it as it was stored.
 async fn mark(
     cluster: &Cluster,
@@ -109,16 +116,12 @@ async fn mark(
     by: &str,
     how: How,
 ) -> Result<(Ledger, bool), ReleaseFault> {
-    let no_ledger = || ReleaseFault::NoLedger {
-        namespace: namespace.to_owned(),
-        name: name.to_owned(),
-    };
     let records = Records::new(cluster, "");
     let mut tries = 0;
     loop {
         // What is engaged stands in the head: a shard that is missing keeps nobody from a release.
         let head = records.read_head(namespace, name).await?;
-        let head = head.ok_or_else(no_ledger)?;
+        let head = head.ok_or_else(|| no_ledger(namespace, name))?;
         let content = Records::content(&head).unwrap_or_default();
         let mut ledger = ledger::decode_head(content)?;
         let was_back = ledger.released.as_ref().map(|mark| mark.is_back);
@@ -157,12 +160,8 @@ async fn undo(
     let mut tries = 0;
     loop {
         let reader = Records::new(cluster, "");
-        let Some(stored) = reader.load(namespace, name).await? else {
-            return Err(ReleaseFault::NoLedger {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-            });
-        };
+        let stored = reader.load(namespace, name).await?;
+        let stored = stored.ok_or_else(|| no_ledger(namespace, name))?;
         let mut ledger = ledger::decode(&stored.head, &stored.shards)?;
         ledger.take_up(clock::now());
         ledger.epoch += 1;
