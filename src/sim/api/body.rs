@@ -153,28 +153,30 @@ fn check_kind(call: &Call, object: &Value) -> Result<(), Refusal> {
 
 /// Refuses or warns of fields that the schema does not name and of doubled ones.
 pub(super) fn judge(call: &Call, object: &Value, doubled: &[String]) -> Result<(), Refusal> {
-    let faults = faults(call, object, doubled);
-    match Validation::of(call)? {
-        Validation::Ignore => Ok(()),
-        Validation::Warn => {
-            faults.into_iter().for_each(|fault| call.warn(fault));
-            Ok(())
-        }
-        Validation::Strict if faults.is_empty() => Ok(()),
-        Validation::Strict => {
-            let (version, kind) = (&call.version.name, &call.resource.kind.name);
-            Err(Refusal::bad_request(format!(
-                "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding \
-                 error: {}",
-                faults.join(", ")
-            )))
-        }
-    }
+    sentence(call, faults(call, object, doubled), |faults| {
+        let (version, kind) = (&call.version.name, &call.resource.kind.name);
+        Refusal::bad_request(format!(
+            "{kind} in version {version:?} cannot be handled as a {kind}: strict decoding error: \
+             {faults}"
+        ))
+    })
 }
 
 /// The same for the result of a patch, which is refused in other words.
 pub(super) fn judge_patched(call: &Call, object: &Value) -> Result<(), Refusal> {
-    let faults = faults(call, object, &[]);
+    sentence(call, faults(call, object, &[]), |faults| {
+        let text = Value::String(object.to_string());
+        let detail = format!("strict decoding error: {faults}");
+        Refusal::invalid_patch(&[Cause::invalid("patch", &text, &detail)])
+    })
+}
+
+/// Does with the faults what the request asks for: nothing, warnings, or a refusal.
+fn sentence(
+    call: &Call,
+    faults: Vec<String>,
+    refusal: impl FnOnce(&str) -> Refusal,
+) -> Result<(), Refusal> {
     match Validation::of(call)? {
         Validation::Ignore => Ok(()),
         Validation::Warn => {
@@ -182,13 +184,7 @@ pub(super) fn judge_patched(call: &Call, object: &Value) -> Result<(), Refusal> 
             Ok(())
         }
         Validation::Strict if faults.is_empty() => Ok(()),
-        Validation::Strict => {
-            let text = Value::String(object.to_string());
-            let detail = format!("strict decoding error: {}", faults.join(", "));
-            Err(Refusal::invalid_patch(&[Cause::invalid(
-                "patch", &text, &detail,
-            )]))
-        }
+        Validation::Strict => Err(refusal(&faults.join(", "))),
     }
 }
 
