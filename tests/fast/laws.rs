@@ -2,7 +2,7 @@
 
 use tidegate::clock;
 
-use super::world::{campaign, replay};
+use super::world::{Story, campaign, replay};
 
 const COMMAND: &str = "cargo test --test fast laws -- --nocapture";
 
@@ -61,4 +61,19 @@ fn the_same_seed_gives_the_same_history() {
     for seed in 0..20 {
         assert_eq!(replay(seed), replay(seed));
     }
+}
+
+#[test]
+fn a_history_is_shrunk_to_what_it_takes() {
+    let takes = |story: &Story| {
+        story
+            .events
+            .iter()
+            .filter(|chance| *chance % 2 == 0)
+            .count()
+            >= 3
+    };
+    let seed = (0..).find(|seed| Story::of(*seed).events.len() > 20 && takes(&Story::of(*seed)));
+    let shrunk = Story::shrunk(seed.expect("most histories are long"), takes);
+    assert_eq!(shrunk.events.len(), 3);
 }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::World;
+use super::{Story, World};
 
 /// What a campaign came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) fn campaign(first: u64, rollouts: u64, command: &str) -> Tally {
         let mut tally = Tally::default();
         let mut seed = first + lane;
         while tally.rollouts < share {
-            let one = history(seed).unwrap_or_else(|law| fail(seed, &law, command));
+            let one = history(&Story::of(seed)).unwrap_or_else(|law| fail(seed, &law, command));
             tally.histories += 1;
             tally.rollouts += one.rollouts;
             tally.writes += one.writes;
@@ -47,22 +47,31 @@ pub(crate) fn campaign(first: u64, rollouts: u64, command: &str) -> Tally {
 }
 
 fn fail(seed: u64, law: &str, command: &str) -> ! {
-    panic!("{law}\nrepeat it with: TIDEGATE_SEED={seed} {command}")
+    panic!("{law}\nrepeat it, as short as it can be, with: TIDEGATE_SEED={seed} {command}")
 }
 
-/// Repeats one history and returns what happened in it.
+/// Repeats one history and returns what happened in it; where a law does not hold, what happens in
+/// the shortest history found that breaks one.
 pub(crate) fn replay(seed: u64) -> (Vec<String>, Result<(), String>) {
-    let mut world = World::random(seed);
+    let (trace, outcome) = told(&Story::of(seed));
+    if outcome.is_ok() {
+        return (trace, outcome);
+    }
+    told(&Story::shrunk(seed, |story| history(story).is_err()))
+}
+
+fn told(story: &Story) -> (Vec<String>, Result<(), String>) {
+    let mut world = World::of(story);
     world.trace = Some(Vec::new());
-    let outcome = catch_unwind(AssertUnwindSafe(|| world.live_through()));
+    let outcome = catch_unwind(AssertUnwindSafe(|| world.live_through(story)));
     let outcome = outcome.unwrap_or_else(|_| Err("a panic".to_owned()));
     (world.trace.unwrap_or_default(), outcome.map(|_| ()))
 }
 
-fn history(seed: u64) -> Result<Tally, String> {
+fn history(story: &Story) -> Result<Tally, String> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        let mut world = World::random(seed);
-        let events = world.live_through()?;
+        let mut world = World::of(story);
+        let events = world.live_through(story)?;
         Ok(Tally {
             histories: 1,
             rollouts: u64::from(world.agent.rollouts),

@@ -9,7 +9,8 @@ impl Dice {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ 0x5DEE_CE66)
     }
 
-    fn next(&mut self) -> u64 {
+    /// Returns any number.
+    pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -19,7 +20,7 @@ impl Dice {
 
     /// Returns a number below `end`.
     pub(crate) fn below(&mut self, end: u32) -> u32 {
-        u32::try_from(self.next() % u64::from(end.max(1))).expect("it is below a u32")
+        u32::try_from(self.roll() % u64::from(end.max(1))).expect("it is below a u32")
     }
 
     /// Returns a number from `first` to `last`.

@@ -7,7 +7,7 @@ use tidegate::policy::{Batches, GoingBack, Mode, OnFailure, Order, Policy};
 use tidegate::rollout::{Phase, Stance};
 
 use super::dice::Dice;
-use super::{Behaviour, Fault, Manifest, World};
+use super::{Behaviour, Fault, Manifest, Story, World};
 
 fn amount(dice: &mut Dice) -> Amount {
     if dice.chance(50) {
@@ -80,9 +80,9 @@ fn behaviour(dice: &mut Dice) -> Behaviour {
 }
 
 impl World {
-    /// A world of this seed, with a workload at rest and a commit to roll.
-    pub(crate) fn random(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+    /// The world of a history, with a workload at rest and a commit to roll.
+    pub(crate) fn of(story: &Story) -> Self {
+        let mut dice = Dice::new(story.workload);
         let replicas = match dice.below(40) {
             0 => 0,
             1 => 1,
@@ -109,23 +109,23 @@ impl World {
         for image in 1..world.behaviours.len() {
             world.behaviours[image] = behaviour(&mut dice);
         }
-        world.dice = dice;
         if !is_new {
             world.commit(|manifest| manifest.image = 1);
         }
         world
     }
 
-    /// Lives through its history to the end; returns the number of events, or the law broken.
-    pub(crate) fn live_through(&mut self) -> Result<u64, String> {
-        let events = self.dice.between(20, 90);
-        for _ in 0..events {
+    /// Lives through a history to the end; returns the number of events, or the law broken.
+    pub(crate) fn live_through(&mut self, story: &Story) -> Result<u64, String> {
+        for chance in &story.events {
+            self.dice = Dice::new(*chance);
             self.event();
             self.check();
             self.verdict()?;
         }
+        self.dice = Dice::new(story.end);
         self.end()?;
-        Ok(u64::from(events))
+        Ok(story.events.len() as u64)
     }
 
     fn verdict(&mut self) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! A cluster with one Deployment in plain numbers: the simulator's arithmetic of the deployment
 //! and ReplicaSet controllers, pods with a stand-in kubelet, people, a scaler, Git, and the agent
-//! with its ledger. Time and chance are driven from outside; one seed is one history.
+//! with its ledger. Time and chance are driven from outside; one seed is one history, and one that breaks a law is
+//! shrunk.
 
 mod agent;
 mod back;
@@ -13,6 +14,7 @@ mod kubelet;
 mod laws;
 mod people;
 mod replicaset;
+mod story;
 mod templates;
 
 pub(crate) use agent::{Agent, Fault};
@@ -22,6 +24,7 @@ pub(crate) use git::{Git, Manifest};
 pub(crate) use kubelet::{Behaviour, Pod};
 pub(crate) use laws::Mark;
 pub(crate) use replicaset::ReplicaSet;
+pub(crate) use story::Story;
 pub(crate) use templates::Mould;
 
 use dice::Dice;
