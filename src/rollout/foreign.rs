@@ -2,7 +2,7 @@
 
 use crate::object::{FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy};
 
-use super::lever::deployment::Levers;
+use super::lever::deployment::{Ground, Levers, reinstate};
 use super::step::Tick;
 use super::{Action, Checkpoint, Decision, Judge, Overlay, Phase, Reason, Stance};
 
@@ -99,11 +99,17 @@ impl Tick<'_> {
         if opens && self.stance == Stance::Hold && !kept.is_held {
             return Decision::wait(kept, Reason::Held, None);
         }
+        if self.live.spec_editor.is_some() {
+            return self.absorb(Some(kept));
+        }
         let mut decision = match kept.write.overlay {
             Overlay::Native { .. } => self.go_back(Some(kept)),
             Overlay::Frozen { .. } if starts => self.start_over(kept),
             Overlay::Plain | Overlay::Frozen { .. } => {
-                kept.write.overlay = self.reinstated(&kept);
+                let Some(overlay) = self.reinstated(&kept) else {
+                    return Decision::idle(Reason::Applied);
+                };
+                kept.write.overlay = overlay;
                 kept.write.base = self.live.generation;
                 kept.opened = self.now;
                 Decision::write(kept, Reason::Applied)
@@ -134,11 +140,12 @@ impl Tick<'_> {
     /// never made more without a look at the pods.
     pub(super) fn correct(&self, kept: Checkpoint) -> Decision {
         let (live, own) = (self.live.levers(), self.levers_of(&kept));
-        let is_less = live.target() < own.target()
-            && self.live.is_observed()
-            && self.missing(&kept) <= live.unavailable
-            && self.levers_in_force(&kept).is_some();
-        if !is_less {
+        let is_less = live.target() < own.target() && self.levers_in_force(&kept).is_some();
+        if is_less && !self.live.is_observed() {
+            // How many pods there will be shows only after the controller has seen the change.
+            return Decision::idle(Reason::DriftDetected);
+        }
+        if !is_less || self.missing(&kept) > live.unavailable {
             return self.restore(kept);
         }
         let text = format!(
@@ -171,26 +178,35 @@ impl Tick<'_> {
         }
     }
 
-    /// The recorded levers, with as many pods unavailable as old ones have left meanwhile: the same
-    /// target with fewer would add new pods in their place.
-    pub(super) fn reinstated(&self, kept: &Checkpoint) -> Overlay {
-        let replicas = self.live.replicas;
+    /// The recorded levers as they have to be on the pods of now, lest new ones come in place of
+    /// others that are missing; `None` until the controller has seen the replicas that the write
+    /// changes, since its sets are shares of those that it has seen.
+    pub(super) fn reinstated(&self, kept: &Checkpoint) -> Option<Overlay> {
+        let (replicas, live) = (self.replicas(), self.live);
         let frozen = matches!(kept.write.overlay, Overlay::Frozen { .. });
-        if !frozen || replicas == 0 || replicas != self.replicas() || !self.live.is_observed() {
-            return kept.write.overlay;
+        if !frozen || replicas == 0 || live.replicas == 0 {
+            return Some(kept.write.overlay);
         }
-        let (own, missing) = (self.levers_of(kept), self.missing(kept));
-        let same = self.live.pods_with(&kept.write.template);
-        if missing.saturating_add(own.surge) <= own.target().max(same) {
-            return kept.write.overlay;
+        if !live.is_observed() {
+            return (replicas == live.replicas).then_some(kept.write.overlay);
         }
-        let target = own.target().max(missing).min(replicas);
-        let levers = Levers {
-            surge: target - missing,
-            unavailable: missing,
-        };
+        let own = kept.write.overlay.strategy().unwrap_or(live.strategy);
+        let own = Levers::of(own, replicas);
+        let levers = reinstate(
+            own,
+            Ground {
+                replicas,
+                replicas_now: live.replicas,
+                surge_now: live.levers().surge,
+                same: live.pods_with(&kept.write.template),
+                others: live.pods_without(&kept.write.template),
+            },
+        );
+        if levers == own {
+            return Some(kept.write.overlay);
+        }
         let (surge, unavailable) = levers.encode_start(replicas);
-        Overlay::Frozen { surge, unavailable }
+        Some(Overlay::Frozen { surge, unavailable })
     }
 
     /// Pods that the other templates are short of all replicas.
@@ -214,7 +230,10 @@ impl Tick<'_> {
                 format!("{} changed the workload by hand", self.editor()),
             );
         }
-        kept.write.overlay = self.reinstated(&kept);
+        let Some(overlay) = self.reinstated(&kept) else {
+            return Decision::idle(Reason::DriftDetected);
+        };
+        kept.write.overlay = overlay;
         kept.write.base = self.live.generation;
         kept.healthy_since = None;
         kept.judge.since = self.now;

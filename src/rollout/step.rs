@@ -161,7 +161,10 @@ impl Tick<'_> {
     fn rewrite(&self, mut kept: Checkpoint) -> Decision {
         // What was to open is not open yet, and does not open by this.
         let stand = self.levers_in_force(&kept);
-        kept.write.overlay = stand.unwrap_or_else(|| self.reinstated(&kept));
+        let Some(overlay) = stand.or_else(|| self.reinstated(&kept)) else {
+            return Decision::idle(Reason::Applied);
+        };
+        kept.write.overlay = overlay;
         kept.write.base = self.live.generation;
         Decision::write(kept, Reason::Applied)
     }

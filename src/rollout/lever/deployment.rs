@@ -172,6 +172,68 @@ impl Census {
     }
 }
 
+/// The pods in place when recorded levers are written again.
+#[derive(Clone, Copy, Debug)]
+pub struct Ground {
+    /// Replicas that the write asks for.
+    pub replicas: u32,
+    /// Replicas that there are; the controller has seen them.
+    pub replicas_now: u32,
+    /// Extra pods that may be there now.
+    pub surge_now: u32,
+    /// Pods of the recorded template.
+    pub same: u32,
+    /// Pods of all other templates.
+    pub others: u32,
+}
+
+impl Ground {
+    /// What a number of pods becomes when all may be `allowed`: its share where the write scales as
+    /// well (`GetReplicaSetProportion`), else the same.
+    fn share(self, pods: u32, allowed: u32) -> u32 {
+        if self.replicas == self.replicas_now {
+            return pods;
+        }
+        let whole = u64::from(self.replicas_now + self.surge_now).max(1);
+        let share = (2 * u64::from(pods) * u64::from(allowed) + whole) / (2 * whole);
+        u32::try_from(share).unwrap_or(u32::MAX)
+    }
+
+    /// All pods that there may be, so that what the others leave is at most `target`.
+    fn allowed(self, target: u32) -> u32 {
+        if self.replicas == self.replicas_now {
+            return target.saturating_add(self.others);
+        }
+        let whole = self.replicas_now + self.surge_now;
+        let rest = u64::from(whole.saturating_sub(self.others)).max(1);
+        let allowed = u64::from(target) * u64::from(whole) / rest;
+        u32::try_from(allowed).unwrap_or(u32::MAX)
+    }
+}
+
+/// Brings recorded levers back on the pods as they are: no more new pods than they mean.
+///
+/// Whatever room the others leave below all replicas and the surge is filled with new pods. So where
+/// the recorded surge would leave more than the target, it is lowered, and as many more may be
+/// unavailable. A scaler's share of a surge that is a count (above 100 replicas) is such a case.
+#[must_use]
+pub fn reinstate(own: Levers, ground: Ground) -> Levers {
+    let top = ground.replicas.saturating_add(own.surge);
+    let fill = top.saturating_sub(ground.share(ground.others, top));
+    if fill <= own.target().max(ground.share(ground.same, top)) {
+        return own;
+    }
+    let allowed = ground.allowed(own.target()).clamp(ground.replicas, top);
+    let others = ground.share(ground.others, allowed);
+    let missing = ground.replicas.saturating_sub(others);
+    let surge = allowed - ground.replicas;
+    let target = own.target().max(missing).min(ground.replicas);
+    Levers {
+        surge,
+        unavailable: target.saturating_sub(surge),
+    }
+}
+
 /// Starts batch 1 of a template on the pods as they are; with this write, and only with it, the
 /// unavailable pods may fall.
 ///

@@ -75,12 +75,13 @@ impl World {
             self.mark.is_forgotten = false;
         }
         self.agent.wake = decision.wake.map(|wake| wake.as_second() - DAWN);
-        self.learn();
         if fault == Fault::BeforeWrite {
             self.agent.restart();
+            self.learn();
             return;
         }
         self.perform(&decision, version, &seen);
+        self.learn();
         self.agent.last = Some(decision);
         if fault == Fault::AfterWrite {
             self.agent.restart();

@@ -68,6 +68,8 @@ impl World {
         let others = || live.sets.iter().filter(|set| set.template != goal.template);
         let serving: u32 = others().map(tidegate::rollout::Set::ready).sum();
         let there: u32 = others().map(|set| set.replicas).sum();
+        // Ready pods that a controller has yet to take do not fill the place of those that are not.
+        let lasting: u32 = others().map(|set| set.ready().min(set.replicas)).sum();
         let schedule = Schedule::of(&goal.policy, goal.strategy, live.replicas);
         let stops_first =
             goal.policy.rollback.order == Order::StopFirst || schedule.order == Order::StopFirst;
@@ -81,8 +83,7 @@ impl World {
         } else {
             0
         };
-        live.replicas
-            .saturating_sub(gone + there.saturating_sub(serving))
+        live.replicas.saturating_sub(gone + there - lasting)
     }
 
     /// The law on the state of the cluster.

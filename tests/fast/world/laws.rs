@@ -119,7 +119,12 @@ impl World {
         mark.total = new + old;
         mark.lost = self.lost;
         mark.is_foreign = seen.is_none();
-        let is_calm = at_scale && !self.mark.is_racing;
+        // A loss that no status tells yet is taken for a pod that serves.
+        let is_told = self
+            .sets
+            .iter()
+            .all(|set| set.size.available <= set.ready());
+        let is_calm = at_scale && is_told && !self.mark.is_racing;
         if seen.is_some() && is_calm && !live.paused && live.strategy != Strategy::Recreate {
             self.mark.floor = Some(self.floor(&live, unavailable));
         }
