@@ -132,11 +132,21 @@ impl Live {
         self.observed_generation >= self.generation
     }
 
-    /// Says whether the controller has seen the last write and the current set has just the pods
-    /// it asks for. Old pods that are missing never block.
+    /// Says whether the controller has seen the last write, will not make the current set larger,
+    /// and that has just the pods it asks for. Old pods that are missing never block.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.is_observed() && self.current().is_some_and(Set::is_settled)
+        let settled = |set: &Set| set.is_settled() && set.replicas >= self.room();
+        self.is_observed() && self.current().is_some_and(settled)
+    }
+
+    /// Pods that the controller lets the current set have: what the others leave of all replicas
+    /// and the surge (`NewRSNewReplicas`).
+    fn room(&self) -> u32 {
+        let others = self.sets.iter().filter(|set| !set.is_current);
+        let others: u32 = others.map(|set| set.replicas).sum();
+        let all = self.replicas.saturating_add(self.levers().surge);
+        all.saturating_sub(others).min(self.replicas)
     }
 
     /// Says whether the controller calls the rollout complete (`DeploymentComplete`).

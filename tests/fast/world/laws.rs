@@ -54,6 +54,10 @@ impl World {
         let (then, _) = resolve(before.strategy, before.replicas);
         let then = before.replicas + then;
         let mut active = self.sets.iter().filter(|set| set.size.replicas > 0);
+        if active.clone().count() < 2 {
+            // A set that is alone becomes all there is.
+            return top;
+        }
         let is_mistaken = before.replicas == 0
             || active
                 .any(|set| set.size.max != Some(then) || set.size.desired != Some(before.replicas));
@@ -98,7 +102,13 @@ impl World {
         let is_clear = !mark.is_foreign || before.observed == before.generation;
         let foreseen = !moved && is_clear && mark.new != u32::MAX && live.replicas <= 100;
         let known = mark.new;
-        mark.new = if foreseen { new } else { fills.max(new) };
+        // Whatever is written, all replicas are filled up.
+        let gap = live.replicas.saturating_sub(old).min(live.replicas);
+        mark.new = if foreseen {
+            new.max(gap)
+        } else {
+            fills.max(new)
+        };
         if scaled {
             mark.new = mark.new.max(share);
         }
