@@ -7,7 +7,7 @@ use tidegate::policy::{Batches, GoingBack, Mode, OnFailure, Order, Policy};
 use tidegate::rollout::{Phase, Stance};
 
 use super::dice::Dice;
-use super::{Behaviour, Fault, Manifest, Story, World};
+use super::{Behaviour, Fault, Manifest, Story, Way, World};
 
 fn amount(dice: &mut Dice) -> Amount {
     if dice.chance(50) {
@@ -269,6 +269,8 @@ impl World {
             (self.agent.stored, self.agent.memory) = (None, None);
             self.agent.is_due = true;
             self.mark.is_forgotten = true;
+            // Whoever does not know of a way back takes the pace of Git.
+            self.way = Way::Unknown;
             self.tell(|_| "the ledger is lost".to_owned());
         }
     }
