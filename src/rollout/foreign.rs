@@ -86,7 +86,7 @@ impl Tick<'_> {
     /// The recorded write is not in place. Much may have happened since it was decided: it is
     /// decided again on what is there now, never made blindly.
     pub(super) fn decide_again(&self, mut kept: Checkpoint) -> Decision {
-        if let Some(overlay) = self.levers_in_force(&kept) {
+        if let Some(overlay) = self.levers_there(&kept) {
             let mut open = kept.clone();
             open.write.overlay = overlay;
             if stands(self, &open) {
@@ -156,13 +156,16 @@ impl Tick<'_> {
         decision.told_first(Reason::DriftDetected, text)
     }
 
-    /// The levers that stand on the recorded template, where the freeze is on and they open no
-    /// more than the recorded ones.
+    /// The levers that stand, where they open no more than the recorded ones.
     pub(super) fn levers_in_force(&self, kept: &Checkpoint) -> Option<Overlay> {
-        let frozen = self.live.is_frozen() && self.live.template == kept.write.template;
         let (live, own) = (self.live.levers(), self.levers_of(kept));
         let below = live.target() <= own.target() && live.unavailable <= own.unavailable;
-        let same = frozen && below;
+        self.levers_there(kept).filter(|_| below)
+    }
+
+    /// The levers that stand on the recorded template, where the freeze is on.
+    fn levers_there(&self, kept: &Checkpoint) -> Option<Overlay> {
+        let same = self.live.is_frozen() && self.live.template == kept.write.template;
         match (kept.write.overlay, self.live.strategy) {
             (
                 Overlay::Frozen { .. },

@@ -48,10 +48,11 @@ impl World {
         }
     }
 
-    /// How many new pods a scaling leaves at most: their share of all, or any number where a set
-    /// grows by the levers and replicas of its own last resize.
+    /// How many new pods a scaling leaves at most: their share of all, also of those that were yet
+    /// to come, or any number where a set grows by the levers and replicas of its own last resize.
     fn share(&self, before: &Deployment, new: u32, top: u32) -> u32 {
-        let (then, _) = resolve(before.strategy, before.replicas);
+        let (then, unavailable) = resolve(before.strategy, before.replicas);
+        let new = new.max((then + unavailable).min(before.replicas));
         let then = before.replicas + then;
         let mut active = self.sets.iter().filter(|set| set.size.replicas > 0);
         if active.clone().count() < 2 {
