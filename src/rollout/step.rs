@@ -77,13 +77,11 @@ impl Tick<'_> {
 
     pub(super) fn carry_on(&self, mut kept: Checkpoint) -> Decision {
         kept.write.restart = Some(self.live.restart.clone());
-        if !kept.is_going_back() {
-            if kept.judged_by != self.goal.judged_by {
-                return self.judge_afresh(kept);
-            }
-            if let Some(decision) = self.hold(&mut kept) {
-                return decision;
-            }
+        if !kept.is_going_back() && kept.judged_by != self.goal.judged_by {
+            return self.judge_afresh(kept);
+        }
+        if let Some(decision) = self.hold(&mut kept) {
+            return decision;
         }
         match kept.phase {
             Phase::Progressing | Phase::Monitoring => self.advance(kept),
@@ -96,10 +94,12 @@ impl Tick<'_> {
         }
     }
 
-    /// Stops the clocks while the stance is to hold, and starts them afresh afterwards.
+    /// Stops the clocks while the stance is to hold, and starts them afresh afterwards. Only
+    /// `spec.paused` holds a way back.
     fn hold(&self, kept: &mut Checkpoint) -> Option<Decision> {
         let paused = self.goal.is_paused;
-        let holds = self.stance == Stance::Hold && kept.phase != Phase::Finalizing;
+        let ends = kept.phase == Phase::Finalizing || kept.is_going_back();
+        let holds = self.stance == Stance::Hold && !ends;
         if paused || holds {
             let is_new = !kept.is_held;
             kept.is_held = true;

@@ -283,7 +283,8 @@ impl World {
             self.commit(|manifest| manifest.paused = false);
         }
         // Either every pod becomes Ready now, or the new ones never do and all goes back.
-        let good = self.git.good.last().map(|good| good.image);
+        let good = self.git.good.last().filter(|good| !good.paused);
+        let good = good.map(|good| good.image);
         let is_going_back = self.dice.chance(40) && good.is_some() && self.abort();
         if is_going_back {
             for image in 0..self.behaviours.len() {

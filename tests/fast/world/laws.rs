@@ -3,7 +3,7 @@
 use tidegate::object::{FREEZE_MIN_READY, Strategy};
 use tidegate::policy::Order;
 use tidegate::rollout::{
-    Action, Checkpoint, Decision, Evidence, Live, Overlay, Phase, Schedule, Seen, step,
+    Action, Checkpoint, Decision, Evidence, Live, Overlay, Phase, Reason, Schedule, Seen, step,
 };
 
 use super::{DAWN, Deployment, ReplicaSet, World, resolve};
@@ -273,6 +273,13 @@ impl World {
             let soak = i64::try_from(soak.as_secs()).unwrap_or(i64::MAX);
             self.judge_evidence(live, proof, seen, soak);
         }
+        let failed = |phase| matches!(phase, Phase::Failed | Phase::RollbackFailed);
+        let fails = failed(kept.phase) && !before.is_some_and(|before| failed(before.phase));
+        let is_paused = self.git.goal.is_paused && live.is_paused;
+        let is_adopted = made.reason == Reason::Adopted;
+        self.law(!fails || !is_paused || is_adopted, || {
+            "clocks: it fails while Git says paused".to_owned()
+        });
         if made.action != Action::Write {
             return;
         }
