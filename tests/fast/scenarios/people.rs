@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use tidegate::object::Amount;
+use tidegate::policy::Mode;
 use tidegate::rollout::{Phase, Reason, Stance};
 
 use super::super::world::{Behaviour, Fault, World};
-use super::world;
+use super::{sized, steps, world};
 
 #[test]
 fn levers_without_a_record_are_taken_over_and_the_rollout_ends() {
@@ -132,4 +134,67 @@ fn a_pause_in_git_stops_the_clocks() {
     assert_eq!(world.phase(), Some(Phase::Progressing));
     world.commit(|manifest| manifest.paused = false);
     world.ends(Phase::Succeeded);
+}
+
+#[test]
+fn a_way_back_waits_while_git_says_paused() {
+    let mut world = world(|_| ());
+    world.commit(|manifest| manifest.image = 1);
+    world.until(5);
+    assert!(world.abort());
+    world.commit(|manifest| (manifest.image, manifest.paused) = (0, true));
+    world.told();
+    world.now += 5000;
+    world.agent.is_due = true;
+    world.act(Fault::None);
+    assert_eq!(world.phase(), Some(Phase::RollingBack));
+    assert_eq!(world.with_image(1), 5);
+    world.commit(|manifest| manifest.paused = false);
+    world.ends(Phase::RolledBack);
+    assert_eq!((world.with_image(0), world.with_image(1)), (10, 0));
+}
+
+/// Above 100 replicas the surge is a count: at half the replicas it is twice the share, and scaling
+/// up again in proportion would keep that.
+#[test]
+fn replicas_that_come_back_bring_no_more_new_pods_than_the_batch() {
+    let mut world = sized(116, |manifest| {
+        manifest.replicas = Some(116);
+        manifest.policy.batches = steps(&["30%", "64%", "100%"]);
+        manifest.policy.max_surge = Some(Amount::Count(39));
+    });
+    world.commit(|manifest| manifest.image = 1);
+    world.until(74);
+    world.scale(58);
+    world.sync_deployment();
+    world.sync_deployment();
+    let mut most = 0;
+    for _ in 0..40 {
+        world.act(Fault::None);
+        if world.live.as_ref().is_some_and(|live| live.replicas == 116) {
+            break;
+        }
+        world.sync_deployment();
+    }
+    for _ in 0..6 {
+        world.sync_deployment();
+        most = most.max(world.with_image(1));
+        world.check();
+    }
+    assert_eq!((world.broken.clone(), most), (None, 74));
+    world.ends(Phase::Succeeded);
+}
+
+#[test]
+fn what_is_changed_again_while_it_is_taken_back_is_taken_back_again() {
+    let mut world = world(|manifest| manifest.policy.strategy = Mode::Native);
+    world.commit(|manifest| manifest.image = 1);
+    world.act(Fault::None);
+    world.settle();
+    world.set_env();
+    world.act(Fault::None);
+    world.act(Fault::BeforeWrite);
+    world.set_env();
+    world.ends(Phase::Succeeded);
+    assert_eq!(world.with_image(1), 10);
 }
