@@ -220,7 +220,12 @@ impl Ground {
 pub fn reinstate(own: Levers, ground: Ground) -> Levers {
     let top = ground.replicas.saturating_add(own.surge);
     let fill = top.saturating_sub(ground.share(ground.others, top));
-    if fill <= own.target().max(ground.share(ground.same, top)) {
+    let there = if ground.replicas == ground.replicas_now {
+        ground.same
+    } else {
+        0
+    };
+    if fill <= own.target().max(there) {
         return own;
     }
     let allowed = ground.allowed(own.target()).clamp(ground.replicas, top);

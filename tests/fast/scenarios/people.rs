@@ -166,16 +166,10 @@ fn replicas_that_come_back_bring_no_more_new_pods_than_the_batch() {
     world.commit(|manifest| manifest.image = 1);
     world.until(74);
     world.scale(58);
-    world.sync_deployment();
-    world.sync_deployment();
+    world.settle();
+    world.act(Fault::None);
+    assert_eq!(world.live.as_ref().map(|live| live.replicas), Some(116));
     let mut most = 0;
-    for _ in 0..40 {
-        world.act(Fault::None);
-        if world.live.as_ref().is_some_and(|live| live.replicas == 116) {
-            break;
-        }
-        world.sync_deployment();
-    }
     for _ in 0..6 {
         world.sync_deployment();
         most = most.max(world.with_image(1));

@@ -6,6 +6,8 @@ use tidegate::rollout::{
     Action, Checkpoint, Decision, Evidence, Live, Overlay, Phase, Reason, Schedule, Seen, step,
 };
 
+use tidegate::sim::arithmetic::deployment::Set;
+
 use super::{DAWN, Deployment, ReplicaSet, World, resolve};
 
 /// What is known of the last write to the spec, by whomever.
@@ -54,19 +56,38 @@ impl World {
         let (then, unavailable) = resolve(before.strategy, before.replicas);
         let new = new.max((then + unavailable).min(before.replicas));
         let then = before.replicas + then;
-        let mut active = self.sets.iter().filter(|set| set.size.replicas > 0);
-        if active.clone().count() < 2 {
+        if self.active().count() < 2 {
             // A set that is alone becomes all there is.
             return top;
         }
-        let is_mistaken = before.replicas == 0
-            || active
-                .any(|set| set.size.max != Some(then) || set.size.desired != Some(before.replicas));
-        if is_mistaken {
-            u32::MAX
-        } else {
+        if self.is_in_proportion(before) {
             (new * top).div_ceil(then.max(1))
+        } else {
+            u32::MAX
         }
+    }
+
+    /// Sets that ask for pods.
+    fn active(&self) -> impl Iterator<Item = &Set> {
+        let sizes = self.sets.iter().map(|set| &set.size);
+        sizes.filter(|size| size.replicas > 0)
+    }
+
+    /// Says whether the controller has sized every set by these replicas and surge.
+    fn is_in_proportion(&self, live: &Deployment) -> bool {
+        let (surge, _) = resolve(live.strategy, live.replicas);
+        let sized = (Some(live.replicas), Some(live.replicas + surge));
+        live.replicas > 0 && self.active().all(|set| (set.desired, set.max) == sized)
+    }
+
+    /// How many new pods a scaling of ours leaves at most beside those that its levers mean: what
+    /// the others leave of all replicas when nothing is extra.
+    fn refill(&self, before: &Deployment, replicas: u32) -> u32 {
+        let (surge, _) = resolve(before.strategy, before.replicas);
+        let then = before.replicas + surge;
+        let (new, old) = self.new_old();
+        let others = (2 * old * replicas + then) / (2 * then);
+        new.min(replicas).max(replicas.saturating_sub(others))
     }
 
     /// The spec was written: by the agent on what it saw, or by someone else.
@@ -87,15 +108,19 @@ impl World {
         mark.tops.push(top);
         mark.floor = None;
         let share = self.share(before, new, top.1);
-        let mark = &mut self.mark;
         if only_scaled {
+            let is_foreseen = seen.is_some_and(|seen| !self.has_moved_since(seen))
+                && before.observed == before.generation
+                && self.active().count() > 1
+                && self.is_in_proportion(before);
+            let refill = is_foreseen.then(|| self.refill(before, live.replicas));
+            let mark = &mut self.mark;
             mark.is_foreign &= scaled_by_hand;
             mark.scaled += 1;
-            mark.new = mark.new.max(share);
+            mark.new = refill.unwrap_or(mark.new.max(share));
             return;
         }
-        let mut active = self.sets.iter().filter(|set| set.size.replicas > 0);
-        let at_scale = active.all(|set| set.size.desired == Some(live.replicas));
+        let at_scale = self.active().all(|set| set.desired == Some(live.replicas));
         let moved = seen.is_none_or(|seen| self.has_moved_since(seen));
         let mark = &mut self.mark;
         // Above 100 replicas the gap is filled by the surge alone.
