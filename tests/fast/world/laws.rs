@@ -1,44 +1,12 @@
 //! What must always hold, as `design` says of the engine; checked after every event.
 
-use tidegate::object::{FREEZE_MIN_READY, Strategy};
+use tidegate::object::Strategy;
 use tidegate::policy::Order;
 use tidegate::rollout::{
     Action, Checkpoint, Decision, Evidence, Live, Overlay, Phase, Reason, Schedule, Seen, step,
 };
 
-use tidegate::sim::arithmetic::deployment::Set;
-
-use super::{DAWN, Deployment, ReplicaSet, World, resolve};
-
-/// What is known of the last write to the spec, by whomever.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Mark {
-    /// New pods at the write, and what the controller fills up where that was not foreseen.
-    new: u32,
-    /// How often someone scaled since: each time proportions are rounded.
-    scaled: u32,
-    /// All pods at the write.
-    total: u32,
-    /// R + s of the writes since the one before the last observed, with their generations.
-    tops: Vec<(i64, u32)>,
-    /// Ready pods below which nothing of ours may go.
-    pub(crate) floor: Option<u32>,
-    /// [`World::lost`] at the write.
-    lost: u32,
-    /// The ledger was lost and nobody has looked since.
-    pub(crate) is_forgotten: bool,
-    /// The status of a set is older than its spec: the controller takes old pods by it.
-    is_racing: bool,
-    /// A hand has changed levers or template, and our answer has not come.
-    is_foreign: bool,
-}
-
-impl Mark {
-    /// Says whether the controller may take old pods by a status older than the spec.
-    pub(super) fn is_racing(&self) -> bool {
-        self.is_racing
-    }
-}
+use super::{DAWN, World, resolve};
 
 impl World {
     /// Notes the first law that does not hold.
@@ -48,151 +16,6 @@ impl World {
             self.tell(|_| format!("BROKEN {words}"));
             self.broken = Some(words);
         }
-    }
-
-    /// How many new pods a scaling leaves at most: their share of all, also of those that were yet
-    /// to come, or any number where a set grows by the levers and replicas of its own last resize.
-    fn share(&self, before: &Deployment, new: u32, top: u32) -> u32 {
-        let (then, unavailable) = resolve(before.strategy, before.replicas);
-        let new = new.max((then + unavailable).min(before.replicas));
-        let then = before.replicas + then;
-        if self.active().count() < 2 {
-            // A set that is alone becomes all there is.
-            return top;
-        }
-        if self.is_in_proportion(before) {
-            (new * top).div_ceil(then.max(1))
-        } else {
-            u32::MAX
-        }
-    }
-
-    /// Sets that ask for pods.
-    fn active(&self) -> impl Iterator<Item = &Set> {
-        let sizes = self.sets.iter().map(|set| &set.size);
-        sizes.filter(|size| size.replicas > 0)
-    }
-
-    /// Says whether the controller has sized every set by these replicas and surge.
-    fn is_in_proportion(&self, live: &Deployment) -> bool {
-        let (surge, _) = resolve(live.strategy, live.replicas);
-        let sized = (Some(live.replicas), Some(live.replicas + surge));
-        live.replicas > 0 && self.active().all(|set| (set.desired, set.max) == sized)
-    }
-
-    /// How many new pods a scaling of ours leaves at most beside those that its levers mean: what
-    /// the others leave of all replicas when nothing is extra.
-    fn refill(&self, before: &Deployment, replicas: u32) -> u32 {
-        let (surge, _) = resolve(before.strategy, before.replicas);
-        let then = before.replicas + surge;
-        let (new, old) = self.new_old();
-        let others = (2 * old * replicas + then) / (2 * then);
-        new.min(replicas).max(replicas.saturating_sub(others))
-    }
-
-    /// The spec was written: by the agent on what it saw, or by someone else.
-    pub(super) fn note_write(&mut self, before: &Deployment, seen: Option<&Seen>) {
-        let Some(live) = self.live.clone() else {
-            return;
-        };
-        let (surge, unavailable) = resolve(live.strategy, live.replicas);
-        let (new, old) = self.new_old();
-        let fills = (live.replicas + surge)
-            .saturating_sub(old)
-            .min(live.replicas);
-        let scaled = live.replicas != before.replicas;
-        let only_scaled = scaled && live.mould == before.mould;
-        let scaled_by_hand = only_scaled && seen.is_none();
-        let top = (live.generation, live.replicas + surge);
-        let mark = &mut self.mark;
-        mark.tops.push(top);
-        mark.floor = None;
-        let share = self.share(before, new, top.1);
-        if only_scaled {
-            let is_foreseen = seen.is_some_and(|seen| !self.has_moved_since(seen))
-                && before.observed == before.generation
-                && self.active().count() > 1
-                && self.is_in_proportion(before);
-            let refill = is_foreseen.then(|| self.refill(before, live.replicas));
-            let mark = &mut self.mark;
-            mark.is_foreign &= scaled_by_hand;
-            mark.scaled += 1;
-            mark.new = refill.unwrap_or(mark.new.max(share));
-            return;
-        }
-        let at_scale = self.active().all(|set| set.desired == Some(live.replicas));
-        let moved = seen.is_none_or(|seen| self.has_moved_since(seen));
-        let mark = &mut self.mark;
-        // Above 100 replicas the gap is filled by the surge alone.
-        // What a hand wrote last has not come out yet where the controller has not seen it.
-        let is_clear = !mark.is_foreign || before.observed == before.generation;
-        let foreseen = !moved && is_clear && mark.new != u32::MAX && live.replicas <= 100;
-        let known = mark.new;
-        // Whatever is written, all replicas are filled up.
-        let gap = live.replicas.saturating_sub(old).min(live.replicas);
-        mark.new = if foreseen {
-            new.max(gap)
-        } else {
-            fills.max(new)
-        };
-        if scaled {
-            mark.new = mark.new.max(share);
-        }
-        if at_scale {
-            mark.scaled = u32::from(scaled);
-        } else {
-            // Proportions are still to be rounded.
-            mark.scaled = mark.scaled.max(1);
-            mark.new = mark.new.max(known);
-        }
-        let mut sets = self.sets.iter();
-        let current = sets.find(|set| set.mould == live.mould);
-        let frozen = live.min_ready == FREEZE_MIN_READY;
-        let is_early =
-            |set: &ReplicaSet| set.min_ready != live.min_ready || frozen && set.size.available > 0;
-        let is_late = |set: &ReplicaSet| set.size.available > set.size.replicas;
-        mark.is_racing = current.is_some_and(is_early) || self.sets.iter().any(is_late);
-        mark.total = new + old;
-        mark.lost = self.lost;
-        mark.is_foreign = seen.is_none();
-        // A loss that no status tells yet is taken for a pod that serves.
-        let is_told = self
-            .sets
-            .iter()
-            .all(|set| set.size.available <= set.ready());
-        let is_calm = at_scale && is_told && !self.mark.is_racing;
-        if seen.is_some() && is_calm && !live.paused && live.strategy != Strategy::Recreate {
-            self.mark.floor = Some(self.floor(&live, unavailable));
-        }
-    }
-
-    /// Whether the sets are not any more as they were seen.
-    fn has_moved_since(&self, seen: &Seen) -> bool {
-        let live = seen.live.as_ref();
-        let sizes = live.map(|live| live.sets.iter().map(|set| set.replicas).collect::<Vec<_>>());
-        sizes != Some(self.sets.iter().map(|set| set.size.replicas).collect())
-    }
-
-    /// Ready pods that the arithmetic of the controller leaves at least: old pods that are not
-    /// Ready may be the ones that stay.
-    fn floor(&self, live: &Deployment, unavailable: u32) -> u32 {
-        let (_, old) = self.new_old();
-        let (new, others): (Vec<_>, Vec<_>) =
-            self.sets.iter().partition(|set| set.mould == live.mould);
-        let new_ready: u32 = new.iter().map(|set| set.lasting()).sum();
-        let new_ready = new_ready.min(live.replicas);
-        let unready: u32 = others
-            .iter()
-            .map(|set| set.size.replicas.saturating_sub(set.ready()))
-            .sum();
-        let kept = old.min(live.replicas - unavailable);
-        let kept = kept.saturating_sub(unready);
-        let floor = if live.min_ready == FREEZE_MIN_READY {
-            kept + new_ready
-        } else {
-            (live.replicas - unavailable).saturating_sub(unready)
-        };
-        floor.min(self.sets.iter().map(ReplicaSet::lasting).sum())
     }
 
     /// The laws on the state of the cluster.
