@@ -25,7 +25,7 @@ impl Tick<'_> {
         let mut kept = self.checkpoint(before.as_ref(), self.way_back(largest, false));
         kept.phase = Phase::RollingBack;
         kept.failure = before.filter(|c| !c.is_over()).and_then(|c| c.failure);
-        if self.is_back() && !self.live.is_frozen() && self.live.strategy == self.goal.strategy {
+        if self.is_back() && self.is_untouched() {
             return self.arrived(kept);
         }
         let text = format!(
@@ -75,6 +75,14 @@ impl Tick<'_> {
         Decision::wait(kept, Reason::RolledBack, None)
             .stored()
             .told(Reason::RolledBack, text)
+    }
+
+    /// Says whether nothing that sets the pace is other than Git's.
+    fn is_untouched(&self) -> bool {
+        let (live, goal) = (self.live, self.goal);
+        let clocks = live.min_ready_seconds == goal.min_ready_seconds
+            && live.progress_deadline_seconds == goal.progress_deadline_seconds;
+        clocks && live.strategy == goal.strategy && live.is_paused == goal.is_paused
     }
 
     /// Says whether every pod has the target's template and is available.

@@ -160,8 +160,10 @@ impl Tick<'_> {
     /// The manifest changed around the same template: the levers stay, the rest is written.
     fn rewrite(&self, mut kept: Checkpoint) -> Decision {
         // What was to open is not open yet, and does not open by this.
-        let stand = self.levers_in_force(&kept);
-        let Some(overlay) = stand.or_else(|| self.reinstated(&kept)) else {
+        if let Some(stand) = self.levers_in_force(&kept) {
+            kept.write.overlay = stand;
+        }
+        let Some(overlay) = self.reinstated(&kept) else {
             return Decision::idle(Reason::Applied);
         };
         kept.write.overlay = overlay;

@@ -28,6 +28,7 @@ impl World {
         let is_clear = live.replicas == before.replicas
             && live.strategy != Strategy::Recreate
             && before.strategy != Strategy::Recreate
+            && self.are_losses_told()
             && !self.mark.is_racing();
         let begins = live.mould != before.mould;
         let is_return = self.git.goal.is_return;

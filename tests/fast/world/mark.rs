@@ -114,10 +114,7 @@ impl World {
         self.mark.total = new + old;
         self.mark.lost = self.lost;
         self.mark.is_foreign = write.seen.is_none();
-        // A loss that no status tells yet is taken for a pod that serves.
-        let mut sets = self.sets.iter();
-        let is_told = sets.all(|set| set.size.available <= set.ready());
-        let is_calm = at_scale && is_told && !self.mark.is_racing;
+        let is_calm = at_scale && self.are_losses_told() && !self.mark.is_racing;
         if write.seen.is_some() && is_calm && !live.paused && live.strategy != Strategy::Recreate {
             let (_, unavailable) = resolve(live.strategy, live.replicas);
             self.mark.floor = Some(self.floor(live, unavailable));
@@ -149,6 +146,13 @@ impl World {
         filled
     }
 
+    /// Says whether the controllers know of every pod that serves no more: a loss that no status
+    /// tells yet is taken for a pod that serves.
+    pub(super) fn are_losses_told(&self) -> bool {
+        let mut sets = self.sets.iter();
+        sets.all(|set| set.size.available <= set.ready())
+    }
+
     /// Says whether the status of a set is older than its spec.
     fn is_racing(&self) -> bool {
         let Some(live) = &self.live else {
@@ -173,11 +177,13 @@ impl World {
             // A set that is alone becomes all there is.
             return top;
         }
-        if self.is_in_proportion(before) {
-            (new * top).div_ceil(then.max(1))
-        } else {
-            u32::MAX
+        if !self.is_in_proportion(before) {
+            return u32::MAX;
         }
+        // What was yet to come is left over, and goes to the largest.
+        let (_, old) = self.new_old();
+        let rest = top.saturating_sub(old * top / then.max(1));
+        (new * top).div_ceil(then.max(1)).max(rest)
     }
 
     /// Sets that ask for pods.
