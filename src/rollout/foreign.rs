@@ -86,7 +86,12 @@ impl Tick<'_> {
     /// The recorded write is not in place. Much may have happened since it was decided: it is
     /// decided again on what is there now, never made blindly.
     pub(super) fn decide_again(&self, mut kept: Checkpoint) -> Decision {
-        if let Some(overlay) = self.levers_there(&kept) {
+        let stand = if is_only_scaled(self, &kept) {
+            self.levers_there(&kept)
+        } else {
+            self.levers_in_force(&kept)
+        };
+        if let Some(overlay) = stand {
             let mut open = kept.clone();
             open.write.overlay = overlay;
             if stands(self, &open) {

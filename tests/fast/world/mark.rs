@@ -136,6 +136,12 @@ impl World {
             write.top()
         };
         let mut filled = room.saturating_sub(old).min(live.replicas).max(new);
+        if live.mould == before.mould {
+            // What was let in before comes as well.
+            let (surge, _) = resolve(before.strategy, before.replicas);
+            let room = (before.replicas + surge).saturating_sub(old);
+            filled = filled.max(room.min(live.replicas));
+        }
         if live.replicas != before.replicas {
             filled = filled.max(self.share(before, new, write.top()));
         }
