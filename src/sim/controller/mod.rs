@@ -12,6 +12,7 @@ mod daemonset;
 mod deployment;
 mod desk;
 mod events;
+mod expiry;
 mod garbage;
 mod job;
 mod namespace;
@@ -93,6 +94,7 @@ impl Controllers {
             Task::Sync(key) if key.kind == Kind::DAEMON_SET => daemonset::sync(desk, key),
             Task::Sync(key) if key.kind == Kind::JOB => job::sync(desk, key),
             Task::Sync(key) if key.kind == Kind::NAMESPACE => namespace::sync(desk, key),
+            Task::Sync(key) if key.kind == Kind::EVENT => expiry::sync(desk, key),
             Task::Sync(_) => Ok(None),
         }
     }
@@ -164,6 +166,7 @@ fn is_controlled(kind: &Kind) -> bool {
         Kind::DAEMON_SET,
         Kind::JOB,
         Kind::NAMESPACE,
+        Kind::EVENT,
     ]
     .contains(kind)
 }

@@ -80,3 +80,14 @@ fn a_namespace_goes_when_it_is_empty() {
     assert!(town.store.get(&Kind::NAMESPACE, "", NAMESPACE).is_none());
     assert!(town.store.list(&Kind::POD, None).next().is_none());
 }
+
+#[test]
+fn events_are_forgotten_an_hour_after_they_were_last_told() {
+    let mut town = web();
+    let told = town.all(&Kind::EVENT).len();
+    assert!(told > 0, "a Deployment has something to tell");
+    town.seconds(60 * 60 - 60);
+    assert_eq!(town.all(&Kind::EVENT).len(), told);
+    town.seconds(120);
+    assert_eq!(town.all(&Kind::EVENT).len(), 0);
+}
