@@ -12,6 +12,7 @@ pub mod hall;
 pub mod kind;
 pub mod kubelet;
 mod patch;
+pub mod protobuf;
 pub mod refusal;
 pub mod schema;
 pub mod seed;

@@ -2,11 +2,14 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::call::Call;
 use super::eventing;
+use crate::sim::fault::Verb;
+use crate::sim::protobuf;
 use crate::sim::refusal::{Cause, Refusal};
 use crate::sim::schema::{check_types, unknown_fields};
 
@@ -20,23 +23,45 @@ pub(super) enum Validation {
 
 impl Validation {
     /// Reads the parameter; warnings by default.
-    ///
-    /// # Errors
-    /// 422 for a value that is not known.
-    pub(super) fn of(call: &Call) -> Result<Self, Refusal> {
+    pub(super) fn of(call: &Call) -> Self {
         match call.parameter("fieldValidation") {
-            None | Some("" | "Warn") => Ok(Self::Warn),
-            Some("Ignore") => Ok(Self::Ignore),
-            Some("Strict") => Ok(Self::Strict),
-            Some(other) => Err(Refusal::options(
-                "fieldValidation",
-                &format!(
-                    "Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \
-                     \"Warn\""
-                ),
-            )),
+            Some("Ignore") => Self::Ignore,
+            Some("Strict") => Self::Strict,
+            Some(_) | None => Self::Warn,
         }
     }
+}
+
+/// Returns the body of a call as JSON, also where it came as YAML or protobuf. Patches are of other
+/// types and stay as they are.
+///
+/// # Errors
+/// 400 where it is not what it says, 415 for another type.
+pub(super) fn readable(call: &Call) -> Result<Bytes, Refusal> {
+    let body = &call.body;
+    if body.is_empty() || call.verb == Verb::Patch {
+        return Ok(body.clone());
+    }
+    let unreadable = |fault: &dyn fmt::Display| Refusal::bad_request(fault.to_string());
+    let read: Value = match call.media_type.as_str() {
+        "" | "application/json" => return Ok(body.clone()),
+        "application/yaml" => serde_yaml::from_slice(body).map_err(|fault| unreadable(&fault))?,
+        protobuf::MEDIA_TYPE if !call.resource.is_custom => {
+            protobuf::read(body).map_err(|fault| unreadable(&fault))?
+        }
+        _ => {
+            let last = if call.resource.is_custom {
+                String::new()
+            } else {
+                format!(", {}", protobuf::MEDIA_TYPE)
+            };
+            return Err(Refusal::unsupported_media_type(format!(
+                "the body of the request was in an unknown format - accepted media types include: \
+                 application/json, application/yaml{last}"
+            )));
+        }
+    };
+    Ok(read.to_string().into())
 }
 
 /// Reads the object that a `POST` or `PUT` brings: of the right kind, place and types.
@@ -177,7 +202,7 @@ fn sentence(
     faults: Vec<String>,
     refusal: impl FnOnce(&str) -> Refusal,
 ) -> Result<(), Refusal> {
-    match Validation::of(call)? {
+    match Validation::of(call) {
         Validation::Ignore => Ok(()),
         Validation::Warn => {
             faults.into_iter().for_each(|fault| call.warn(fault));

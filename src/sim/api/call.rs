@@ -8,15 +8,14 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{Method, request};
 use jiff::Timestamp;
 
+use super::body;
+use super::options::{self, LONGEST_MANAGER};
 use super::view::View;
 use crate::sim::fault::{Request, Verb};
 use crate::sim::kind::{Kind, Registry, Resource, Version};
 use crate::sim::refusal::{Refusal, Subject};
 use crate::sim::selector::{FieldsOf, Labels};
 use crate::sim::store::{Actor, Part};
-
-/// The longest name of a field manager.
-const LONGEST_MANAGER: usize = 128;
 
 /// What a request is about.
 pub(super) enum Sought {
@@ -108,6 +107,8 @@ impl Call {
         };
         call.verb = call.verb_of(&head.method)?;
         call.check_scope()?;
+        options::check(&call)?;
+        call.body = body::readable(&call)?;
         Ok(Sought::Objects(Box::new(call)))
     }
 
@@ -161,32 +162,15 @@ impl Call {
     }
 
     /// Says whether nothing is to be kept.
-    ///
-    /// # Errors
-    /// 422 for a value that is not known.
-    pub(super) fn is_dry_run(&self) -> Result<bool, Refusal> {
-        match self.parameter("dryRun") {
-            None | Some("") => Ok(false),
-            Some("All") => Ok(true),
-            Some(other) => Err(Refusal::options(
-                "dryRun",
-                &format!("Unsupported value: {other:?}: supported values: \"All\""),
-            )),
-        }
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.parameter("dryRun") == Some("All")
     }
 
     /// Returns who writes.
-    ///
-    /// # Errors
-    /// 422 for a parameter that is wrong.
-    pub(super) fn actor(&self, part: Part) -> Result<Actor, Refusal> {
-        let named = self.parameter("fieldManager").unwrap_or_default();
-        if named.len() > LONGEST_MANAGER {
-            let detail = format!("Too long: may not be more than {LONGEST_MANAGER} bytes");
-            return Err(Refusal::options("fieldManager", &detail));
-        }
-        let actor = Actor::new(&self.manager()).on(part);
-        Ok(actor.rehearsing(self.is_dry_run()?))
+    pub(super) fn actor(&self, part: Part) -> Actor {
+        Actor::new(&self.manager())
+            .on(part)
+            .rehearsing(self.is_dry_run())
     }
 
     /// Returns the field manager, else the first word of `User-Agent` (`handlers/create.go`).
@@ -258,7 +242,7 @@ impl Call {
             namespace: self.namespace.clone(),
             name: self.name.clone(),
             manager: self.manager(),
-            is_dry_run: self.is_dry_run().unwrap_or_default(),
+            is_dry_run: self.is_dry_run(),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::reply::{Body, json as answer};
-use super::{body, view};
+use super::{body, options, view};
 use crate::object::Object;
 use crate::sim::kind::Kind;
 use crate::sim::refusal::{Cause, Refusal};
@@ -34,7 +34,7 @@ pub(super) fn create(store: &mut Store, call: &Call) -> Result<Response<Body>, R
             "resourceVersion should not be set on objects to be created",
         ));
     }
-    let made = store.create(&call.actor(Part::Main)?, object)?;
+    let made = store.create(&call.actor(Part::Main), object)?;
     Ok(answer(201, &view::one(call, &made)))
 }
 
@@ -49,7 +49,7 @@ pub(super) fn update(store: &mut Store, call: &Call) -> Result<Response<Body>, R
         let cause = Cause::invalid("metadata.resourceVersion", &json!(0), detail);
         return Err(Refusal::invalid(&call.subject(), &[cause]));
     }
-    let written = store.update(&call.actor(Part::Main)?, object)?;
+    let written = store.update(&call.actor(Part::Main), object)?;
     Ok(answer(200, &view::one(call, &written)))
 }
 
@@ -111,15 +111,15 @@ pub(super) fn delete_all(store: &mut Store, call: &Call) -> Result<Response<Body
 
 /// Reads how to delete: from the body, else from the query.
 fn deletion(call: &Call) -> Result<Deletion, Refusal> {
-    let options = if call.body.is_empty() {
+    let said = if call.body.is_empty() {
         json!({})
     } else {
         body::json(&call.body)?.0
     };
-    let text = |pointer: &str| options.pointer(pointer).and_then(Value::as_str);
-    let said = text("/propagationPolicy").or_else(|| call.parameter("propagationPolicy"));
-    let orphans = options.get("orphanDependents").and_then(Value::as_bool);
-    let propagation = match (said, orphans) {
+    let text = |pointer: &str| said.pointer(pointer).and_then(Value::as_str);
+    let policy = text("/propagationPolicy").or_else(|| call.parameter("propagationPolicy"));
+    let orphans = said.get("orphanDependents").and_then(Value::as_bool);
+    let propagation = match (policy, orphans) {
         (None | Some(""), None) => None,
         (None | Some(""), Some(true)) | (Some("Orphan"), _) => Some(Propagation::Orphan),
         (None | Some(""), Some(false)) | (Some("Background"), _) => Some(Propagation::Background),
@@ -127,17 +127,21 @@ fn deletion(call: &Call) -> Result<Deletion, Refusal> {
         (Some(other), _) => {
             let known = ["Foreground", "Background", "Orphan", "nil"];
             let cause = Cause::unsupported("propagationPolicy", &json!(other), &known);
-            return Err(Refusal::options("propagationPolicy", &cause.message));
+            return Err(Refusal::options("DeleteOptions", &[cause]));
         }
     };
-    let grace = options.get("gracePeriodSeconds").and_then(Value::as_i64);
+    let grace = said.get("gracePeriodSeconds").and_then(Value::as_i64);
     let asked = call.parameter("gracePeriodSeconds");
-    let dry = options.get("dryRun").and_then(Value::as_array);
+    let dry = said.get("dryRun").and_then(Value::as_array);
+    if dry.is_some_and(|dry| dry.iter().any(|word| word != "All")) {
+        let cause = options::no_dry_run(&said["dryRun"]);
+        return Err(Refusal::options("DeleteOptions", &[cause]));
+    }
     Ok(Deletion {
         uid: text("/preconditions/uid").map(ToOwned::to_owned),
         resource_version: text("/preconditions/resourceVersion").map(ToOwned::to_owned),
         grace_seconds: grace.or_else(|| asked.and_then(|seconds| seconds.parse().ok())),
         propagation,
-        is_dry_run: call.is_dry_run()? || dry.is_some_and(|dry| !dry.is_empty()),
+        is_dry_run: call.is_dry_run() || dry.is_some_and(|dry| !dry.is_empty()),
     })
 }

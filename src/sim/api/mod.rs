@@ -6,6 +6,7 @@ mod change;
 mod discovery;
 mod eventing;
 mod openapi;
+mod options;
 mod patching;
 mod read;
 mod reply;

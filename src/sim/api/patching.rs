@@ -15,7 +15,7 @@ use crate::sim::store::{Part, Store};
 const JSON: &str = "application/json-patch+json";
 const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
-const APPLY: &str = "application/apply-patch+yaml";
+pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
 pub(super) fn patch(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
     patch_part(store, call, Part::Main)
@@ -30,17 +30,13 @@ pub(super) fn patch_part(
     if call.media_type == APPLY {
         return apply(store, call, part);
     }
-    if call.parameter("force").is_some() {
-        let text = "Forbidden: may not be specified for non-apply patch";
-        return Err(Refusal::options("force", text));
-    }
     let live = read::find(store, call)?;
     let mut patched = view::versioned(call, &live);
     perform(call, &call.version.schema, &mut patched)?;
     body::judge_patched(call, &patched)?;
     body::check_type(call, &patched)?;
     let patched = body::place(call, patched)?;
-    let written = store.update(&call.actor(part)?, patched)?;
+    let written = store.update(&call.actor(part), patched)?;
     Ok(answer(200, &view::one(call, &written)))
 }
 
@@ -64,31 +60,28 @@ pub(super) fn perform(call: &Call, schema: &Schema, document: &mut Value) -> Res
             strategic_patch(schema, document, &read()?);
             Ok(())
         }
-        STRATEGIC => Err(Refusal::unsupported_media_type(
-            "the body of the request was in an unknown format - accepted media types include: \
-             application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
-        )),
-        _ => Err(Refusal::unsupported_media_type(
-            "415: Unsupported Media Type",
-        )),
+        _ => Err(unknown_patch(call)),
     }
 }
 
+/// Returns the refusal of a patch of a type that the kind does not take.
+fn unknown_patch(call: &Call) -> Refusal {
+    let taken = [JSON, MERGE, STRATEGIC, APPLY];
+    let taken = taken.into_iter();
+    let taken = taken.filter(|kind| !call.resource.is_custom || *kind != STRATEGIC);
+    Refusal::unsupported_media_type(format!(
+        "the body of the request was in an unknown format - accepted media types include: {}",
+        taken.collect::<Vec<_>>().join(", ")
+    ))
+}
+
 fn apply(store: &mut Store, call: &Call, part: Part) -> Result<Response<Body>, Refusal> {
-    if call
-        .parameter("fieldManager")
-        .unwrap_or_default()
-        .is_empty()
-    {
-        let text = "Required value: is required for apply patch";
-        return Err(Refusal::options("fieldManager", text));
-    }
     let config = configuration(call)?;
     let config = body::place(call, config)?;
     if part != Part::Main {
         read::find(store, call)?;
     }
-    let (object, is_new) = store.apply(&call.actor(part)?, &config, call.is("force"))?;
+    let (object, is_new) = store.apply(&call.actor(part), &config, call.is("force"))?;
     let code = if is_new { 201 } else { 200 };
     Ok(answer(code, &view::one(call, &object)))
 }
@@ -96,7 +89,7 @@ fn apply(store: &mut Store, call: &Call, part: Part) -> Result<Response<Body>, R
 /// Reads the configuration of an apply and holds it against the schema: what is not declared is
 /// always refused, whatever `fieldValidation` says.
 fn configuration(call: &Call) -> Result<Value, Refusal> {
-    let validation = body::Validation::of(call)?;
+    let validation = body::Validation::of(call);
     let (config, doubled) = match body::json(&call.body) {
         Ok(read) => read,
         Err(_) => (yaml(call)?, Vec::new()),

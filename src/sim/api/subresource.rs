@@ -44,7 +44,7 @@ fn status(store: &mut Store, call: &Call, verb: Verb) -> Result<Response<Body>, 
         Verb::Get => read::get(store, call),
         Verb::Update => {
             let object = body::object(call)?;
-            let written = store.update(&call.actor(Part::Status)?, object)?;
+            let written = store.update(&call.actor(Part::Status), object)?;
             Ok(answer(200, &view::one(call, &written)))
         }
         Verb::Patch => patching::patch_part(store, call, Part::Status),
@@ -62,7 +62,7 @@ fn scale(
     let live = read::find(store, call)?;
     let shown = scale_of(&live, paths);
     let wanted = match verb {
-        Verb::Get => return Ok(answer(200, &shown)),
+        Verb::Get => return Ok(answer(200, &view::scale(call, shown))),
         Verb::Update => body::json(&call.body)?.0,
         Verb::Patch => patching::patched_apart(call, shown)?,
         Verb::List | Verb::Watch | Verb::Create | Verb::Delete | Verb::DeleteCollection => {
@@ -80,8 +80,8 @@ fn scale(
     if let Some(place) = object.pointer_mut(&paths.wanted) {
         *place = replicas;
     }
-    let written = store.update(&call.actor(Part::Scale)?, object)?;
-    Ok(answer(200, &scale_of(&written, paths)))
+    let written = store.update(&call.actor(Part::Scale), object)?;
+    Ok(answer(200, &view::scale(call, scale_of(&written, paths))))
 }
 
 /// Returns the Scale of an object.
@@ -135,7 +135,7 @@ fn evict(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
     let deletion = Deletion {
         uid: pod.uid().map(ToOwned::to_owned),
         grace_seconds: grace.and_then(Value::as_i64),
-        is_dry_run: call.is_dry_run()?,
+        is_dry_run: call.is_dry_run(),
         ..Deletion::default()
     };
     store.delete(&Kind::POD, &call.namespace, &call.name, &deletion)?;
@@ -289,7 +289,7 @@ fn waiting(reason: &str) -> &str {
 fn finalize(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
     let object = body::object(call)?;
     let finalizers = object.pointer("/spec/finalizers").cloned();
-    let actor: Actor = call.actor(Part::Main)?;
+    let actor: Actor = call.actor(Part::Main);
     let place = (&Kind::NAMESPACE, "", call.name.as_str());
     let written = store.change(&actor, place, |namespace| {
         namespace["spec"]["finalizers"] = finalizers.unwrap_or_else(|| json!([]));

@@ -70,6 +70,16 @@ pub(super) fn one(call: &Call, object: &Object) -> Value {
     }
 }
 
+/// Returns a Scale in the form that is asked for.
+pub(super) fn scale(call: &Call, scale: Value) -> Value {
+    let object = Object::new(scale.clone());
+    match (call.view, object) {
+        (View::Table, Some(object)) => table::of(call, &[&object], object.resource_version()),
+        (View::Metadata, Some(object)) => metadata(&object),
+        (View::Whole, _) | (_, None) => scale,
+    }
+}
+
 /// Returns a list in the form that is asked for.
 pub(super) fn many(call: &Call, objects: &[&Object], metadata_of_list: &Value) -> Value {
     match call.view {
@@ -118,7 +128,7 @@ pub(super) fn check_fields(resource: &Resource, fields: &FieldsOf) -> Result<(),
         ("", "Namespace") => &["status.phase"],
         ("", "Secret") => &["type"],
         ("", "Service") => &["spec.clusterIP", "spec.type"],
-        ("apps", "ReplicaSet") | ("", "ReplicationController") => &["status.replicas"],
+        ("", "ReplicationController") => &["status.replicas"],
         ("batch", "Job") => &["status.successful"],
         (_, "Event") => &[
             "involvedObject.kind",
@@ -144,13 +154,19 @@ pub(super) fn check_fields(resource: &Resource, fields: &FieldsOf) -> Result<(),
     let is_known = |path: &&str| {
         matches!(*path, "metadata.name" | "metadata.namespace") || known.contains(path)
     };
-    match fields.paths().find(|path| !is_known(path)) {
-        None => Ok(()),
-        Some(path) => Err(Refusal::bad_request(format!(
-            "{path:?} is not a known field selector: only \"metadata.name\", \
-             \"metadata.namespace\""
-        ))),
-    }
+    let Some(path) = fields.paths().find(|path| !is_known(path)) else {
+        return Ok(());
+    };
+    Err(Refusal::bad_request(
+        match (known.is_empty(), resource.kind.name.as_ref()) {
+            (true, _) => format!(
+                "{path:?} is not a known field selector: only \"metadata.name\", \
+                 \"metadata.namespace\""
+            ),
+            (false, "Job") => format!("field label {path:?} not supported for Job"),
+            (false, _) => format!("field label not supported: {path}"),
+        },
+    ))
 }
 
 #[cfg(test)]

@@ -201,7 +201,8 @@ fn read(schema: &Value, named: &mut dyn FnMut(&str) -> Arc<Schema>) -> Schema {
 }
 
 /// Returns the definition that a schema refers to, also where a description stands beside it.
-fn reference(schema: &Value) -> Option<&str> {
+#[must_use]
+pub fn reference(schema: &Value) -> Option<&str> {
     let bare = schema.get("$ref");
     let beside = || schema.get("allOf")?.get(0)?.get("$ref");
     bare.or_else(beside)?

@@ -64,7 +64,7 @@ pub(super) fn service(object: &Object, now: Timestamp) -> Vec<Value> {
     ]
 }
 
-fn pairs(labels: &Map<String, Value>) -> String {
+pub(super) fn pairs(labels: &Map<String, Value>) -> String {
     let pairs = labels.iter();
     let pairs = pairs.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()));
     pairs.collect::<Vec<_>>().join(",")
@@ -155,7 +155,7 @@ pub(super) fn node(object: &Object, now: Timestamp) -> Vec<Value> {
     vec![
         name(object),
         json!(status),
-        json!("<none>"),
+        json!(roles(object)),
         age(object, now),
         text("/status/nodeInfo/kubeletVersion"),
         address("InternalIP"),
@@ -164,6 +164,18 @@ pub(super) fn node(object: &Object, now: Timestamp) -> Vec<Value> {
         text("/status/nodeInfo/kernelVersion"),
         text("/status/nodeInfo/containerRuntimeVersion"),
     ]
+}
+
+fn roles(node: &Object) -> String {
+    let labels = node.at("/metadata/labels").and_then(Value::as_object);
+    let names = labels.into_iter().flatten();
+    let roles = names.filter_map(|(name, _)| name.strip_prefix("node-role.kubernetes.io/"));
+    let roles: Vec<&str> = roles.filter(|role| !role.is_empty()).collect();
+    if roles.is_empty() {
+        "<none>".to_owned()
+    } else {
+        roles.join(",")
+    }
 }
 
 pub(super) const EVENT: &[Column] = &[
@@ -208,39 +220,6 @@ pub(super) fn event(object: &Object, now: Timestamp) -> Vec<Value> {
     ]
 }
 
-pub(super) const CLAIM: &[Column] = &[
-    Column("Name", "string", 0),
-    Column("Status", "string", 0),
-    Column("Volume", "string", 0),
-    Column("Capacity", "string", 0),
-    Column("Access Modes", "string", 0),
-    Column("StorageClass", "string", 0),
-    Column("Age", "string", 0),
-];
-
-pub(super) fn claim(object: &Object, now: Timestamp) -> Vec<Value> {
-    let text = |pointer: &str| json!(object.text(pointer).unwrap_or_default());
-    let modes = list(object, "/spec/accessModes")
-        .iter()
-        .filter_map(Value::as_str);
-    let modes = modes.map(|mode| match mode {
-        "ReadWriteOnce" => "RWO",
-        "ReadOnlyMany" => "ROX",
-        "ReadWriteMany" => "RWX",
-        "ReadWriteOncePod" => "RWOP",
-        other => other,
-    });
-    vec![
-        name(object),
-        text("/status/phase"),
-        text("/spec/volumeName"),
-        text("/status/capacity/storage"),
-        json!(modes.collect::<Vec<_>>().join(",")),
-        text("/spec/storageClassName"),
-        age(object, now),
-    ]
-}
-
 pub(super) const BUDGET: &[Column] = &[
     Column("Name", "string", 0),
     Column("Min Available", "string", 0),
@@ -280,12 +259,36 @@ pub(super) fn scaler(object: &Object, now: Timestamp) -> Vec<Value> {
     vec![
         name(object),
         json!(format!("{kind}/{}", text("/spec/scaleTargetRef/name"))),
-        json!("<unknown>"),
-        json!(number(object, "/spec/minReplicas")),
+        json!(targets(object)),
+        least(object),
         json!(number(object, "/spec/maxReplicas")),
         json!(number(object, "/status/currentReplicas")),
         age(object, now),
     ]
+}
+
+fn least(scaler: &Object) -> Value {
+    let least = scaler.at("/spec/minReplicas");
+    least.map_or_else(|| json!("<unset>"), |least| json!(least.to_string()))
+}
+
+/// Nobody measures pods here, so that only what is wanted is known (`formatHPAMetrics`).
+fn targets(scaler: &Object) -> String {
+    let wanted = |metric: &Value| {
+        let target = metric.pointer("/resource/target")?;
+        let name = metric.pointer("/resource/name")?.as_str()?;
+        let share = target["averageUtilization"].as_i64();
+        let amount = target["averageValue"].as_str().map(ToOwned::to_owned);
+        let wanted = share.map(|share| format!("{share}%")).or(amount)?;
+        Some(format!("{name}: <unknown>/{wanted}"))
+    };
+    let known = list(scaler, "/spec/metrics").iter().filter_map(wanted);
+    let known: Vec<String> = known.collect();
+    if known.is_empty() {
+        "<unknown>".to_owned()
+    } else {
+        known.join(", ")
+    }
 }
 
 pub(super) const INGRESS: &[Column] = &[

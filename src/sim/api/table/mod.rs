@@ -4,6 +4,7 @@ mod age;
 mod around;
 mod custom;
 mod pod;
+mod seldom;
 mod workload;
 
 use jiff::Timestamp;
@@ -31,10 +32,15 @@ pub(super) fn of(call: &Call, objects: &[&Object], version: Option<&str>) -> Val
         metadata["resourceVersion"] = json!(version);
     }
     let now = call.now;
-    let (columns, rows): (Vec<Value>, Vec<Vec<Value>>) = if call.resource.is_custom {
+    let is_custom = call.resource.is_custom && call.subresource.as_deref() != Some("scale");
+    let (columns, rows): (Vec<Value>, Vec<Vec<Value>>) = if is_custom {
         custom::table(&call.version.columns, objects, now)
     } else {
-        let Form(columns, row) = form(&call.resource.kind);
+        let kind = match call.subresource.as_deref() {
+            Some("scale") => &Kind::of("autoscaling", "Scale"),
+            Some(_) | None => &call.resource.kind,
+        };
+        let Form(columns, row) = form(kind);
         let columns = columns.iter().map(definition).collect();
         (
             columns,
@@ -82,14 +88,12 @@ fn form(kind: &Kind) -> Form {
         ("", "Namespace") => Form(around::NAMESPACE, around::namespace),
         ("", "Node") => Form(around::NODE, around::node),
         (_, "Event") => Form(around::EVENT, around::event),
-        ("", "PersistentVolumeClaim") => Form(around::CLAIM, around::claim),
         ("policy", "PodDisruptionBudget") => Form(around::BUDGET, around::budget),
         ("autoscaling", "HorizontalPodAutoscaler") => Form(around::SCALER, around::scaler),
         ("networking.k8s.io", "Ingress") => Form(around::INGRESS, around::ingress),
         ("coordination.k8s.io", "Lease") => Form(around::LEASE, around::lease),
         ("discovery.k8s.io", "EndpointSlice") => Form(around::SLICE, around::slice),
-        ("apiextensions.k8s.io", _) => Form(around::CREATED, around::created),
-        _ => Form(around::PLAIN, around::plain),
+        _ => seldom::form(kind),
     }
 }
 
@@ -115,16 +119,17 @@ fn age(object: &Object, now: Timestamp) -> Value {
 }
 
 /// Returns names, images and selector, which `-o wide` shows of what makes pods.
-fn wide(object: &Object) -> [Value; 3] {
-    let containers = list(object, "/spec/template/spec/containers");
+/// `below` is where its spec stands.
+fn wide(object: &Object, below: &str) -> [Value; 3] {
+    let containers = list(object, &format!("{below}/spec/template/spec/containers"));
     let all = |key: &str| {
         let texts = containers
             .iter()
             .filter_map(|container| container[key].as_str());
         json!(texts.collect::<Vec<_>>().join(","))
     };
-    let selector = object.at("/spec/selector").map(Labels::of);
-    let selector = selector.unwrap_or_default();
+    let selector = object.at(&format!("{below}/spec/selector"));
+    let selector = selector.map(Labels::of).unwrap_or_default();
     let text = if selector.is_empty() {
         "<none>".to_owned()
     } else {

@@ -27,7 +27,7 @@ pub(super) fn deployment(object: &Object, now: Timestamp) -> Vec<Value> {
         json!(number(object, "/status/availableReplicas")),
         age(object, now),
     ];
-    cells.extend(wide(object));
+    cells.extend(wide(object, ""));
     cells
 }
 
@@ -50,7 +50,7 @@ pub(super) fn replica_set(object: &Object, now: Timestamp) -> Vec<Value> {
         json!(number(object, "/status/readyReplicas")),
         age(object, now),
     ];
-    cells.extend(wide(object));
+    cells.extend(wide(object, ""));
     cells
 }
 
@@ -65,7 +65,7 @@ pub(super) const STATEFUL_SET: &[Column] = &[
 pub(super) fn stateful_set(object: &Object, now: Timestamp) -> Vec<Value> {
     let ready = number(object, "/status/readyReplicas");
     let wanted = number(object, "/spec/replicas");
-    let [containers, images, _] = wide(object);
+    let [containers, images, _] = wide(object, "");
     vec![
         name(object),
         json!(format!("{ready}/{wanted}")),
@@ -109,7 +109,7 @@ pub(super) fn daemon_set(object: &Object, now: Timestamp) -> Vec<Value> {
         json!(nodes),
         age(object, now),
     ];
-    cells.extend(wide(object));
+    cells.extend(wide(object, ""));
     cells
 }
 
@@ -191,7 +191,7 @@ pub(super) fn job(object: &Object, now: Timestamp) -> Vec<Value> {
         json!(duration),
         age(object, now),
     ];
-    cells.extend(wide(object));
+    cells.extend(wide(object, ""));
     cells
 }
 
@@ -203,6 +203,9 @@ pub(super) const CRON_JOB: &[Column] = &[
     Column("Active", "integer", 0),
     Column("Last Schedule", "string", 0),
     Column("Age", "string", 0),
+    Column("Containers", "string", 1),
+    Column("Images", "string", 1),
+    Column("Selector", "string", 1),
 ];
 
 pub(super) fn cron_job(object: &Object, now: Timestamp) -> Vec<Value> {
@@ -226,4 +229,7 @@ pub(super) fn cron_job(object: &Object, now: Timestamp) -> Vec<Value> {
         json!(last),
         age(object, now),
     ]
+    .into_iter()
+    .chain(wide(object, "/spec/jobTemplate"))
+    .collect()
 }

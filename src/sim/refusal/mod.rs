@@ -1,5 +1,9 @@
 //! Why the simulated API server refuses a request: what a `metav1.Status` of failure says.
 
+mod cause;
+
+pub use cause::Cause;
+
 use serde_json::{Value, json};
 
 /// One refusal, in the words of the real API server (`apimachinery/pkg/api/errors`).
@@ -50,78 +54,6 @@ fn qualified(name: &str, group: &str) -> String {
         name.to_owned()
     } else {
         format!("{name}.{group}")
-    }
-}
-
-/// One field that does not hold what it must (`field.Error`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
-    /// `metav1.CauseType`, as `FieldValueRequired`.
-    pub reason: &'static str,
-    /// Path of the field, as `spec.template.spec.containers[0].image`.
-    pub field: String,
-    /// What people read after the path, as `Required value`.
-    pub message: String,
-}
-
-impl Cause {
-    /// Says that a field must be there; `detail` may be empty.
-    #[must_use]
-    pub fn required(field: impl Into<String>, detail: &str) -> Self {
-        let message = if detail.is_empty() {
-            "Required value".to_owned()
-        } else {
-            format!("Required value: {detail}")
-        };
-        Self {
-            reason: "FieldValueRequired",
-            field: field.into(),
-            message,
-        }
-    }
-
-    /// Says that a value cannot be.
-    #[must_use]
-    pub fn invalid(field: impl Into<String>, value: &Value, detail: &str) -> Self {
-        Self {
-            reason: "FieldValueInvalid",
-            field: field.into(),
-            message: format!("Invalid value: {value}: {detail}"),
-        }
-    }
-
-    /// Says that something may not be written here.
-    #[must_use]
-    pub fn forbidden(field: impl Into<String>, detail: &str) -> Self {
-        Self {
-            reason: "FieldValueForbidden",
-            field: field.into(),
-            message: format!("Forbidden: {detail}"),
-        }
-    }
-
-    /// Says that a value stands there twice.
-    #[must_use]
-    pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {
-        Self {
-            reason: "FieldValueDuplicate",
-            field: field.into(),
-            message: format!("Duplicate value: {value}"),
-        }
-    }
-
-    /// Says that a value is none of `supported`.
-    #[must_use]
-    pub fn unsupported(field: impl Into<String>, value: &Value, supported: &[&str]) -> Self {
-        let supported: Vec<String> = supported.iter().map(|word| format!("{word:?}")).collect();
-        Self {
-            reason: "FieldValueNotSupported",
-            field: field.into(),
-            message: format!(
-                "Unsupported value: {value}: supported values: {}",
-                supported.join(", ")
-            ),
-        }
     }
 }
 
@@ -260,18 +192,20 @@ impl Refusal {
         Self::new(413, "RequestEntityTooLarge", message, json!({}))
     }
 
-    /// 422: a parameter of the request is wrong.
+    /// 422: parameters of the request are wrong; `kind` as `PatchOptions`.
     #[must_use]
-    pub fn options(field: &str, message: &str) -> Self {
-        let text = format!("PatchOptions.meta.k8s.io \"\" is invalid: {field}: {message}");
-        let reason = if message.starts_with("Required") {
-            "FieldValueRequired"
-        } else {
-            "FieldValueInvalid"
+    pub fn options(kind: &str, causes: &[Cause]) -> Self {
+        let options = Subject {
+            group: "meta.k8s.io".to_owned(),
+            plural: String::new(),
+            kind: kind.to_owned(),
+            name: String::new(),
         };
-        let cause = json!({"reason": reason, "message": message, "field": field});
-        let details = json!({"group": "meta.k8s.io", "kind": "PatchOptions", "causes": [cause]});
-        Self::new(422, "Invalid", text, details)
+        let mut refusal = Self::invalid(&options, causes);
+        if let Some(details) = refusal.details.as_object_mut() {
+            details.remove("name");
+        }
+        refusal
     }
 
     /// 422: what a patch makes cannot be kept; the object is not named, as on the real server.
