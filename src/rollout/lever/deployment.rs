@@ -320,6 +320,39 @@ mod tests {
     }
 
     #[test]
+    fn levers_brought_back_leave_room_for_no_more_than_they_mean() {
+        let sizes = [1, 2, 7, 10, 58, 116, 200];
+        let mut lowered = 0;
+        for (replicas, replicas_now) in sizes.iter().flat_map(|r| sizes.map(|now| (*r, now))) {
+            for (surge, unavailable) in [(1, 0), (0, 1), (3, 4), (39, 35), (replicas, 0)] {
+                let own = Levers {
+                    surge,
+                    unavailable: unavailable.min(replicas),
+                };
+                for others in 0..=replicas_now {
+                    let ground = Ground {
+                        replicas,
+                        replicas_now,
+                        surge_now: surge,
+                        same: 0,
+                        others,
+                    };
+                    let levers = reinstate(own, ground);
+                    let room = |surge: u32| {
+                        let all = replicas + surge;
+                        all.saturating_sub(ground.share(others, all))
+                    };
+                    assert!(levers.surge <= own.surge, "{ground:?}");
+                    let most = own.target().max(room(0));
+                    assert!(room(levers.surge) <= most, "{own:?} {levers:?} {ground:?}");
+                    lowered += u32::from(levers.surge < own.surge);
+                }
+            }
+        }
+        assert!(lowered > 1000, "{lowered} cases say something");
+    }
+
+    #[test]
     fn a_batch_of_five_with_one_extra_pod_opens_in_five_slices() {
         let mut before = engage(
             Order::SurgeFirst,
