@@ -220,7 +220,8 @@ fn log(arguments: &Arguments) {
         (0, true) => "tidegate=info,warn",
         (0, false) => "tidegate=warn,off",
         (1, _) => "tidegate=debug,info",
-        (_, _) => "trace",
+        // A log in a watched folder would tell of its own lines for ever.
+        (_, _) => "trace,notify=info",
     };
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(level))
