@@ -183,14 +183,14 @@ impl Tick<'_> {
         let new = self.live.pods_with(&self.live.template);
         kept.batches = schedule.batches();
         kept.replicas = replicas;
+        kept.batch = schedule.reached(new).max(1);
+        kept.target = schedule
+            .target(kept.batch)
+            .max(self.live.levers().target())
+            .min(replicas);
+        let sizes = (1..=kept.batch).map(|batch| schedule.size(batch));
+        kept.largest = sizes.max().unwrap_or_default();
         if self.live.template == self.goal.template {
-            kept.batch = schedule.reached(new).max(1);
-            kept.target = schedule
-                .target(kept.batch)
-                .max(self.live.levers().target())
-                .min(replicas);
-            let sizes = (1..=kept.batch).map(|batch| schedule.size(batch));
-            kept.largest = sizes.max().unwrap_or_default();
             let text = format!(
                 "levers without a record: taken over in batch {}",
                 kept.batch

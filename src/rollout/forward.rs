@@ -32,7 +32,7 @@ impl Tick<'_> {
             let flapped = kept.judge.flaps != flaps;
             return self.wait_healthy(kept, found.wake, flapped);
         }
-        if allowed < kept.target {
+        if allowed < kept.target.min(self.live.replicas) {
             return self.open(kept, found.healthy, Reason::SliceStarted);
         }
         self.soak(kept, &found)

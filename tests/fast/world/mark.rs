@@ -136,7 +136,7 @@ impl World {
             write.top()
         };
         let mut filled = room.saturating_sub(old).min(live.replicas).max(new);
-        if live.mould == before.mould {
+        if live.mould.template() == before.mould.template() {
             // What was let in before comes as well.
             let (surge, _) = resolve(before.strategy, before.replicas);
             let room = (before.replicas + surge).saturating_sub(old);
