@@ -144,7 +144,9 @@ impl Pen {
         if let Some(cause) = &strip.cause {
             remark("cause", cause, Tint::Bad);
         }
-        if let Some(trouble) = &strip.trouble {
+        if let Some(trouble) = &strip.trouble
+            && strip.cause.as_ref() != Some(trouble)
+        {
             remark("waits", trouble, Tint::Busy);
         }
         if let Some(next) = &strip.next {
@@ -595,6 +597,22 @@ mod tests {
  ■ new, ready   ◧ new, starting   ✖ failing   □ old
  Ctrl-C stops watching."
         );
+    }
+
+    #[test]
+    fn a_cause_that_still_stands_is_told_once() {
+        let failure = json!({
+            "at": "2026-11-21T10:42:20Z", "batch": 2,
+            "cause": {"class": "Revision", "pod": "web-f1", "container": "web",
+                "reason": "ErrImagePull", "message": "manifest unknown"},
+        });
+        let ledger = ledger(
+            &STEPS,
+            &[("WEB/phase", json!("Failed")), ("WEB/failure", failure)],
+        );
+        let drawn = drawn(&ledger, Some(seen(&ledger, "rf", 8)), canvas(80));
+        let told = drawn.matches("ErrImagePull: manifest unknown");
+        assert_eq!(told.count(), 1, "{drawn}");
     }
 
     /// On the way back to 41aa0d7 after batch 2 of 9f3c2e1 failed.
