@@ -115,6 +115,12 @@ pub async fn run(
     Ok(stands)
 }
 
+/// Waits until what is watched is so, or nobody can say any more. Holds no lock afterwards, so that
+/// the loop may run on any thread.
+async fn until<T>(watched: &mut watch::Receiver<T>, is_so: impl FnMut(&T) -> bool) {
+    drop(watched.wait_for(is_so).await);
+}
+
 fn is_leader(role: &Role) -> bool {
     matches!(role, Role::Leader { .. })
 }
@@ -192,8 +198,8 @@ impl Reign<'_> {
                 1000
             }));
             tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => return Ended::Told,
-                _ = role.wait_for(|role| !is_leader(role)) => return Ended::Deposed,
+                () = until(stop, |stop| *stop) => return Ended::Told,
+                () = until(role, |role| !is_leader(role)) => return Ended::Deposed,
                 text = file.next() => self.reload(text, wanted).await,
                 () = tick => {
                     self.revive().await;
