@@ -1,12 +1,13 @@
 //! The client: how the cluster is reached, and how one call is made.
 
 use std::{
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use http::{HeaderValue, Request, header::RETRY_AFTER};
+use http::{HeaderValue, Request, Uri, header::RETRY_AFTER};
 use kube::{
     Client, Config,
     client::Body,
@@ -96,6 +97,10 @@ impl Cluster {
         config.write_timeout = Some(DEADLINE);
         // The loop decides about retries; kube's own would hide a 429 for minutes.
         config.default_retry = false;
+        // As every client of Kubernetes: a proxy is for other machines (`HTTPS_PROXY`).
+        if is_here(&config.cluster_url) {
+            config.proxy_url = None;
+        }
         let url = config.cluster_url.to_string();
         let namespace = config.default_namespace.clone();
         let client = Client::try_from(config).map_err(|fault| ClusterFault::Client {
@@ -240,6 +245,14 @@ fn status(code: u16, body: &[u8]) -> Status {
     status
 }
 
+/// Says whether a server is on this machine.
+fn is_here(url: &Uri) -> bool {
+    let host = url.host().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let address = address.parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 async fn configuration(
     kubeconfig: Option<&Path>,
     context: Option<&str>,
@@ -308,5 +321,23 @@ mod tests {
         let status = status(429, b"Too many requests, please try again later.\n");
         assert_eq!(status.code, 429);
         assert_eq!(status.message, "Too many requests, please try again later.");
+    }
+
+    #[test]
+    fn a_proxy_is_for_other_machines() {
+        for here in [
+            "http://127.0.0.1:80",
+            "https://localhost",
+            "https://[::1]:6443",
+        ] {
+            assert!(is_here(&Uri::from_static(here)), "{here}");
+        }
+        for there in [
+            "https://10.0.0.1:6443",
+            "https://localhost.example",
+            "https://kube",
+        ] {
+            assert!(!is_here(&Uri::from_static(there)), "{there}");
+        }
     }
 }
