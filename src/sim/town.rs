@@ -7,13 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::json;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::api::Api;
 use super::controller::Controllers;
 use super::fault::Faults;
 use super::hall::Hall;
-use super::kubelet::Kubelet;
+use super::kubelet::{Kubelet, Pace};
 use super::serving::Serving;
 use super::store::{Actor, Store};
 use super::time::{Time, later};
@@ -33,6 +34,8 @@ pub struct Plan {
     pub seed: u64,
     /// Names of its nodes.
     pub nodes: Vec<String>,
+    /// How long its pods take to start.
+    pub pace: Pace,
 }
 
 impl Plan {
@@ -43,7 +46,14 @@ impl Plan {
             time: Time::real(),
             seed,
             nodes: (1..=nodes).map(|number| format!("node-{number}")).collect(),
+            pace: Pace::default(),
         }
+    }
+
+    /// Returns the same plan with pods that start at that pace.
+    #[must_use]
+    pub fn at(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Returns the same plan with a time that stands at `start` until it is advanced.
@@ -92,7 +102,7 @@ impl Town {
             faults: Faults::default(),
             crew: Arc::new(Mutex::new(Crew {
                 controllers: Controllers::new(),
-                kubelet: Kubelet::new(plan.seed, &plan.nodes),
+                kubelet: Kubelet::new(plan.seed, &plan.nodes).at(plan.pace),
             })),
         }
     }
@@ -100,6 +110,12 @@ impl Town {
     /// Uses the store alone: a way past API server and faults.
     pub fn enter<T>(&self, visit: impl FnOnce(&mut Store) -> T) -> T {
         self.hall.enter(visit)
+    }
+
+    /// Returns a bell that says the revision of each change.
+    #[must_use]
+    pub fn bell(&self) -> watch::Receiver<u64> {
+        self.hall.bell()
     }
 
     /// Returns the time of the cluster.
@@ -313,6 +329,31 @@ mod tests {
         let completed = await_condition(deployments, "web", done);
         let completed = tokio::time::timeout(Duration::from_secs(20), completed).await;
         assert!(completed.is_ok_and(|completed| completed.is_ok()));
+    }
+
+    #[tokio::test]
+    async fn pods_start_one_after_the_other_where_their_pace_says_so() {
+        let pace = Pace::between(Duration::from_secs(1), Duration::from_secs(5));
+        let start = "2026-01-01T00:00:00Z".parse().expect("a timestamp");
+        let town = Town::found(&Plan::real(1, 3).at(pace).driven_from(start));
+        apply(&town, "shop/web:v1").await.expect("applied");
+        let ready = || {
+            let is_ready = |pod: &&std::sync::Arc<crate::object::Object>| {
+                let ready = pod.condition("Ready");
+                ready.is_some_and(|ready| ready["status"] == "True")
+            };
+            let pods = crate::sim::kind::Kind::POD;
+            town.enter(|store| store.list(&pods, None).filter(is_ready).count())
+        };
+        let mut counts = Vec::new();
+        for _ in 0..60 {
+            town.advance(Duration::from_millis(100));
+            counts.push(ready());
+        }
+        assert_eq!(counts[8], 0, "none within the first second: {counts:?}");
+        assert_eq!(counts[51], 3, "all after five: {counts:?}");
+        counts.dedup();
+        assert!(counts.len() > 2, "not all at once: {counts:?}");
     }
 
     #[tokio::test]

@@ -3,11 +3,13 @@
 
 mod conduct;
 mod machines;
+mod pace;
 mod pods;
 mod report;
 mod rounds;
 mod scheduler;
 
 pub use conduct::{Conduct, Course, GRACE, Look, SETTINGS, Turn, tag};
+pub use pace::Pace;
 pub use report::Report;
 pub use rounds::Kubelet;

@@ -14,12 +14,14 @@ use serde_json::{Value, json};
 
 use super::conduct::{Conduct, Course, GRACE, Turn};
 use super::machines;
+use super::pace::Pace;
 use super::pods::{complain, conduct, end, evict, has_settings, say};
 use super::report::Report;
 use super::scheduler::{self, Scheduler};
 use crate::object::Object;
 use crate::sim::controller::Events;
 use crate::sim::kind::Kind;
+use crate::sim::seed::Seed;
 use crate::sim::store::Store;
 use crate::sim::time::later;
 
@@ -33,6 +35,8 @@ pub struct Kubelet {
     pods: HashMap<String, Life>,
     timers: BTreeMap<(Timestamp, u64), String>,
     timer: u64,
+    pace: Pace,
+    chance: Seed,
 }
 
 /// What is known of one pod.
@@ -70,7 +74,15 @@ impl Kubelet {
             pods: HashMap::new(),
             timers: BTreeMap::new(),
             timer: 0,
+            pace: Pace::default(),
+            chance: Seed::new(seed),
         }
+    }
+
+    /// Returns the same kubelets with pods that start at that pace.
+    #[must_use]
+    pub fn at(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// Brings pods further as far as they have come by now. Returns when the next one moves.
@@ -263,8 +275,9 @@ impl Kubelet {
             .text("/spec/restartPolicy")
             .is_some_and(|policy| policy != "Always");
         let mut course = conduct.course(image, has_settings, ends);
-        let next = course.next();
-        if let Some(turn) = &next {
+        let mut next = course.next();
+        if let Some(turn) = &mut next {
+            turn.after += self.pace.draw(&mut self.chance);
             self.wake(store, uid, turn.after);
         }
         self.keep(uid, report, Stage::Placed { course, next });
