@@ -40,6 +40,8 @@ pub enum Reason {
     CommitMissing,
     /// The commit has nothing at that path.
     PathMissing,
+    /// A commit cannot be taken back by a commit.
+    RevertRefused,
     /// The mirror's directory cannot be used.
     Disk,
 }
@@ -69,6 +71,7 @@ impl Reason {
             Self::Corrupt => "the mirror is made anew at the next fetch",
             Self::CommitMissing => "it may have been removed from the branch",
             Self::PathMissing => "check `path`; nothing is deleted meanwhile",
+            Self::RevertRefused => "make the commit that takes it back by hand",
             Self::Disk => "check the space and the rights of the cache directory",
         }
     }
@@ -133,6 +136,22 @@ pub enum GitFault {
         /// What is wrong with it.
         why: String,
     },
+    /// A work tree of a person cannot be used.
+    #[error("work tree `{}`: {why}", directory.display())]
+    Worktree {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A commit cannot be taken back.
+    #[error("commit {} cannot be reverted: {why}; {}", id.short(), Reason::RevertRefused.advice())]
+    Revert {
+        /// The commit.
+        id: CommitId,
+        /// Why not.
+        why: String,
+    },
     /// The mirror's directory cannot be used.
     #[error("git cache `{}`: {source}; {}", directory.display(), Reason::Disk.advice())]
     Disk {
@@ -156,6 +175,8 @@ impl GitFault {
             | Self::Corrupt(_)
             | Self::Unreadable(_)
             | Self::Snapshot { .. }
+            | Self::Worktree { .. }
+            | Self::Revert { .. }
             | Self::Disk { .. } => false,
         }
     }
@@ -171,7 +192,11 @@ impl GitFault {
             Self::PathMissing { .. } => Reason::PathMissing,
             Self::Limit { .. } => Reason::Limits,
             Self::Corrupt(_) => Reason::Corrupt,
-            Self::Unreadable(_) | Self::Snapshot { .. } | Self::Disk { .. } => Reason::Disk,
+            Self::Revert { .. } => Reason::RevertRefused,
+            Self::Unreadable(_)
+            | Self::Snapshot { .. }
+            | Self::Worktree { .. }
+            | Self::Disk { .. } => Reason::Disk,
         }
     }
 }

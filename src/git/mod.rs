@@ -19,10 +19,13 @@ mod mirror;
 mod objects;
 mod parent;
 mod remote;
+mod revert;
 mod snapshot;
 mod store;
+mod worktree;
 
 pub use fault::{GitFault, Reason};
 pub use globals::prepare;
 pub use mirror::{Fetched, Mirror, News};
 pub use remote::{Limits, Remote};
+pub use worktree::Worktree;

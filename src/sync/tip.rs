@@ -191,6 +191,7 @@ pub(super) fn kind(fault: &GitFault) -> Trouble {
         | Reason::Limits
         | Reason::Corrupt
         | Reason::CommitMissing
+        | Reason::RevertRefused
         | Reason::Disk => Trouble::GitUnreachable,
     }
 }
