@@ -3,6 +3,7 @@
 use std::{io, path::PathBuf};
 
 use crate::cluster::{Cause, ClusterFault, Refusal};
+use crate::git::GitFault;
 use crate::ledger::LedgerFault;
 use crate::revision::CommitId;
 use crate::sync::{ReleaseFault, RunFault};
@@ -77,6 +78,16 @@ pub(super) enum Failure {
     Child(#[source] io::Error),
     #[error("no thread can be started to read the files: {0}")]
     Thread(#[source] io::Error),
+    #[error(transparent)]
+    Worktree(#[from] GitFault),
+    #[error("the simulated API server cannot listen: {0}")]
+    Serving(#[source] io::Error),
+    #[error("`{}` has something in it already", .0.display())]
+    Occupied(PathBuf),
+    #[error("`{}` is no absolute path", .0.display())]
+    Relative(PathBuf),
+    #[error("the agent of the demo has ended: {0}")]
+    AgentEnded(String),
     #[error("the output could not be written: {0}")]
     Output(String),
 }
@@ -115,6 +126,7 @@ impl Failure {
             Self::NoSuchWorkload(_) => "tidegate inspect without a workload lists all",
             Self::NoSuchApproval { .. } => "tidegate status lists what waits",
             Self::Cache(_) => "name it with --cache",
+            Self::Occupied(_) => "name a directory that is empty or not there yet",
             Self::NoStream => "use -o jsonl",
             Self::BadTarget(_)
             | Self::BadCommit(_)
@@ -137,6 +149,10 @@ impl Failure {
             | Self::Child(_)
             | Self::Runtime(_)
             | Self::Thread(_)
+            | Self::Worktree(_)
+            | Self::Serving(_)
+            | Self::Relative(_)
+            | Self::AgentEnded(_)
             | Self::Output(_) => return None,
         };
         Some(hint)

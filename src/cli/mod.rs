@@ -7,6 +7,7 @@ mod abort;
 mod approve;
 mod ask;
 mod completion;
+mod demo;
 mod diff;
 mod events;
 mod explain;
@@ -57,7 +58,7 @@ struct Arguments {
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done, no difference
-  1    differences (plan, diff), findings (validate)
+  1    differences (plan, diff), findings (validate), not as told (demo)
   2    usage or unexpected error
   3    rejected, failed, aborted or rolled back
   4    timeout, the work goes on; also a commit that was never seen
@@ -108,6 +109,8 @@ enum Verb {
     Completion(completion::Arguments),
     /// Prints the manual page, or writes those of all commands.
     Man(man::Arguments),
+    /// Plays it all on a simulated cluster: commits, batches, a failure, a revert.
+    Demo(demo::Arguments),
     /// Runs the agent.
     Run(run::Arguments),
     /// Does the network work of one fetch, told by standard input.
@@ -172,12 +175,15 @@ pub fn main() -> ExitCode {
 }
 
 async fn perform(arguments: Arguments) -> Result<Exit, Failure> {
+    let level = level(&arguments);
     let voice = show::Voice {
         is_quiet: arguments.quiet,
     };
     match arguments.verb {
         // The agent takes its signals itself: the first drains.
         Verb::Run(asked) => run::run(asked).await,
+        // It has much to take away before it ends.
+        Verb::Demo(asked) => demo::run(asked, voice, level).await,
         // These say themselves that the rollout goes on.
         Verb::Watch(asked) => watch::run(asked, voice).await,
         Verb::Status(asked) => status::run(asked, voice).await,
@@ -212,20 +218,27 @@ async fn unless_interrupted(
     }
 }
 
-/// Logs to standard error; the agent says what it does, other commands only what is wrong.
+/// Logs to standard error; the demo, which paints its own screen, to a file of its own.
 fn log(arguments: &Arguments) {
-    let is_agent = matches!(arguments.verb, Verb::Run(_));
-    let level = match (arguments.verbose, is_agent) {
+    if matches!(arguments.verb, Verb::Demo(_)) {
+        return;
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level(arguments)))
+        .with_writer(std::io::stderr)
+        .with_ansi(show::is_colourful(show::Colour::Auto, &std::io::stderr()))
+        .init();
+}
+
+/// What is logged: an agent says what it does, other commands only what is wrong.
+fn level(arguments: &Arguments) -> &'static str {
+    let is_agent = matches!(arguments.verb, Verb::Run(_) | Verb::Demo(_));
+    match (arguments.verbose, is_agent) {
         (0, _) if arguments.quiet => "tidegate=error,off",
         (0, true) => "tidegate=info,warn",
         (0, false) => "tidegate=warn,off",
         (1, _) => "tidegate=debug,info",
         // A log in a watched folder would tell of its own lines for ever.
         (_, _) => "trace,notify=info",
-    };
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(level))
-        .with_writer(std::io::stderr)
-        .with_ansi(show::is_colourful(show::Colour::Auto, &std::io::stderr()))
-        .init();
+    }
 }

@@ -41,6 +41,7 @@ fn help_names_every_verb_and_every_exit_code() {
         "validate",
         "completion",
         "man",
+        "demo",
         "run",
     ];
     for verb in verbs {

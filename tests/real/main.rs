@@ -35,6 +35,7 @@ mod reverts;
 mod shapes;
 mod shop;
 mod standby;
+#[allow(dead_code, reason = "the fast lane uses the rest")]
 mod terminal;
 mod thousand;
 #[path = "../fast/controllers/town.rs"]

@@ -1,18 +1,19 @@
 //! A terminal of some size that a program writes to, and what then stands on it.
 
-use std::fs::OpenOptions;
-use std::io::Read as _;
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 /// What has been written to a terminal, as it comes.
 pub(crate) struct Terminal {
     columns: usize,
+    keyboard: File,
     written: Arc<Mutex<Vec<u8>>>,
     reader: JoinHandle<()>,
 }
@@ -37,9 +38,10 @@ impl Terminal {
             .write(true)
             .open(name)
             .unwrap();
+        let keyboard = File::from(ours.try_clone().unwrap());
         let child = command
             .env("TERM", "xterm")
-            .stdin(Stdio::null())
+            .stdin(theirs.try_clone().unwrap())
             .stderr(theirs.try_clone().unwrap())
             .stdout(theirs)
             .spawn()
@@ -49,10 +51,22 @@ impl Terminal {
         let reader = std::thread::spawn(move || read(ours, &kept));
         let terminal = Self {
             columns,
+            keyboard,
             written,
             reader,
         };
         (child, terminal)
+    }
+
+    /// Presses keys.
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Says whether it shows what is pressed and waits for whole lines, as shells leave it.
+    pub(crate) fn is_as_shells_leave_it(&self) -> bool {
+        let modes = tcgetattr(&self.keyboard).unwrap().local_modes;
+        modes.contains(LocalModes::ECHO | LocalModes::ICANON)
     }
 
     /// Everything that was written.
@@ -73,7 +87,7 @@ impl Terminal {
 
 /// Ends with an error when the last program has closed the other side.
 fn read(ours: OwnedFd, kept: &Mutex<Vec<u8>>) {
-    let mut file = std::fs::File::from(ours);
+    let mut file = File::from(ours);
     let mut buffer = [0; 4096];
     while let Ok(count @ 1..) = file.read(&mut buffer) {
         kept.lock().unwrap().extend_from_slice(&buffer[..count]);

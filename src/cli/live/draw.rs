@@ -17,11 +17,11 @@ const LABEL: usize = 7;
 
 /// What is drawn on.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Canvas {
-    pub(super) columns: usize,
+pub(in crate::cli) struct Canvas {
+    pub(in crate::cli) columns: usize,
     /// Most lines.
-    pub(super) rows: usize,
-    pub(super) is_ascii: bool,
+    pub(in crate::cli) rows: usize,
+    pub(in crate::cli) is_ascii: bool,
 }
 
 /// How much is folded so that a picture fits.
@@ -35,7 +35,7 @@ enum Fold {
 }
 
 /// Draws a picture. What does not fit is folded, then cut from the middle; the top always stays.
-pub(super) fn draw(picture: &Picture, tail: &[Line], canvas: Canvas) -> Vec<Line> {
+pub(in crate::cli) fn draw(picture: &Picture, tail: &[Line], canvas: Canvas) -> Vec<Line> {
     let mut lines = Vec::new();
     for fold in [Fold::Nothing, Fold::Closed, Fold::Ahead] {
         lines = Pen { canvas, fold }.all(picture, tail);

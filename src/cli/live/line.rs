@@ -6,11 +6,11 @@ use crate::cli::table::{Tint, cut, paint, plain};
 
 /// Words side by side.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line(Vec<(String, Tint)>);
+pub(in crate::cli) struct Line(Vec<(String, Tint)>);
 
 impl Line {
     /// Adds words; control characters become spaces, since they come from commits and pods.
-    pub(super) fn add(&mut self, words: &str, tint: Tint) {
+    pub(in crate::cli) fn add(&mut self, words: &str, tint: Tint) {
         let words = plain(words);
         match self.0.last_mut() {
             Some((last, same)) if *same == tint => last.push_str(&words),
@@ -19,24 +19,24 @@ impl Line {
     }
 
     /// The same for words that are part of a chain.
-    pub(super) fn with(mut self, words: &str, tint: Tint) -> Self {
+    pub(in crate::cli) fn with(mut self, words: &str, tint: Tint) -> Self {
         self.add(words, tint);
         self
     }
 
     /// Adds spaces up to a column.
-    pub(super) fn pad(&mut self, column: usize) {
+    pub(in crate::cli) fn pad(&mut self, column: usize) {
         let missing = column.saturating_sub(self.width());
         self.add(&" ".repeat(missing), Tint::Plain);
     }
 
     /// Returns how many columns it takes.
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::cli) fn width(&self) -> usize {
         self.0.iter().map(|(words, _)| words.width()).sum()
     }
 
     /// Returns its text, cut to a width; no line ends in spaces.
-    pub(super) fn text(&self, width: usize, is_colourful: bool) -> String {
+    pub(in crate::cli) fn text(&self, width: usize, is_colourful: bool) -> String {
         let mut left = width;
         let mut text = String::new();
         let is_said = |(words, _): &(String, Tint)| !words.trim().is_empty();

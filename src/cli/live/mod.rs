@@ -22,10 +22,12 @@ use crate::clock;
 use crate::cluster::Changed;
 use crate::status::{Picture, Verdict, subject, verdict};
 
-use self::sheet::Sheet;
-
+pub(super) use self::draw::{Canvas, draw};
 pub(super) use self::eyes::{Eyes, readable};
+pub(super) use self::line::Line;
 pub(super) use self::overview::Overview;
+pub(super) use self::screen::{Screen, Size};
+pub(super) use self::sheet::{Sheet, is_live};
 
 /// Time between two frames: five a second at most.
 const FRAME: Duration = Duration::from_millis(200);

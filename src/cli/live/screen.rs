@@ -9,20 +9,20 @@ const ROWS: usize = 24;
 
 /// What stands on the terminal.
 #[derive(Debug, Default)]
-pub(super) struct Screen {
+pub(in crate::cli) struct Screen {
     painted: Vec<String>,
 }
 
 /// Columns and rows of the terminal that standard output goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size {
-    pub(super) columns: usize,
-    pub(super) rows: usize,
+pub(in crate::cli) struct Size {
+    pub(in crate::cli) columns: usize,
+    pub(in crate::cli) rows: usize,
 }
 
 impl Size {
     /// Asks the terminal.
-    pub(super) fn now() -> Self {
+    pub(in crate::cli) fn now() -> Self {
         let told = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
         let told = told.filter(|told| told.ws_col > 0 && told.ws_row > 0);
         Self {
@@ -35,7 +35,7 @@ impl Size {
 impl Screen {
     /// Returns what is to be written so that these lines stand where the last ones stood; nothing
     /// where they are the same. No line may be wider than the terminal.
-    pub(super) fn paint(&mut self, lines: Vec<String>, columns: usize) -> String {
+    pub(in crate::cli) fn paint(&mut self, lines: Vec<String>, columns: usize) -> String {
         if lines == self.painted {
             return String::new();
         }
@@ -49,6 +49,21 @@ impl Screen {
             text.push_str("\u{1b}[J");
         }
         self.painted = lines;
+        text
+    }
+
+    /// Returns what is to be written so that these lines stay for good, above whatever is painted
+    /// next. They may be wider than the terminal, which wraps them.
+    pub(in crate::cli) fn leave(&mut self, lines: &[String], columns: usize) -> String {
+        let mut text = self.to_the_top(columns);
+        if !text.is_empty() {
+            text.push_str("\u{1b}[J");
+        }
+        self.painted.clear();
+        for line in lines {
+            text.push_str(line);
+            text.push('\n');
+        }
         text
     }
 
@@ -93,6 +108,17 @@ mod tests {
         assert_eq!(second, "\r\u{1b}[2Aone\u{1b}[K\n2\u{1b}[K\n");
         let third = screen.paint(lines(&["1"]), 80);
         assert_eq!(third, "\r\u{1b}[2A1\u{1b}[K\n\u{1b}[J");
+    }
+
+    #[test]
+    fn what_is_left_stays_above_what_is_painted_later() {
+        let mut screen = Screen::default();
+        assert_eq!(screen.leave(&lines(&["story"]), 80), "story\n");
+        screen.paint(lines(&["one", "two"]), 80);
+        let left = screen.leave(&lines(&["more"]), 80);
+        assert_eq!(left, "\r\u{1b}[2A\u{1b}[Jmore\n");
+        let next = screen.paint(lines(&["one", "two"]), 80);
+        assert_eq!(next, "one\u{1b}[K\ntwo\u{1b}[K\n", "it is not painted over");
     }
 
     #[test]

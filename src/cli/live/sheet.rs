@@ -19,7 +19,7 @@ use crate::status::{News, Picture, news};
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// What pictures are put on.
-pub(super) struct Sheet {
+pub(in crate::cli) struct Sheet {
     app: String,
     show: Show,
     medium: Medium,
@@ -44,13 +44,13 @@ enum Medium {
     clippy::disallowed_methods,
     reason = "the command line's own surroundings"
 )]
-pub(super) fn is_live(show: Show) -> bool {
+pub(in crate::cli) fn is_live(show: Show) -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     show.is_table() && std::io::stdout().is_terminal() && !is_dumb
 }
 
 impl Sheet {
-    pub(super) fn new(show: Show, app: &str) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(show: Show, app: &str) -> Result<Self, Failure> {
         let medium = match show.output {
             Form::Table | Form::Wide | Form::Jsonl => {
                 if is_live(show) {
@@ -73,7 +73,11 @@ impl Sheet {
     }
 
     /// Shows a picture; `is_awaited` says whether its commit is the one that is watched.
-    pub(super) fn show(&mut self, picture: &Picture, is_awaited: bool) -> Result<(), Failure> {
+    pub(in crate::cli) fn show(
+        &mut self,
+        picture: &Picture,
+        is_awaited: bool,
+    ) -> Result<(), Failure> {
         let tail = self.tail(picture, is_awaited);
         let is_first = match &mut self.medium {
             Medium::Terminal { screen, last } => {
@@ -137,7 +141,7 @@ impl Sheet {
     }
 
     /// Tells that nothing can be seen for now; the last picture stays.
-    pub(super) fn trouble(&mut self, words: &str) -> Result<(), Failure> {
+    pub(in crate::cli) fn trouble(&mut self, words: &str) -> Result<(), Failure> {
         match &mut self.medium {
             Medium::Terminal { screen, last } => {
                 let note = Line::default().with(&format!(" {words}"), Tint::Bad);

@@ -1,0 +1,389 @@
+//! Plays the steps: does what is next, waits for what must come of it, and tells it.
+
+use std::time::Duration;
+
+use super::keys::{Key, Keys};
+use super::mishap::Blow;
+use super::paper::{Mark, Paper, shown};
+use super::promise::{Known, Standing, judge};
+use super::script::{Act, Step};
+use super::shop::{FILE, PODS, retagged, tag};
+use super::stage::{Speed, Stage};
+use crate::cli::failure::Failure;
+use crate::cli::live::{Eyes, Line};
+use crate::cli::table::Tint;
+use crate::clock::{now, since_boot};
+use crate::git::GitFault;
+use crate::revision::{CommitId, Revision};
+use crate::status::{Picture, Verdict, verdict};
+
+/// Time between two frames.
+const FRAME: Duration = Duration::from_millis(200);
+/// The longest that the first commit, or a step, may take; what fails is known much earlier.
+const PATIENCE: Duration = Duration::from_mins(3);
+/// Time to read what was told before the next step is played.
+const REST: Duration = Duration::from_secs(3);
+
+/// How the demo has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Everything was played and happened as told, or the user has left.
+    Well,
+    /// Something did not happen.
+    Badly,
+}
+
+/// One performance.
+pub(super) struct Play {
+    pub(super) stage: Stage,
+    pub(super) paper: Paper,
+    keys: Keys,
+    pub(super) speed: Speed,
+    is_auto: bool,
+    pub(super) steps: Vec<(Step, Mark)>,
+    pub(super) eyes: Option<Eyes>,
+    pub(super) scene: Scene,
+    /// When the scene began, since boot.
+    since: Duration,
+    /// The newest commit that was taken notice of.
+    tip: Option<CommitId>,
+    has_failed: bool,
+}
+
+/// What is going on.
+pub(super) enum Scene {
+    /// The first commit is brought about.
+    Opening,
+    /// Nothing; the next step may begin.
+    Rest,
+    /// A step, with its commit where it is one.
+    Step(usize, Option<Revision>, Blow),
+}
+
+impl Play {
+    pub(super) fn new(
+        stage: Stage,
+        paper: Paper,
+        keys: Keys,
+        steps: Vec<Step>,
+        (speed, is_auto): (Speed, bool),
+    ) -> Self {
+        Self {
+            stage,
+            paper,
+            keys,
+            speed,
+            is_auto,
+            steps: steps.into_iter().map(|step| (step, Mark::Ahead)).collect(),
+            eyes: None,
+            scene: Scene::Opening,
+            since: since_boot(),
+            tip: None,
+            has_failed: false,
+        }
+    }
+
+    /// Plays until everything was played or the user leaves.
+    ///
+    /// # Errors
+    /// Where the simulation itself, or the terminal, fails.
+    pub(super) async fn run(&mut self) -> Result<Ended, Failure> {
+        self.stage.start_agent()?;
+        loop {
+            let frame = tokio::time::Instant::now() + FRAME;
+            let picture = self.look().await?;
+            let (marks, foot) = (self.marks(), self.foot());
+            self.paper.show(picture.as_ref(), &marks, &foot)?;
+            if let Some(ended) = self.turn(picture.as_ref()).await? {
+                self.paper.close()?;
+                return Ok(ended);
+            }
+            tokio::time::sleep_until(frame).await;
+        }
+    }
+
+    /// Ends agent and cluster, and gives the terminal back.
+    pub(super) async fn end(self, is_hurried: bool) {
+        let Self { stage, keys, .. } = self;
+        drop(keys);
+        stage.end(is_hurried).await;
+    }
+
+    /// Looks at the cluster as any user does; `None` while there is nothing to see.
+    async fn look(&mut self) -> Result<Option<Picture>, Failure> {
+        if let Some(agent) = &mut self.stage.agent
+            && let Some(why) = agent.ended().await
+        {
+            return Err(Failure::AgentEnded(why));
+        }
+        if self.eyes.is_none() {
+            self.eyes = self.stage.app().await?.map(Eyes::new);
+        }
+        let Some(eyes) = &mut self.eyes else {
+            return Ok(None);
+        };
+        match eyes.look(now()).await {
+            Err(Failure::Refused(refusal)) if refusal.is_transient() => Ok(None),
+            look => look.map(Some),
+        }
+    }
+
+    /// Goes on as far as things are; says how it ended where it did.
+    async fn turn(&mut self, picture: Option<&Picture>) -> Result<Option<Ended>, Failure> {
+        let is_asked = matches!(self.scene, Scene::Rest);
+        let key = self.keys.next(is_asked);
+        if key == Some(Key::Quit) {
+            return Ok(Some(Ended::Well));
+        }
+        match self.scene {
+            Scene::Opening => self.open(picture),
+            Scene::Rest => self.rest(key).await,
+            Scene::Step(index, ..) => self.go_on(index, picture).await,
+        }
+    }
+
+    /// Waits for the first commit.
+    fn open(&mut self, picture: Option<&Picture>) -> Result<Option<Ended>, Failure> {
+        let tip = self.stage.worktree.tip()?;
+        let (Some(first), Some(eyes), Some(picture)) = (tip, &self.eyes, picture) else {
+            return self.late("the agent to begin");
+        };
+        let ready = self.stage.witness.account().now.ready("1.0");
+        match verdict(&eyes.ledger, &first.id) {
+            Verdict::Done(_) if ready == PODS => {
+                let (ready, all) = picture.ready();
+                let words = format!(
+                    "{} \"{}\" is installed: {ready} of {all} pods are ready",
+                    first.id.short(),
+                    first.subject
+                );
+                self.paper.tell(Mark::Done, &words)?;
+                self.tip = Some(first.id);
+                self.rest_now();
+                Ok(None)
+            }
+            Verdict::Failed(why) | Verdict::Waiting(_, why) => self.broken(&why),
+            Verdict::Done(_) | Verdict::Going | Verdict::Superseded | Verdict::Unseen => {
+                self.late("the first commit to be installed")
+            }
+        }
+    }
+
+    /// Begins the next step where it is time, or where the user has begun it.
+    async fn rest(&mut self, key: Option<Key>) -> Result<Option<Ended>, Failure> {
+        let next = self.steps.iter().position(|(_, mark)| *mark == Mark::Ahead);
+        if self.is_auto {
+            if since_boot() < self.since + self.speed.of(REST) {
+                return Ok(None);
+            }
+            return match next {
+                Some(next) => self.begin(next).await,
+                None if self.has_failed => Ok(Some(Ended::Badly)),
+                None => Ok(Some(Ended::Well)),
+            };
+        }
+        if let Some(next) = next
+            && self.has_begun(next)?
+        {
+            return Ok(None);
+        }
+        match (key, next) {
+            (Some(Key::Enter), Some(next)) => self.begin(next).await,
+            (Some(Key::Enter | Key::Quit) | None, _) => Ok(None),
+        }
+    }
+
+    /// Takes notice where the user has done a step by hand.
+    fn has_begun(&mut self, index: usize) -> Result<bool, Failure> {
+        let step = &self.steps[index].0;
+        if step.act == Act::SetImage {
+            let wanted = self.stage.witness.account().now.wanted;
+            let has_begun = wanted.as_deref() == Some(step.to);
+            if has_begun {
+                self.enter(index, None);
+            }
+            return Ok(has_begun);
+        }
+        let tip = self.stage.worktree.tip()?;
+        let Some(tip) = tip.filter(|tip| self.tip.as_ref() != Some(&tip.id)) else {
+            return Ok(false);
+        };
+        let file = self.stage.worktree.file(FILE)?;
+        let is_it = file.as_deref().and_then(tag) == Some(step.to);
+        self.tip = Some(tip.id.clone());
+        let words = format!("you committed {} \"{}\"", tip.id.short(), tip.subject);
+        self.paper.tell(Mark::Busy, &words)?;
+        if is_it {
+            self.enter(index, Some(tip));
+        }
+        Ok(is_it)
+    }
+
+    /// Does a step.
+    async fn begin(&mut self, index: usize) -> Result<Option<Ended>, Failure> {
+        let step = self.steps[index].0.clone();
+        self.stage.witness.begin();
+        match self.act(&step).await {
+            Ok(commit) => {
+                for command in step.commands() {
+                    self.paper.tell(Mark::Typed, &command)?;
+                }
+                if let Some(commit) = &commit {
+                    self.tip = Some(commit.id.clone());
+                }
+                self.enter(index, commit);
+                Ok(None)
+            }
+            // The user's own changes are in the way; it is for the user to say what becomes of them.
+            Err(Failure::Worktree(
+                fault @ (GitFault::Worktree { .. } | GitFault::Revert { .. }),
+            )) => {
+                self.paper.tell(Mark::Failed, &fault.to_string())?;
+                self.has_failed = true;
+                Ok(self.is_auto.then_some(Ended::Badly))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Does what a person would do; returns the commit where it made one.
+    async fn act(&self, step: &Step) -> Result<Option<Revision>, Failure> {
+        let worktree = &self.stage.worktree;
+        match step.act {
+            Act::Commit => {
+                let file = worktree.file(FILE)?.unwrap_or_default();
+                let file = retagged(&file, step.to);
+                let commit = worktree.commit(&step.subject(), &[(FILE, &file)])?;
+                Ok(Some(commit))
+            }
+            Act::Revert => match worktree.tip()? {
+                Some(tip) => Ok(Some(worktree.revert(&tip.id)?)),
+                None => Ok(None),
+            },
+            Act::SetImage => {
+                self.stage.set_image(step.to).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Goes on with a step: its mishap, and what must come of it.
+    async fn go_on(
+        &mut self,
+        index: usize,
+        picture: Option<&Picture>,
+    ) -> Result<Option<Ended>, Failure> {
+        if let Some(what) = self.befall(index)? {
+            return self.broken(&what);
+        }
+        let (Some(eyes), Some(picture)) = (&self.eyes, picture) else {
+            return self.late("the ledger to be read");
+        };
+        let Scene::Step(_, commit, blow) = &self.scene else {
+            return Ok(None);
+        };
+        let account = self.stage.witness.account();
+        let known = Known {
+            ledger: &eyes.ledger,
+            picture,
+            account: &account,
+            commit: commit.as_ref(),
+        };
+        let step = &self.steps[index].0;
+        let is_unharmed = step.mishap.is_some() && matches!(blow, Blow::Spared);
+        match judge(step, &known) {
+            Standing::Kept(_) if is_unharmed => {
+                self.broken("the rollout was over before anything befell it")
+            }
+            Standing::Kept(words) => {
+                self.steps[index].1 = Mark::Done;
+                self.paper.tell(Mark::Done, &words)?;
+                self.recover()?;
+                self.rest_now();
+                Ok(None)
+            }
+            Standing::Open(what) => self.late(&what),
+            Standing::Broken(why) => self.broken(&why),
+        }
+    }
+
+    fn enter(&mut self, index: usize, commit: Option<Revision>) {
+        self.steps[index].1 = Mark::Busy;
+        self.scene = Scene::Step(index, commit, Blow::Spared);
+        self.since = since_boot();
+    }
+
+    fn rest_now(&mut self) {
+        self.scene = Scene::Rest;
+        self.since = since_boot();
+        self.stage.witness.begin();
+    }
+
+    /// Waits on, unless it was too long.
+    fn late(&mut self, what: &str) -> Result<Option<Ended>, Failure> {
+        if since_boot() < self.since + PATIENCE {
+            return Ok(None);
+        }
+        self.broken(&format!("waited in vain for {what}"))
+    }
+
+    /// Tells what did not happen. Nothing more is played by itself.
+    fn broken(&mut self, why: &str) -> Result<Option<Ended>, Failure> {
+        if let Scene::Step(index, ..) = &self.scene {
+            self.steps[*index].1 = Mark::Failed;
+        }
+        let words = format!("this did not happen as told: {why}");
+        self.paper.tell(Mark::Failed, &words)?;
+        self.has_failed = true;
+        self.recover()?;
+        self.rest_now();
+        Ok(self.is_auto.then_some(Ended::Badly))
+    }
+
+    fn marks(&self) -> Vec<(&'static str, Mark)> {
+        let marks = self.steps.iter().map(|(step, mark)| (step.title, *mark));
+        marks.collect()
+    }
+
+    /// What there is to see, or to do.
+    fn foot(&self) -> Vec<Line> {
+        let mut foot = vec![Line::default()];
+        match &self.scene {
+            Scene::Opening => {
+                foot.push(line("wait", "the agent starts, and installs what Git says"));
+            }
+            Scene::Step(index, ..) => foot.push(line("look", self.steps[*index].0.tale)),
+            Scene::Rest if self.is_auto => {}
+            Scene::Rest => foot.extend(self.choices()),
+        }
+        foot
+    }
+
+    /// What the user can do next.
+    fn choices(&self) -> Vec<Line> {
+        let mut choices = Vec::new();
+        let next = self.steps.iter().find(|(_, mark)| *mark == Mark::Ahead);
+        if let Some((step, _)) = next
+            && self.keys.are_open()
+        {
+            choices.push(line("Enter", &format!("does the next: {}", step.title)));
+        }
+        let words = match next {
+            Some(_) => "or by hand, in another terminal:",
+            None => "play on by hand, in another terminal: edit, commit, revert",
+        };
+        choices.push(line("", words));
+        let places = &self.stage.places;
+        let (repository, kubeconfig) = (shown(&places.repository), shown(&places.kubeconfig));
+        choices.push(line("", &format!("  cd {repository}")));
+        choices.push(line("", &format!("  export KUBECONFIG={kubeconfig}")));
+        choices.push(line("q", "ends the demo"));
+        choices
+    }
+}
+
+fn line(label: &str, words: &str) -> Line {
+    Line::default()
+        .with(&format!(" {label:<6}"), Tint::Busy)
+        .with(words, Tint::Plain)
+}
