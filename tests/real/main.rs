@@ -13,6 +13,7 @@ mod cluster;
 mod cluster_room;
 mod control_plane;
 mod crashes;
+mod demo;
 mod explained;
 mod failures;
 mod fidelity;

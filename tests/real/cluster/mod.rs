@@ -28,7 +28,7 @@ mod exposure;
 mod guarded;
 mod kubelet;
 mod nodes;
-mod programs;
+pub(crate) mod programs;
 mod scheduler;
 pub(crate) mod trace;
 

@@ -1,0 +1,239 @@
+//! The demo's cluster as people use it: by the kubectl of their machine.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use crate::cluster::programs::Programs;
+
+/// What is tried by hand, beside what the agent looks after.
+const MANIFEST: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: mine}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: mine}}
+  template:
+    metadata: {labels: {app: mine}}
+    spec: {containers: [{name: mine, image: 'shop/mine:1'}]}
+";
+
+/// A demo that waits for its user; it never outlives its test.
+struct Demo {
+    child: Child,
+    folder: tempfile::TempDir,
+    kubeconfig: PathBuf,
+    programs: Programs,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Demo {
+    /// Starts one, and waits until its first commit is installed.
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("demo");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tidegate"))
+            .args(["demo", "--speed", "4", "--dir"])
+            .arg(&place)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = lines.map(|line| line.unwrap());
+        assert!(lines.any(|line| line.contains("is installed")), "it ended");
+        // It writes on.
+        std::thread::spawn(move || lines.count());
+        Self {
+            child,
+            kubeconfig: place.join("kubeconfig"),
+            folder,
+            programs: Programs::built(),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.programs.path("kubectl"));
+        command
+            .args(arguments)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECACHEDIR", self.folder.path().join("cache"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs kubectl, and returns what it prints once it says all of these words.
+    fn says(&self, arguments: &[&str], words: &[&str]) -> String {
+        told(arguments, words, &self.command(arguments).output().unwrap())
+    }
+}
+
+fn told(arguments: &[&str], words: &[&str], output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "kubectl {arguments:?}: {text}{errors}"
+    );
+    for word in words {
+        assert!(
+            text.contains(word),
+            "kubectl {arguments:?} lacks `{word}`:\n{text}{errors}"
+        );
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kubectl_works_against_the_demo_as_against_any_cluster() {
+    tokio::task::spawn_blocking(all_verbs).await.unwrap();
+}
+
+fn all_verbs() {
+    let demo = Demo::start();
+    what_is_there_is_shown(&demo);
+    what_is_applied_rolls_out(&demo);
+    what_is_changed_is_seen(&demo);
+    what_is_deleted_goes(&demo);
+}
+
+fn what_is_there_is_shown(demo: &Demo) {
+    let says = |arguments: &[&str], words: &[&str]| demo.says(arguments, words);
+    says(&["get", "nodes"], &["node-1", "node-4", "Ready"]);
+    says(
+        &["get", "deployments,services", "-o", "wide"],
+        &["web", "12/12", "shop/web:1.0", "cache"],
+    );
+    says(
+        &["get", "pods", "-l", "app=web", "-o", "name"],
+        &["pod/web-"],
+    );
+    says(
+        &["get", "deployment", "web", "-o", "yaml"],
+        &["image: shop/web:1.0", "change-cause: "],
+    );
+    says(
+        &["describe", "deployment", "web"],
+        &["12 desired", "shop/web:1.0", "Events:"],
+    );
+    says(
+        &["describe", "pods", "-l", "app=cache"],
+        &["shop/cache:7.2", "Ready"],
+    );
+    says(&["describe", "node", "node-1"], &["node-1", "Ready"]);
+    says(&["get", "configmap", "tidegate-web"], &["tidegate-web"]);
+    says(&["get", "events"], &["Scheduled"]);
+    says(
+        &["api-resources", "--api-group=apps"],
+        &["deployments", "replicasets", "apps/v1"],
+    );
+    says(&["explain", "deployment.spec.strategy"], &["rollingUpdate"]);
+}
+
+fn what_is_applied_rolls_out(demo: &Demo) {
+    let says = |arguments: &[&str], words: &[&str]| demo.says(arguments, words);
+    let manifest = demo.folder.path().join("mine.yaml");
+    std::fs::write(&manifest, MANIFEST).unwrap();
+    let manifest = manifest.to_str().unwrap();
+    says(
+        &["apply", "--server-side", "-f", manifest],
+        &["deployment.apps/mine serverside-applied"],
+    );
+    says(
+        &["rollout", "status", "deployment/mine", "--timeout=60s"],
+        &["successfully rolled out"],
+    );
+    says(
+        &[
+            "wait",
+            "--for=condition=Available",
+            "deployment/mine",
+            "--timeout=60s",
+        ],
+        &["condition met"],
+    );
+}
+
+fn what_is_changed_is_seen(demo: &Demo) {
+    let says = |arguments: &[&str], words: &[&str]| demo.says(arguments, words);
+    let watch = [
+        "get",
+        "deployment",
+        "mine",
+        "-w",
+        "-o",
+        "jsonpath={.spec.replicas}{'\\n'}",
+    ];
+    let watching = demo.command(&watch).stdout(Stdio::piped()).spawn().unwrap();
+    says(&["scale", "deployment/mine", "--replicas=3"], &["scaled"]);
+    says(
+        &["set", "image", "deployment/mine", "mine=shop/mine:2"],
+        &["image updated"],
+    );
+    says(
+        &["rollout", "status", "deployment/mine", "--timeout=60s"],
+        &["successfully rolled out"],
+    );
+    says(
+        &["rollout", "history", "deployment/mine"],
+        &["REVISION", "1", "2"],
+    );
+    says(&["rollout", "undo", "deployment/mine"], &["rolled back"]);
+    says(
+        &["get", "deployment", "mine", "-o", "jsonpath={..image}"],
+        &["shop/mine:1"],
+    );
+    let edit = ["edit", "deployment", "mine"];
+    let mut editing = demo.command(&edit);
+    editing.env("KUBE_EDITOR", "sed -i s/mine:1/mine:3/");
+    told(&edit, &["edited"], &editing.output().unwrap());
+    says(
+        &["get", "deployment", "mine", "-o", "jsonpath={..image}"],
+        &["shop/mine:3"],
+    );
+    until_seen(watching);
+}
+
+fn what_is_deleted_goes(demo: &Demo) {
+    let says = |arguments: &[&str], words: &[&str]| demo.says(arguments, words);
+    says(&["delete", "deployment", "mine"], &["deleted"]);
+    says(
+        &[
+            "wait",
+            "--for=delete",
+            "pod",
+            "-l",
+            "app=mine",
+            "--timeout=60s",
+        ],
+        &[],
+    );
+}
+
+/// Ends a watch, and looks at what it has seen.
+fn until_seen(mut watching: Child) {
+    let stdout = watching.stdout.take().unwrap();
+    let (tell, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        for line in lines {
+            let _ = tell.send(line);
+        }
+    });
+    let mut seen = Vec::new();
+    while !seen.iter().any(|line| line == "3") {
+        let line = lines.recv_timeout(Duration::from_secs(60));
+        seen.push(line.unwrap_or_else(|_| panic!("the watch saw {seen:?}")));
+    }
+    assert_eq!(seen[0], "2", "it begins with what is there: {seen:?}");
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}
