@@ -2,7 +2,7 @@
 
 use crate::status::{Picture, Progress, Reason, Row, Slot, Strip};
 
-use super::line::Line;
+use super::line::{Line, wrapped};
 use crate::cli::table::Tint;
 
 /// Most cells of a batch; more pods make a bar.
@@ -14,6 +14,8 @@ const BAR: usize = 24;
 
 /// Columns of the label before a remark.
 const LABEL: usize = 7;
+/// Most rows of a remark.
+const REMARK: usize = 3;
 
 /// What is drawn on.
 #[derive(Clone, Copy, Debug)]
@@ -137,9 +139,16 @@ impl Pen {
         let rows = folded(&strip.rows, self.fold);
         let layout = self.layout(&rows);
         lines.extend(rows.iter().map(|row| self.row(row, layout)));
+        let (columns, most) = match self.fold {
+            Fold::Nothing | Fold::Closed => (self.canvas.columns, REMARK),
+            Fold::Ahead => (self.canvas.columns, 1),
+        };
         let mut remark = |label: &str, words: &str, tint| {
-            let line = Line::from(format!("  {label:<LABEL$}").as_str());
-            lines.push(line.with(words, tint));
+            let rows = wrapped(words, columns.saturating_sub(2 + LABEL), most);
+            let labels = std::iter::once(label).chain(std::iter::repeat(""));
+            lines.extend(labels.zip(&rows).map(|(label, row)| {
+                Line::from(format!("  {label:<LABEL$}").as_str()).with(row, tint)
+            }));
         };
         if let Some(cause) = &strip.cause {
             remark("cause", cause, Tint::Bad);
@@ -597,6 +606,32 @@ mod tests {
  ■ new, ready   ◧ new, starting   ✖ failing   □ old
  Ctrl-C stops watching."
         );
+    }
+
+    #[test]
+    fn a_long_cause_is_broken_into_rows_where_there_is_room_for_them() {
+        let message = "back-off restarting failed container in pod web-s1_shop";
+        let failure = json!({
+            "at": "2026-11-21T10:42:20Z", "batch": 2,
+            "cause": {"class": "Revision", "pod": "web-s1", "container": "web",
+                "reason": "CrashLoopBackOff", "message": message},
+        });
+        let ledger = ledger(
+            &STEPS,
+            &[("WEB/phase", json!("Failed")), ("WEB/failure", failure)],
+        );
+        let all = drawn(&ledger, Some(seen(&ledger, "rs", 8)), canvas(60));
+        let rows = "  cause  pod web-s1, container web: CrashLoopBackOff:
+         back-off restarting failed container in pod
+         web-s1_shop
+";
+        assert!(all.contains(rows), "{all}");
+        let short = Canvas {
+            rows: 9,
+            ..canvas(60)
+        };
+        let folded = drawn(&ledger, Some(seen(&ledger, "rs", 8)), short);
+        assert!(!folded.contains("web-s1_shop"), "{folded}");
     }
 
     #[test]

@@ -66,6 +66,25 @@ impl Line {
     }
 }
 
+/// Breaks words into rows of so many columns, at most `most` of them, of which the last has all that
+/// is left; a word that is wider has a row of its own.
+pub(in crate::cli) fn wrapped(words: &str, columns: usize, most: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for word in words.split(' ') {
+        let is_last = rows.len() >= most;
+        let row = rows.last_mut().expect("there is always one");
+        if row.is_empty() {
+            row.push_str(word);
+        } else if is_last || row.width() + 1 + word.width() <= columns {
+            row.push(' ');
+            row.push_str(word);
+        } else {
+            rows.push(word.to_owned());
+        }
+    }
+    rows
+}
+
 impl From<&str> for Line {
     fn from(words: &str) -> Self {
         Self::default().with(words, Tint::Plain)
@@ -93,5 +112,18 @@ mod tests {
         let mut line = Line::from("a\u{1b}[2J");
         line.pad(20);
         assert_eq!(line.text(80, true), "a [2J");
+    }
+
+    #[test]
+    fn rows_are_broken_between_words_and_the_last_has_the_rest() {
+        assert_eq!(
+            wrapped("1.1 runs on all pods", 11, 9),
+            ["1.1 runs on", "all pods"]
+        );
+        assert_eq!(
+            wrapped("a considerably long one", 6, 9),
+            ["a", "considerably", "long", "one"]
+        );
+        assert_eq!(wrapped("a b c d", 1, 2), ["a", "b c d"]);
     }
 }
