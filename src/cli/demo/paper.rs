@@ -10,7 +10,7 @@ use super::script::Step;
 use super::shop::{NAME, NAMESPACE, PODS};
 use super::stage::{NODES, Places};
 use crate::cli::failure::Failure;
-use crate::cli::live::{Canvas, Line, Screen, Sheet, Size, draw, is_live};
+use crate::cli::live::{Canvas, Line, Screen, Sheet, Size, draw, is_live, wrapped};
 use crate::cli::show::{Show, plain_signs, stream};
 use crate::cli::table::{Tint, paint, plain};
 use crate::clock;
@@ -18,6 +18,8 @@ use crate::status::Picture;
 
 /// Columns before what is told.
 const INDENT: usize = 3;
+/// Columns before what can be done.
+const LABEL: usize = 7;
 
 /// Where the story goes.
 pub(super) struct Paper {
@@ -120,7 +122,7 @@ impl Paper {
         match &self.medium {
             Medium::Terminal(_) => {
                 let room = Size::now().columns.saturating_sub(INDENT);
-                let rows = wrapped(&plain(words), room);
+                let rows = wrapped(&plain(words), room, usize::MAX);
                 let first = format!(" {sign} ");
                 let margins = std::iter::once(first.as_str()).chain(std::iter::repeat("   "));
                 let line = |(margin, row): (&str, &String)| {
@@ -138,12 +140,12 @@ impl Paper {
         }
     }
 
-    /// Shows how things stand; `foot` says what can be done.
+    /// Shows how things stand; `foot` says what can be done, each with a label.
     pub(super) fn show(
         &mut self,
         picture: Option<&Picture>,
         steps: &[(&'static str, Mark)],
-        foot: &[Line],
+        foot: &[(&'static str, String)],
     ) -> Result<(), Failure> {
         let show = self.show;
         match (&mut self.medium, picture) {
@@ -156,6 +158,7 @@ impl Paper {
                     lines.push(Line::default());
                 }
                 lines.extend(head(steps, show.ascii, size.columns));
+                let foot = laid(foot, size.columns);
                 match picture {
                     Some(picture) => {
                         let canvas = Canvas {
@@ -164,9 +167,9 @@ impl Paper {
                             rows: size.rows.saturating_sub(1 + lines.len()),
                             is_ascii: show.ascii,
                         };
-                        lines.extend(draw(picture, foot, canvas));
+                        lines.extend(draw(picture, &foot, canvas));
                     }
-                    None => lines.extend_from_slice(foot),
+                    None => lines.extend(foot),
                 }
                 let text = |line: &Line| signs(show, line.text(size.columns, show.is_colourful()));
                 let lines = lines.iter().map(text).collect();
@@ -201,23 +204,6 @@ fn signs(show: Show, text: String) -> String {
     if show.ascii { plain_signs(&text) } else { text }
 }
 
-/// Breaks words into rows of so many columns; a word that is wider has a row of its own.
-fn wrapped(words: &str, columns: usize) -> Vec<String> {
-    let mut rows = vec![String::new()];
-    for word in words.split(' ') {
-        let row = rows.last_mut().expect("there is always one");
-        if row.is_empty() {
-            row.push_str(word);
-        } else if row.width() + 1 + word.width() <= columns {
-            row.push(' ');
-            row.push_str(word);
-        } else {
-            rows.push(word.to_owned());
-        }
-    }
-    rows
-}
-
 fn banner() -> Line {
     Line::from("tidegate demo   ")
         .with("SIMULATED", Tint::Busy)
@@ -237,6 +223,21 @@ pub(super) fn shown(path: &Path) -> String {
     } else {
         format!("'{}'", path.replace('\'', r"'\''"))
     }
+}
+
+/// Lays out what can be done below what is seen.
+fn laid(foot: &[(&'static str, String)], columns: usize) -> Vec<Line> {
+    let mut lines = vec![Line::default()];
+    for (label, words) in foot {
+        let rows = wrapped(words, columns.saturating_sub(LABEL), usize::MAX);
+        let labels = std::iter::once(*label).chain(std::iter::repeat(""));
+        lines.extend(labels.zip(&rows).map(|(label, row)| {
+            Line::default()
+                .with(&format!(" {label:<6}"), Tint::Busy)
+                .with(row, Tint::Plain)
+        }));
+    }
+    lines
 }
 
 /// Says on each screen that nothing of it is real, and how far the steps are; in as many lines as
@@ -282,19 +283,6 @@ mod tests {
                 "             * a broken one  . a revert"
             ]
         );
-    }
-
-    #[test]
-    fn what_is_told_is_broken_between_words() {
-        assert_eq!(
-            wrapped("1.1 runs on all pods", 11),
-            ["1.1 runs on", "all pods"]
-        );
-        assert_eq!(
-            wrapped("a considerably long one", 6),
-            ["a", "considerably", "long", "one"]
-        );
-        assert_eq!(wrapped("short", 60), ["short"]);
     }
 
     #[test]

@@ -10,8 +10,7 @@ use super::script::{Act, Step};
 use super::shop::{FILE, PODS, retagged, tag};
 use super::stage::{Speed, Stage};
 use crate::cli::failure::Failure;
-use crate::cli::live::{Eyes, Line};
-use crate::cli::table::Tint;
+use crate::cli::live::Eyes;
 use crate::clock::{now, since_boot};
 use crate::git::GitFault;
 use crate::revision::{CommitId, Revision};
@@ -345,45 +344,38 @@ impl Play {
         marks.collect()
     }
 
-    /// What there is to see, or to do.
-    fn foot(&self) -> Vec<Line> {
-        let mut foot = vec![Line::default()];
+    /// What there is to see, or to do, each with a label.
+    fn foot(&self) -> Vec<(&'static str, String)> {
         match &self.scene {
             Scene::Opening => {
-                foot.push(line("wait", "the agent starts, and installs what Git says"));
+                let words = "the agent starts, and installs what Git says";
+                vec![("wait", words.to_owned())]
             }
-            Scene::Step(index, ..) => foot.push(line("look", self.steps[*index].0.tale)),
-            Scene::Rest if self.is_auto => {}
-            Scene::Rest => foot.extend(self.choices()),
+            Scene::Step(index, ..) => vec![("look", self.steps[*index].0.tale.to_owned())],
+            Scene::Rest if self.is_auto => Vec::new(),
+            Scene::Rest => self.choices(),
         }
-        foot
     }
 
     /// What the user can do next.
-    fn choices(&self) -> Vec<Line> {
+    fn choices(&self) -> Vec<(&'static str, String)> {
         let mut choices = Vec::new();
         let next = self.steps.iter().find(|(_, mark)| *mark == Mark::Ahead);
         if let Some((step, _)) = next
             && self.keys.are_open()
         {
-            choices.push(line("Enter", &format!("does the next: {}", step.title)));
+            choices.push(("Enter", format!("does the next: {}", step.title)));
         }
         let words = match next {
             Some(_) => "or by hand, in another terminal:",
             None => "play on by hand, in another terminal: edit, commit, revert",
         };
-        choices.push(line("", words));
         let places = &self.stage.places;
         let (repository, kubeconfig) = (shown(&places.repository), shown(&places.kubeconfig));
-        choices.push(line("", &format!("  cd {repository}")));
-        choices.push(line("", &format!("  export KUBECONFIG={kubeconfig}")));
-        choices.push(line("q", "ends the demo"));
+        choices.push(("", words.to_owned()));
+        choices.push(("", format!("cd {repository}")));
+        choices.push(("", format!("export KUBECONFIG={kubeconfig}")));
+        choices.push(("q", "ends the demo".to_owned()));
         choices
     }
-}
-
-fn line(label: &str, words: &str) -> Line {
-    Line::default()
-        .with(&format!(" {label:<6}"), Tint::Busy)
-        .with(words, Tint::Plain)
 }

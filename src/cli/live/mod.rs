@@ -24,7 +24,7 @@ use crate::status::{Picture, Verdict, subject, verdict};
 
 pub(super) use self::draw::{Canvas, draw};
 pub(super) use self::eyes::{Eyes, readable};
-pub(super) use self::line::Line;
+pub(super) use self::line::{Line, wrapped};
 pub(super) use self::overview::Overview;
 pub(super) use self::screen::{Screen, Size};
 pub(super) use self::sheet::{Sheet, is_live};
