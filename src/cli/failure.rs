@@ -117,6 +117,9 @@ impl Failure {
             Self::NoSuchApp(_) | Self::NoApps(_) | Self::Release(ReleaseFault::NoLedger { .. }) => {
                 "tidegate status -A lists all; the agent makes the ledger when it first serves a GitSync"
             }
+            Self::Run(RunFault::Unknown(_)) => {
+                "plan and diff need get, list and watch of the kinds in the repository"
+            }
             Self::WhichApp { .. } => "name it: [NAMESPACE/]NAME",
             Self::Ambiguous { .. } => "give more digits",
             Self::NoWayBack { .. } => {

@@ -102,6 +102,7 @@ impl Lease {
             held: None,
             renewed: Duration::ZERO,
             seen: None,
+            told: None,
         };
         let task = tokio::spawn(candidate.run(resigned));
         Standing {
@@ -159,6 +160,8 @@ struct Candidate {
     renewed: Duration,
     /// The record of another, and since when we see it unchanged.
     seen: Option<(Value, Duration)>,
+    /// What went wrong last and was told.
+    told: Option<String>,
 }
 
 impl Candidate {
@@ -186,8 +189,15 @@ impl Candidate {
             Some(record) => self.renew(&record, sent).await,
             None => self.compete(sent).await,
         };
-        let Err(refusal) = outcome else { return };
-        tracing::debug!(%refusal, "the lease could not be renewed or read");
+        let Err(refusal) = outcome else {
+            self.told = None;
+            return;
+        };
+        let words = refusal.to_string();
+        if self.told.as_ref() != Some(&words) {
+            tracing::warn!(%refusal, "the lease could not be renewed or read; tried again");
+            self.told = Some(words);
+        }
         let unrenewed = clock::since_boot().saturating_sub(self.renewed);
         if self.held.is_some() && unrenewed >= self.terms.renew {
             self.stand_back(None);
@@ -357,6 +367,7 @@ mod tests {
             terms: lease(Duration::from_secs(15)),
             fence: Fence::new(Duration::from_secs(15)),
             tell: watch::Sender::new(Role::Standby { holder: None }),
+            told: None,
             held: None,
             renewed: Duration::ZERO,
             seen: None,

@@ -67,6 +67,7 @@ pub fn explain(ledger: &Ledger, picture: &Picture, only: Option<&ObjectId>) -> E
     if let Some(only) = only {
         causes.retain(|why| why.about.as_ref() == Some(&only.short()));
     }
+    let changed = changed(ledger, &causes);
     let is_meant = |strip: &&Strip| only.is_none_or(|only| strip.id == *only);
     Explanation {
         app: picture.app.clone(),
@@ -74,7 +75,7 @@ pub fn explain(ledger: &Ledger, picture: &Picture, only: Option<&ObjectId>) -> E
         state: picture.state,
         message: picture.message.clone(),
         causes,
-        changed: changed(ledger),
+        changed,
         effect: picture.strips.iter().filter(is_meant).map(effect).collect(),
         next: picture.next.clone(),
     }
@@ -199,8 +200,11 @@ fn drift(ledger: &Ledger) -> Vec<Why> {
 }
 
 /// What the newest commit at fault changed: its objects, and images that the last good one had not.
-fn changed(ledger: &Ledger) -> Vec<String> {
-    let Some(culprit) = ledger.quarantine.culprits().last() else {
+/// Nothing where it is the cause of nothing any more.
+fn changed(ledger: &Ledger, causes: &[Why]) -> Vec<String> {
+    let newest = ledger.quarantine.culprits().last();
+    let is_cause = |commit| causes.iter().any(|why| why.commit.as_ref() == Some(commit));
+    let Some(culprit) = newest.filter(|culprit| is_cause(&culprit.commit)) else {
         return Vec::new();
     };
     let images = |id: &ObjectId| {
@@ -350,6 +354,12 @@ mod tests {
             ],
             None,
         );
+        let pairs = json!([{
+            "commit": failed, "why": "long ago", "at": "2026-11-19T10:43:00Z", "objects": {},
+            "changed": {web: digest}, "pairs": [],
+        }]);
+        let calm = self::explained(&[("/quarantine", pairs)], None);
+        assert_eq!(calm.changed, [""; 0], "it is the cause of nothing");
         assert_eq!(explained.causes.len(), 1);
         assert_eq!(explained.causes[0].reason, "RolledBack");
         assert_eq!(explained.causes[0].message, "Deployment/web: crash");

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::ledger::{Course, Ledger, Trouble};
 use crate::object::ObjectId;
+use crate::revision::CommitId;
 use crate::rollout::Phase;
 
 use super::workload::Workload;
@@ -57,6 +58,20 @@ fn is_held(ledger: &Ledger) -> bool {
     })
 }
 
+/// Says whether the cluster went back from this commit.
+fn has_left(ledger: &Ledger, commit: &CommitId) -> bool {
+    let course = ledger.aim.as_ref().map(|aim| &aim.course);
+    course.is_some_and(|course| match course {
+        Course::Forward => false,
+        Course::Back { from, .. } => from == commit,
+    })
+}
+
+/// Says whether a container of the pod has ended at least once, so that it left a log.
+fn has_run(reason: &str) -> bool {
+    matches!(reason, "CrashLoopBackOff" | "Restarting")
+}
+
 /// Returns the commands that help now, the most useful first.
 pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Vec<String> {
     if ledger.released.is_some() {
@@ -76,9 +91,11 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
                 .container
                 .as_ref()
                 .map_or_else(String::new, |name| format!(" -c {name}"));
-            commands.push(format!(
-                "kubectl -n {namespace} logs {pod}{container} --previous"
-            ));
+            commands.push(if has_run(&cause.reason) {
+                format!("kubectl -n {namespace} logs {pod}{container} --previous")
+            } else {
+                format!("kubectl -n {namespace} describe pod {pod}")
+            });
         }
         if workload.state == Phase::Failed {
             commands.push(format!("tidegate retry {app} {}", workload.to.short()));
@@ -89,7 +106,12 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
     } else if is_held(ledger)
         && let Some(culprit) = ledger.quarantine.culprits().last()
     {
-        commands.push(format!("tidegate retry {app} {}", culprit.commit.short()));
+        let short = culprit.commit.short();
+        if has_left(ledger, &culprit.commit) {
+            // Until then Git and the cluster say different things.
+            commands.push(format!("git revert {short}"));
+        }
+        commands.push(format!("tidegate retry {app} {short}"));
     }
     if let Some(aim) = &ledger.aim
         && ledger.problem(Trouble::DriftFight).is_some()
@@ -146,6 +168,28 @@ mod tests {
                 "tidegate retry shop/web 9f3c2e1",
                 "tidegate abort shop/web",
             ]
+        );
+    }
+
+    #[test]
+    fn a_pod_that_never_ran_has_no_log_to_look_at() {
+        let cause = "/rollouts/apps~1Deployment~1shop~1web/failure/cause/reason";
+        let commands = commands_with("Failed", &[(cause, json!("ImagePullBackOff"))]);
+        assert_eq!(commands[0], "kubectl -n shop describe pod web-x");
+    }
+
+    #[test]
+    fn what_the_cluster_has_left_is_to_be_reverted_in_git() {
+        let id = "9f3c2e1".to_owned() + &"0".repeat(33);
+        let culprit = json!([{
+            "commit": id, "why": "it failed", "at": "2026-11-21T10:45:00Z",
+            "pairs": [], "objects": {}, "changed": {},
+        }]);
+        let back = json!({"Back": {"from": id, "outcome": "RolledBack"}});
+        let changes = [("/quarantine", culprit), ("/aim/course", back)];
+        assert_eq!(
+            commands_with("RolledBack", &changes),
+            ["git revert 9f3c2e1", "tidegate retry shop/web 9f3c2e1"]
         );
     }
 

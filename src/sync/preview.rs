@@ -168,13 +168,10 @@ impl App {
         match self.examine(&tip).await? {
             Examined::Refused { message, .. } => preview.refused = Some(message),
             Examined::Unknown => {
-                let why = self
-                    .book
-                    .ledger
-                    .problems
-                    .first()
-                    .map(|problem| problem.message.clone());
-                preview.refused = why.or_else(|| Some("the cluster cannot be read".to_owned()));
+                let problems = &self.book.ledger.problems;
+                let why = problems.first().map(|problem| problem.message.clone());
+                let why = why.unwrap_or_else(|| "the cluster cannot be read".to_owned());
+                return Err(RunFault::Unknown(why));
             }
             Examined::Accepted { set, held } => {
                 let mut ids: Vec<ObjectId> = set.keys().cloned().collect();

@@ -46,6 +46,9 @@ pub enum RunFault {
     /// The API server refused.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// What the commit would do could not be found out; the commit itself is not at fault.
+    #[error("what it would do cannot be said: {0}")]
+    Unknown(String),
     /// A `GitSync` that left the configuration could not be released.
     #[error(transparent)]
     Release(#[from] ReleaseFault),
@@ -83,7 +86,7 @@ pub async fn run(
     let stands = loop {
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break Vec::new(),
-            led = role.wait_for(is_leader) => if led.is_err() { break Vec::new() },
+            led = lead(&mut role) => if !led { break Vec::new() },
         }
         info!(holder, "leading");
         let shared = Shared {
@@ -119,6 +122,25 @@ pub async fn run(
 /// the loop may run on any thread.
 async fn until<T>(watched: &mut watch::Receiver<T>, is_so: impl FnMut(&T) -> bool) {
     drop(watched.wait_for(is_so).await);
+}
+
+/// Waits until this process leads, and tells who does meanwhile; `false` where that will never be.
+async fn lead(role: &mut watch::Receiver<Role>) -> bool {
+    loop {
+        match &*role.borrow_and_update() {
+            Role::Leader { .. } => return true,
+            Role::Standby {
+                holder: Some(holder),
+            } => info!(
+                holder,
+                "standing by until the lease of the other agent ends"
+            ),
+            Role::Standby { holder: None } => {}
+        }
+        if role.changed().await.is_err() {
+            return false;
+        }
+    }
 }
 
 fn is_leader(role: &Role) -> bool {

@@ -72,7 +72,7 @@ async fn off_a_terminal_a_rollout_is_one_line_a_change_and_ends_with_its_fate() 
         "2/3    healthy, 4 pods, took ",
         "3/3    started, 5 pods",
         &format!("10/10 pods are on {}", &second[..7]),
-        "done: it is rolled out (10/10 pods ready)",
+        "done: it is rolled out (10 of 10 new pods ready)",
     ] {
         assert!(text.contains(told), "`{told}` is missing:\n{text}");
     }
@@ -128,7 +128,7 @@ async fn on_a_terminal_only_own_lines_are_repainted_and_the_last_picture_stays()
     );
     assert_eq!(lines.len(), 7, "one picture and how it ended:\n{all}");
     assert!(
-        lines[5].contains("done: it is rolled out (10/10 pods ready"),
+        lines[5].contains("done: it is rolled out (10 of 10 new pods ready"),
         "{all}"
     );
     assert!(written.contains("batch 2 of 3"), "the open batch was drawn");

@@ -79,15 +79,19 @@ pub(super) async fn follow(
 async fn watch(mut eyes: Eyes, end: End, mut sheet: Sheet) -> Result<Exit, Failure> {
     let mut changes = eyes.changes();
     let mut has_begun = false;
+    let mut first = None;
     loop {
         let started = Instant::now();
         match eyes.look(clock::now()).await {
             Ok(picture) => {
                 let fate = fate(&eyes, &picture);
-                has_begun |= matches!(
+                let shown = subject(&eyes.ledger).map(|revision| revision.id.clone());
+                let is_new = *first.get_or_insert_with(|| shown.clone()) != shown;
+                let is_open = matches!(
                     fate,
                     Verdict::Going | Verdict::Unseen | Verdict::Waiting(..)
                 );
+                has_begun |= is_new || is_open;
                 let ended = outcome(&fate).filter(|_| has_begun && end == End::Fate);
                 if let Some((exit, words)) = ended {
                     sheet.end(&picture, exit, &words)?;

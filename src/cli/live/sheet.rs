@@ -106,7 +106,7 @@ impl Sheet {
         let (ready, all) = picture.ready();
         let pods = match all {
             0 => "nothing more under way".to_owned(),
-            all => format!("{ready}/{all} pods ready"),
+            all => format!("{ready} of {all} new pods ready"),
         };
         match &mut self.medium {
             Medium::Terminal { screen, .. } => {
