@@ -1,8 +1,9 @@
 //! The README's shell blocks are run as they stand, but for the program that is built already and
 //! the folder that they use.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::cluster::ControlPlane;
 use crate::shop::{Agent, SOON, until};
@@ -39,20 +40,20 @@ fn shell(script: &str, home: &Path) -> Command {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readme_leads_from_a_checkout_to_a_rollout() {
     let blocks = blocks();
-    assert_eq!(blocks.len(), 3, "prepare, run, test");
+    assert_eq!(blocks.len(), 4, "demo, test, prepare, run");
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().to_str().unwrap();
-    let prepared = shell(&blocks[0].replace(FOLDER, place), folder.path())
+    let prepared = shell(&blocks[2].replace(FOLDER, place), folder.path())
         .status()
         .unwrap();
-    assert!(prepared.success(), "{}", blocks[0]);
+    assert!(prepared.success(), "{}", blocks[2]);
 
     let plane = ControlPlane::shared();
     let account = plane.agent(&["default"], "default").await;
     let example = std::fs::read_to_string(Path::new(ROOT).join("examples/gitsync.yaml")).unwrap();
     let config = folder.path().join("gitsync.yaml");
     std::fs::write(&config, example.replace(FOLDER, place)).unwrap();
-    let run = blocks[1]
+    let run = blocks[3]
         .replace("cargo run --release --", env!("CARGO_BIN_EXE_tidegate"))
         .replace("examples/gitsync.yaml", config.to_str().unwrap());
     let mut command = shell(&format!("exec {run}"), folder.path());
@@ -79,8 +80,32 @@ async fn the_readme_leads_from_a_checkout_to_a_rollout() {
 }
 
 #[test]
+fn the_demo_of_the_readme_plays_a_step_at_each_enter() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = blocks()[0].replace("cargo run --release --", env!("CARGO_BIN_EXE_tidegate"));
+    let mut demo = shell(&script, folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut enters = demo.stdin.take().unwrap();
+    enters.write_all(b"\n\n\nq\n").unwrap();
+    drop(enters);
+    let played = demo.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&played.stdout);
+    assert!(played.status.success(), "{told}");
+    for line in [
+        "runs on all 12 pods",
+        "failed with its first pod",
+        "say 1.1 again",
+    ] {
+        assert!(told.contains(line), "`{line}` is missing:\n{told}");
+    }
+}
+
+#[test]
 fn the_test_command_of_the_readme_is_the_one_that_the_gate_runs() {
-    let command = blocks()[2].trim().to_owned();
+    let command = blocks()[1].trim().to_owned();
     let gate = std::fs::read_to_string(Path::new(ROOT).join(".ci/run")).unwrap();
     let (program, rest) = command.split_once(" test ").unwrap();
     let gate_runs = gate.lines().any(|line| {
