@@ -1,10 +1,11 @@
 //! Faults on request: what a test makes the API server do wrong.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verb {
     /// One object.
     Get,
@@ -158,6 +159,9 @@ pub enum Fate {
     LostAfter,
 }
 
+/// Requests of one sort: the verb, the resource and sub-resource, whether it was only tried.
+pub type Sort = (Verb, String, bool);
+
 /// Is asked about every write that is not a dry run: which write it is, from 1, and what it is.
 type Arbiter = Box<dyn FnMut(u64, &Request) -> Fate + Send>;
 
@@ -168,6 +172,7 @@ pub struct Faults(Arc<Mutex<State>>);
 #[derive(Default)]
 struct State {
     rules: Vec<Rule>,
+    calls: BTreeMap<Sort, u64>,
     writes: u64,
     arbiter: Option<Arbiter>,
 }
@@ -198,9 +203,17 @@ impl Faults {
         self.state().writes
     }
 
+    /// Returns how many requests of each sort there were since the beginning.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<Sort, u64> {
+        self.state().calls.clone()
+    }
+
     /// Returns what befalls a request.
     pub(super) fn befall(&self, request: &Request) -> Vec<Fault> {
         let mut state = self.state();
+        let sort = (request.verb, request.resource.clone(), request.is_dry_run);
+        *state.calls.entry(sort).or_default() += 1;
         let mut faults: Vec<Fault> = state
             .rules
             .iter_mut()
@@ -269,5 +282,9 @@ mod tests {
         assert_eq!(faults.befall(&request(Verb::List, "pods")), []);
         assert_eq!(faults.befall(&write), [Fault::ResetAfter]);
         assert_eq!(faults.writes(), 2);
+        let maps = |is_tried| (Verb::Create, "configmaps".to_owned(), is_tried);
+        let pods = (Verb::List, "pods".to_owned(), false);
+        let calls = BTreeMap::from([(pods, 1), (maps(false), 2), (maps(true), 1)]);
+        assert_eq!(faults.calls(), calls);
     }
 }
