@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::real;
 use crate::shop::{Agent, Shop, config_map, deployment};
 
 /// Half of the pods, then a soak that no test waits for.
@@ -14,7 +15,7 @@ fn manifest(tag: &str) -> String {
 
 /// A shop at rest with `web` and the ConfigMap `flags`.
 async fn at_rest(prefix: &str) -> (Shop, Agent) {
-    let shop = Shop::open(prefix).await;
+    let shop = Shop::open(&real(), prefix).await;
     let (flags, web) = (config_map("flags", "1"), manifest("1"));
     let files = [
         ("flags.yaml", Some(flags.as_str())),

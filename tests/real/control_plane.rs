@@ -12,9 +12,10 @@ use rustix::process::{Pid, test_kill_process};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
+use crate::cluster::ControlPlane;
 use crate::cluster::accounts::secrets_rules;
 use crate::cluster::audit::Call;
-use crate::cluster::{ControlPlane, Exposure, Trace};
+use crate::shop::{Exposure, Trace};
 
 const SOON: Duration = Duration::from_secs(60);
 

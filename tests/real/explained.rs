@@ -2,13 +2,15 @@
 
 use serde_json::Value;
 
+use crate::cluster::ControlPlane;
+use crate::real;
 use crate::shop::{Agent, Shop, deployment};
 
 const POLICY: &str = "steps: [1, 100%]\nmaxSurge: 100%\nmonitor: 0s\nonFailure: Pause";
 
 /// A shop whose second commit failed and is held, and that commit.
 async fn broken(name: &str) -> (Shop, Agent, String) {
-    let shop = Shop::open(name).await;
+    let shop = Shop::open(&real(), name).await;
     let first = deployment("web", "1", POLICY);
     let first = shop.repository.push("web 1", &[("web.yaml", Some(&first))]);
     let agent = shop.start();
@@ -45,7 +47,7 @@ async fn a_failure_is_explained_by_pod_change_and_next_command() {
     let unknown = shop.tidegate(&["explain", "web", "deployment/nobody"]);
     assert_eq!(unknown.status.code(), Some(2));
 
-    let viewer = shop.plane.agent(&[], &shop.namespace).await;
+    let viewer = ControlPlane::shared().agent(&[], &shop.namespace).await;
     let viewer = viewer.kubeconfig.to_str().unwrap();
     let why = shop.verb(&["explain", "web", "--kubeconfig", viewer]);
     assert!(
@@ -61,7 +63,7 @@ async fn what_happened_is_told_in_the_order_of_time() {
     let (shop, _agent, bad) = broken("timeline").await;
     let short = &bad[..7];
     // The agent itself only writes Events; people read them.
-    let admin = shop.plane.admin_kubeconfig();
+    let admin = ControlPlane::shared().admin_kubeconfig();
     let admin = admin.to_str().unwrap();
     let told = |more: &[&str]| {
         let asked = ["events", "web", "--kubeconfig", admin];

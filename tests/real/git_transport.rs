@@ -20,7 +20,7 @@ use tidegate::{
     revision::CommitId,
 };
 
-use super::git_server::{GitServer, Identity, PASSWORD, TlsServer};
+use crate::shop::git_server::{GitServer, Identity, PASSWORD, TlsServer};
 
 /// A bare repository below a root, and a clone in which commits are made.
 pub(crate) struct Origin {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::real;
 use crate::shop::{Agent, Shop, config_map};
 
 /// Where `two` has the object that moves, seen from `apps/web`.
@@ -19,7 +20,7 @@ fn documents(shop: &Shop, interval: &str) -> String {
 
 /// Two `GitSync`s at rest that nothing but a request wakes; `two` has the ConfigMap `shared`.
 async fn at_rest(prefix: &str) -> (Shop, Agent, String) {
-    let shop = Shop::open(prefix).await;
+    let shop = Shop::open(&real(), prefix).await;
     let shared = config_map("shared", "1");
     let (own, theirs) = (config_map("own", "1"), config_map("theirs", "1"));
     let files = [

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
+use crate::cluster::ControlPlane;
 use crate::cluster::accounts::definitions_rules;
+use crate::real;
 use crate::shop::{Agent, Shop, config_map};
 
 /// A definition of `Widget` in a group of its own; what it defines has a `spec.size`.
@@ -24,9 +26,9 @@ fn widget(group: &str, name: &str, size: u32) -> String {
 
 /// A shop that may have widgets of a group of its own, with the ConfigMap `flags` at rest.
 async fn at_rest(prefix: &str) -> (Shop, Agent, String) {
-    let shop = Shop::open(prefix).await;
+    let shop = Shop::open(&real(), prefix).await;
     let group = format!("{}.example.com", shop.namespace);
-    shop.plane
+    ControlPlane::shared()
         .grant_everywhere(&shop.account, "widgets", definitions_rules(&group))
         .await;
     shop.configure(&json!({
@@ -118,8 +120,8 @@ async fn a_kind_that_the_cluster_does_not_serve_is_refused_and_the_next_commit_m
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gitsync_that_may_not_see_its_kinds_holds_nobody_else_up() {
-    let shop = Shop::open("blind").await;
-    let elsewhere = shop.plane.namespace("blind-target").await;
+    let shop = Shop::open(&real(), "blind").await;
+    let elsewhere = ControlPlane::shared().namespace("blind-target").await;
     let document = |name: &str, target: &str| {
         shop.gitsync(name, "apps/web", &json!({"targetNamespace": target}))
     };

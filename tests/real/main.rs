@@ -6,35 +6,30 @@
     reason = "tests may panic and wait"
 )]
 
-mod adoption;
 mod appliers;
-mod batches;
+#[path = "../both/mod.rs"]
+mod both;
 mod cluster;
 mod cluster_room;
 mod control_plane;
-mod crashes;
 mod demo;
+mod denied;
 mod explained;
-mod failures;
 mod fidelity;
-mod git_server;
 mod git_ssh;
 mod git_transport;
 mod handover;
-mod hands;
 mod kinds;
 mod laws;
-mod newest;
 mod once;
 mod previews;
-mod pruning;
 mod readme;
 mod refusals;
 mod released;
-mod restarted;
-mod reverts;
-mod shapes;
+#[path = "../shop/mod.rs"]
 mod shop;
+mod side_by_side;
+mod spaces;
 mod standby;
 #[allow(dead_code, reason = "the fast lane uses the rest")]
 mod terminal;
@@ -47,3 +42,20 @@ mod watched;
 #[path = "../fast/world/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the fast lane uses the rest")]
 mod world;
+
+use std::sync::Arc;
+
+use cluster::ControlPlane;
+use shop::{Ground, Simulated, Stage};
+
+/// Plays a scenario on the shared control plane and on the simulator; each Deployment takes the same
+/// course on both.
+fn play(scenario: impl AsyncFn(Stage) + Send + Sync + 'static) {
+    let real: Arc<dyn Ground> = Arc::new(ControlPlane::shared());
+    shop::play(vec![real, Arc::new(Simulated::found())], scenario);
+}
+
+/// The shared control plane, for what the simulator has not.
+fn real() -> Stage {
+    Stage::on(Arc::new(ControlPlane::shared()))
+}

@@ -1,6 +1,7 @@
 //! `run --once`: one look at Git, everything brought about, and an exit code that tells what it
 //! came to.
 
+use crate::real;
 use crate::shop::{Shop, config_map, deployment};
 
 /// Runs the agent once to its end; returns its exit code and what it prints.
@@ -12,7 +13,7 @@ fn once(shop: &Shop) -> (Option<i32>, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_run_looks_at_git_once_and_tells_what_it_came_to() {
-    let shop = Shop::open("once").await;
+    let shop = Shop::open(&real(), "once").await;
     let web = |tag: &str| deployment("web", tag, "monitor: 0s");
     let push = |name: &str, text: &str| shop.repository.push(name, &[(name, Some(text))]);
     let first = push("web.yaml", &web("1"));
@@ -48,7 +49,7 @@ async fn each_run_looks_at_git_once_and_tells_what_it_came_to() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_git_that_cannot_be_reached_is_an_error() {
-    let mut shop = Shop::open("once-away").await;
+    let mut shop = Shop::open(&real(), "once-away").await;
     shop.repository
         .push("flags", &[("flags.yaml", Some(&config_map("flags", "1")))]);
     shop.server.stop().await;

@@ -1,6 +1,8 @@
 //! `plan`, `diff` and `run --dry-run` say what would be done, and do none of it.
 
+use crate::cluster::ControlPlane;
 use crate::cluster::accounts::secrets_rules;
+use crate::real;
 use crate::shop::{Shop, config_map, deployment};
 
 const POLICY: &str = "steps: [1, 50%, 100%]\nmonitor: 0s";
@@ -16,7 +18,7 @@ fn look(shop: &Shop, verb: &str) -> (Option<i32>, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_tells_batches_fields_and_faults_and_writes_nothing() {
-    let shop = Shop::open("previews").await;
+    let shop = Shop::open(&real(), "previews").await;
     let files = [
         ("web.yaml", deployment("web", "1", POLICY)),
         ("map.yaml", config_map("flags", "1")),
@@ -67,7 +69,7 @@ async fn a_look_tells_batches_fields_and_faults_and_writes_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rehearsal_of_the_agent_lists_what_it_would_create_and_leaves_no_ledger() {
-    let shop = Shop::open("rehearsal").await;
+    let shop = Shop::open(&real(), "rehearsal").await;
     shop.repository.push(
         "web 1",
         &[("web.yaml", Some(&deployment("web", "1", POLICY)))],
@@ -83,8 +85,8 @@ async fn a_rehearsal_of_the_agent_lists_what_it_would_create_and_leaves_no_ledge
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_there_and_not_ours_would_be_adopted_and_its_fields_are_told() {
-    let shop = Shop::open("adoptions").await;
-    shop.plane
+    let shop = Shop::open(&real(), "adoptions").await;
+    ControlPlane::shared()
         .grant(&shop.account, &shop.namespace, "secrets", secrets_rules())
         .await;
     let first = shop.repository.push(

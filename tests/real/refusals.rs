@@ -3,12 +3,14 @@
 
 use serde_json::{Value, json};
 
+use crate::cluster::ControlPlane;
 use crate::cluster::accounts::secrets_rules;
+use crate::real;
 use crate::shop::{Agent, Shop, config_map, deployment};
 
 /// A shop at rest with `web` and the ConfigMap `flags`.
 async fn at_rest(prefix: &str, more: &Value) -> (Shop, Agent) {
-    let shop = Shop::open(prefix).await;
+    let shop = Shop::open(&real(), prefix).await;
     shop.configure(more);
     let first = shop.repository.push(
         "web 1",
@@ -302,8 +304,8 @@ const CANARY: &str = "canary-5e0c2d91";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn values_of_secrets_are_never_told() {
-    let shop = Shop::open("secrets").await;
-    shop.plane
+    let shop = Shop::open(&real(), "secrets").await;
+    ControlPlane::shared()
         .grant(&shop.account, &shop.namespace, "secrets", secrets_rules())
         .await;
     let secret = |more: &str| {

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::real;
 use crate::shop::{Agent, SOON, Shop, deployment};
 
 /// A Deployment with times and a strategy of its own.
@@ -70,7 +71,7 @@ async fn three_new(shop: &Shop) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_rollout_goes_on_natively_with_the_agent_dead_and_git_down() {
-    let mut shop = Shop::open("released").await;
+    let mut shop = Shop::open(&real(), "released").await;
     let agent = shop.start();
     under_way(&shop, &web("2", STAYS)).await;
     three_new(&shop).await;
@@ -114,7 +115,7 @@ async fn a_healthy_rollout_goes_on_natively_with_the_agent_dead_and_git_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_rollout_goes_back_and_is_not_begun_again_when_that_is_undone() {
-    let mut shop = Shop::open("released-failed").await;
+    let mut shop = Shop::open(&real(), "released-failed").await;
     let agent = shop.start();
     let bad = web("2-crash", STAYS);
     let failed = under_way(&shop, &bad).await;
@@ -151,7 +152,7 @@ async fn a_failed_rollout_goes_back_and_is_not_begun_again_when_that_is_undone()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_back_a_healthy_rollout_returns_and_begins_anew_when_that_is_undone() {
-    let shop = Shop::open("released-back").await;
+    let shop = Shop::open(&real(), "released-back").await;
     let agent = shop.start();
     under_way(&shop, &web("2", STAYS)).await;
     three_new(&shop).await;
@@ -169,7 +170,7 @@ async fn with_back_a_healthy_rollout_returns_and_begins_anew_when_that_is_undone
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_runs_stops_writing_and_goes_on_when_that_is_undone() {
-    let shop = Shop::open("released-live").await;
+    let shop = Shop::open(&real(), "released-live").await;
     let agent = shop.start();
     let second = under_way(&shop, &web("2", STAYS)).await;
     three_new(&shop).await;
@@ -198,7 +199,7 @@ fn without_web(shop: &Shop) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gitsync_that_leaves_the_file_is_released_and_served_again_when_it_comes_back() {
     for is_dead in [false, true] {
-        let shop = Shop::open(if is_dead { "left-dead" } else { "left" }).await;
+        let shop = Shop::open(&real(), if is_dead { "left-dead" } else { "left" }).await;
         let first = shop.start();
         let second = under_way(&shop, &web("2", STAYS)).await;
         three_new(&shop).await;
@@ -236,7 +237,7 @@ async fn a_gitsync_that_leaves_the_file_is_released_and_served_again_when_it_com
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_lost_a_shard_is_released_all_the_same() {
-    let shop = Shop::open("lost-shard").await;
+    let shop = Shop::open(&real(), "lost-shard").await;
     let agent = shop.start();
     under_way(&shop, &web("2", STAYS)).await;
     three_new(&shop).await;
@@ -263,7 +264,7 @@ async fn a_ledger_that_lost_a_shard_is_released_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ledger_that_cannot_be_read_keeps_no_other_gitsync_from_its_release() {
-    let shop = Shop::open("broken-ledger").await;
+    let shop = Shop::open(&real(), "broken-ledger").await;
     let document = |name: &str, path: &str| shop.gitsync(name, path, &json!({})).to_string();
     let [broken, web_sync, rest] = [
         document("broken", "apps/broken"),
@@ -312,7 +313,7 @@ async fn a_ledger_that_cannot_be_read_keeps_no_other_gitsync_from_its_release() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_broken_or_missing_file_changes_nothing() {
-    let shop = Shop::open("broken-file").await;
+    let shop = Shop::open(&real(), "broken-file").await;
     let agent = shop.start();
     let quick = STAYS.replace("10m", "0s");
     let second = under_way(&shop, &web("2", STAYS)).await;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::cluster::accounts::Account;
+use crate::cluster::ControlPlane;
 use crate::cluster::audit::{Call, Mark};
-use crate::cluster::bridge::{Break, Bridge};
-use crate::cluster::trace::Counts;
-use crate::shop::{Agent, Shop, deployment};
+use crate::real;
+use crate::shop::bridge::{Break, Bridge};
+use crate::shop::ground::Account;
+use crate::shop::{Agent, Counts, Shop, deployment};
 
 /// A dead agent's lease has to run out first.
 const LONG: Duration = Duration::from_secs(180);
@@ -24,15 +25,15 @@ fn sides(counts: &Counts) -> (usize, usize) {
 /// Starts another agent of the same installation, with an account and a cache of its own.
 async fn start_second(shop: &Shop) -> (Agent, Account) {
     let spaces = [shop.namespace.as_str()];
-    let account = shop.plane.agent(&spaces, &shop.namespace).await;
+    let account = ControlPlane::shared().agent(&spaces, &shop.namespace).await;
     let mut command = shop.run_command("second");
     command.env("KUBECONFIG", &account.kubeconfig);
     (shop.start_as(command), account)
 }
 
 /// Calls of an account that are neither for the Lease nor discovery.
-fn work(shop: &Shop, account: &Account, since: Mark) -> Vec<Call> {
-    let mut calls = shop.plane.audit().calls(&account.user, since);
+fn work(account: &Account, since: Mark) -> Vec<Call> {
+    let mut calls = ControlPlane::shared().audit().calls(&account.user, since);
     calls.retain(|call| call.resource != "leases" && !call.resource.is_empty());
     calls
 }
@@ -45,14 +46,14 @@ fn lease(shop: &Shop) -> String {
 
 /// Rolls out tag 1, with a first agent at work and a second one that stands by.
 async fn pair(shop: &Shop) -> (Agent, Agent, Account) {
-    let mark = shop.plane.audit().mark();
+    let mark = ControlPlane::shared().audit().mark();
     let web = deployment("web", "1", STEPS);
     let first = shop.repository.push("web 1", &[("web.yaml", Some(&web))]);
     let worker = shop.start();
     shop.until_outcome(&first, "Succeeded").await;
     let (other, account) = start_second(shop).await;
     shop.until("the second to look at the lease", || {
-        let calls = shop.plane.audit().calls(&account.user, mark);
+        let calls = ControlPlane::shared().audit().calls(&account.user, mark);
         calls.iter().any(|call| call.resource == "leases")
     })
     .await;
@@ -66,8 +67,8 @@ fn push(shop: &Shop, tag: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_only_looks_at_the_lease_and_takes_over_when_the_first_is_killed() {
-    let shop = Shop::open("standby").await;
-    let mark = shop.plane.audit().mark();
+    let shop = Shop::open(&real(), "standby").await;
+    let mark = ControlPlane::shared().audit().mark();
     let (worker, other, account) = pair(&shop).await;
     let trace = shop.trace("web").await;
     trace.until_rest("ten old pods", STOOD, LONG).await;
@@ -77,7 +78,7 @@ async fn the_second_only_looks_at_the_lease_and_takes_over_when_the_first_is_kil
             sides(counts) == (9, 5)
         })
         .await;
-    assert_eq!(work(&shop, &account, mark), [], "the second stands by");
+    assert_eq!(work(&account, mark), [], "the second stands by");
     worker.kill();
     shop.until_within(LONG, "the second to end it", || {
         shop.outcome(&commit) == "Succeeded"
@@ -103,7 +104,7 @@ async fn the_second_only_looks_at_the_lease_and_takes_over_when_the_first_is_kil
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_told_to_end_gives_the_lease_back() {
-    let shop = Shop::open("handover").await;
+    let shop = Shop::open(&real(), "handover").await;
     let (mut worker, other, _) = pair(&shop).await;
     let trace = shop.trace("web").await;
     let commit = push(&shop, "2");
@@ -130,7 +131,7 @@ async fn an_agent_that_is_told_to_end_gives_the_lease_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_leader_that_wakes_late_changes_nothing() {
-    let mut shop = Shop::open("late").await;
+    let mut shop = Shop::open(&real(), "late").await;
     let bridge = Bridge::build(&shop.account, shop.folder()).await;
     shop.account = bridge.account();
     let (sleeper, other, _) = pair(&shop).await;
@@ -148,7 +149,7 @@ async fn a_stopped_leader_that_wakes_late_changes_nothing() {
         .until_settled("the end", LONG, |counts| sides(counts) == (0, 10))
         .await;
 
-    let mark = shop.plane.audit().mark();
+    let mark = ControlPlane::shared().audit().mark();
     let (before, ledger) = (shop.get("deployment/web"), shop.ledger());
     bridge.release();
     sleeper.signal(Signal::CONT);
@@ -156,7 +157,7 @@ async fn a_stopped_leader_that_wakes_late_changes_nothing() {
         sleeper.log().contains("another agent leads; standing by")
     })
     .await;
-    let mut writes = work(&shop, &shop.account, mark);
+    let mut writes = work(&shop.account, mark);
     let reads = ["get", "list", "watch"];
     writes.retain(|call| !reads.contains(&call.verb.as_str()) && !call.dry_run);
     let told: Vec<(&str, u16)> = writes

@@ -10,7 +10,9 @@ use kube::{Api, Client};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::cluster::ControlPlane;
 use crate::cluster::audit::Call;
+use crate::real;
 use crate::shop::{Agent, Shop, deployment};
 
 const APPS: usize = 1000;
@@ -64,29 +66,14 @@ async fn stored(client: Client, namespace: String, tag: &'static str) -> Instant
     Instant::now()
 }
 
-/// Resident memory of a process in MiB, now and at most.
+/// Resident memory in MiB, now and at most.
 fn memory(agent: &Agent) -> (u64, u64) {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.id())).unwrap();
-    let of = |key: &str| {
-        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
-        let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-        kilobytes / 1024
-    };
-    (of("VmRSS:"), of("VmHWM:"))
-}
-
-/// Processor time that a process has used so far, itself and its children that ended.
-fn work(agent: &Agent) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", agent.id())).unwrap();
-    let (_, fields) = stat.rsplit_once(')').unwrap();
-    let ticks = fields.split_whitespace().skip(11).take(4);
-    // The kernel counts in hundredths of a second.
-    Duration::from_millis(10) * ticks.map(|tick| tick.parse::<u32>().unwrap()).sum()
+    (agent.present_memory(), agent.most_memory())
 }
 
 /// Waits until the agent makes no calls any more.
 async fn until_quiet(shop: &Shop) {
-    let audit = shop.plane.audit();
+    let audit = ControlPlane::shared().audit();
     loop {
         let mark = audit.mark();
         sleep(Duration::from_secs(3)).await;
@@ -112,7 +99,10 @@ fn web(tag: &str) -> String {
 
 /// Pushes `web` with a tag, lets `ask` do what is left, and tells the time until it is stored.
 async fn push(shop: &Shop, tag: &'static str, ask: impl FnOnce()) -> String {
-    let (client, namespace) = (shop.plane.client().await, shop.namespace.clone());
+    let (client, namespace) = (
+        ControlPlane::shared().client().await,
+        shop.namespace.clone(),
+    );
     let waiting = tokio::spawn(stored(client, namespace, tag));
     let manifest = web(tag);
     let files = [("web.yaml", Some(manifest.as_str()))];
@@ -136,13 +126,17 @@ async fn push(shop: &Shop, tag: &'static str, ask: impl FnOnce()) -> String {
 /// Pushes `web` with a tag and checks what the whole rollout costs.
 async fn costs(shop: &Shop, agent: &Agent, tag: &'static str, ask: impl FnOnce()) {
     until_quiet(shop).await;
-    let (mark, before) = (shop.plane.audit().mark(), work(agent));
+    let (mark, before) = (ControlPlane::shared().audit().mark(), agent.work());
     push(shop, tag, ask).await;
     until_quiet(shop).await;
-    let bill = Bill::of(shop.plane.audit().calls(&shop.account.user, mark));
+    let bill = Bill::of(
+        ControlPlane::shared()
+            .audit()
+            .calls(&shop.account.user, mark),
+    );
     println!("tag {tag}: calls {bill:?}");
     println!("tag {tag}: memory {:?} MiB (now, at most)", memory(agent));
-    println!("tag {tag}: processor time {:?}", work(agent) - before);
+    println!("tag {tag}: processor time {:?}", agent.work() - before);
     assert_eq!(bill.dry_runs, 1, "{bill:?}");
     assert_eq!(bill.workload, 4, "three batches and the end: {bill:?}");
     assert_eq!(bill.rest, [], "{bill:?}");
@@ -152,7 +146,7 @@ async fn costs(shop: &Shop, agent: &Agent, tag: &'static str, ask: impl FnOnce()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_image_among_a_thousand_applications_costs_what_one_application_does() {
-    let shop = Shop::open("thousand").await;
+    let shop = Shop::open(&real(), "thousand").await;
     let idle: Vec<(String, String)> = (1..APPS)
         .map(|number| {
             let name = format!("app-{number:04}");
@@ -182,7 +176,7 @@ async fn one_image_among_a_thousand_applications_costs_what_one_application_does
     println!("first sync of {APPS} applications: {:?}", began.elapsed());
     println!(
         "it took {:?} of processor time and {:?} MiB of memory (now, at most)",
-        work(&agent),
+        agent.work(),
         memory(&agent)
     );
     costs(&shop, &agent, "2", || {}).await;
@@ -200,17 +194,18 @@ async fn one_image_among_a_thousand_applications_costs_what_one_application_does
     shop.configure(&json!({}));
     until_taken_up(&shop, r#""interval":"5s""#).await;
     until_quiet(&shop).await;
-    let (mark, polls) = (shop.plane.audit().mark(), shop.server.requests());
-    let (before, began) = (work(&agent), Instant::now());
+    let audit = ControlPlane::shared().audit();
+    let (mark, polls) = (audit.mark(), shop.server.requests());
+    let (before, began) = (agent.work(), Instant::now());
     // A fetch that finds nothing new is one request.
     shop.until("three polls", || shop.server.requests() >= polls + 3)
         .await;
-    let bill = Bill::of(shop.plane.audit().calls(&shop.account.user, mark));
+    let bill = Bill::of(audit.calls(&shop.account.user, mark));
     println!(
         "{} requests of polls in {:?}: processor time {:?}",
         shop.server.requests() - polls,
         began.elapsed(),
-        work(&agent) - before
+        agent.work() - before
     );
     assert_eq!(bill, Bill::default(), "a poll without news calls nobody");
 }

@@ -2,13 +2,14 @@
 
 use std::process::Stdio;
 
+use crate::real;
 use crate::shop::{Shop, deployment};
 
 const POLICY: &str = "steps: [1, 50%, 100%]\nmaxSurge: 100%\nmonitor: 0s";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_of_a_gitsync_at_rest_is_waited_for_and_ends_well() {
-    let (shop, _agent) = Shop::installed("at-rest", &deployment("web", "1", POLICY)).await;
+    let (shop, _agent) = Shop::installed(&real(), "at-rest", &deployment("web", "1", POLICY)).await;
     let output = shop.tidegate(&["sync", "web", "--wait", "--timeout", "30s"]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}");
@@ -18,7 +19,7 @@ async fn a_sync_of_a_gitsync_at_rest_is_waited_for_and_ends_well() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_from_before_the_first_ledger_sees_the_commit_through() {
-    let shop = Shop::open("early").await;
+    let shop = Shop::open(&real(), "early").await;
     let first = shop.repository.push(
         "web 1",
         &[("web.yaml", Some(&deployment("web", "1", POLICY)))],

@@ -5,6 +5,7 @@ use std::process::{Child, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::real;
 use crate::shop::{Agent, Shop, deployment};
 use crate::terminal::Terminal;
 
@@ -13,7 +14,7 @@ const POLICY: &str =
 
 /// A shop in which `web:1` runs.
 async fn open(name: &str) -> (Shop, Agent) {
-    let shop = Shop::open(name).await;
+    let shop = Shop::open(&real(), name).await;
     let first = deployment("web", "1", POLICY);
     let first = shop.repository.push("web 1", &[("web.yaml", Some(&first))]);
     let agent = shop.start();

@@ -11,20 +11,13 @@ use k8s_openapi::api::rbac::v1::PolicyRule;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::shop::ground::Account;
+
 /// The number of accounts for agents that one control plane has.
 const AGENTS: usize = 256;
 
 /// The group of all agents' accounts; the audit log tells of their calls.
 pub(crate) const AGENTS_GROUP: &str = "tidegate:agents";
-
-/// An account that was handed out to an agent of a test.
-#[derive(Debug, Clone)]
-pub(crate) struct Account {
-    /// Its user name, as the audit log has it.
-    pub(crate) user: String,
-    /// The file to hand over as `KUBECONFIG`.
-    pub(crate) kubeconfig: PathBuf,
-}
 
 /// Returns what the agent does to the objects of an application in a namespace that it serves.
 /// Secrets are granted apart ([`secrets_rules`]).

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::http::Request;
-use k8s_openapi::api::core::v1::Namespace;
+use futures::future::BoxFuture;
 use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
@@ -18,12 +18,15 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::accounts::{self, Account, application_rules, own_rules};
+use super::accounts::{self, application_rules, own_rules};
 use super::audit::Audit;
-use super::background::{Background, wait_for};
+
 use super::guarded::{Guarded, GuardedFolder};
 use super::programs::Programs;
-use super::{kubelet, nodes};
+use super::{kubelet, nodes, turn};
+use crate::shop::Ground;
+use crate::shop::background::{Background, wait_for};
+use crate::shop::ground::{Account, make_namespace};
 
 /// How long the API server may take on a busy machine; it needs about 3 s on an idle one.
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -52,11 +55,13 @@ impl ControlPlane {
     /// the first call starts it.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<ControlPlane> = OnceLock::new();
+        turn::take();
         SHARED.get_or_init(Self::private)
     }
 
     /// Starts a control plane of one's own, for tests that stop or pause parts of it.
     pub(crate) fn private() -> Self {
+        turn::take();
         let programs = Programs::built();
         let folder = GuardedFolder::new();
         let etcd_port = free_port();
@@ -108,14 +113,7 @@ impl ControlPlane {
     pub(crate) async fn namespace(&self, prefix: &str) -> String {
         let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
         let name = format!("{prefix}-{number}");
-        let namespace = Namespace {
-            metadata: named(&name),
-            ..Namespace::default()
-        };
-        Api::all(self.client().await)
-            .create(&PostParams::default(), &namespace)
-            .await
-            .expect("the admin may make namespaces");
+        make_namespace(self.client().await, &name).await;
         name
     }
 
@@ -252,6 +250,36 @@ impl ControlPlane {
 
     fn running_api(&self) -> &Guarded {
         self.api.as_ref().expect("the API server is not stopped")
+    }
+}
+
+impl Ground for &'static ControlPlane {
+    fn name(&self) -> &'static str {
+        "the control plane"
+    }
+
+    fn client(&self) -> BoxFuture<'static, Client> {
+        let plane = *self;
+        Box::pin(ControlPlane::client(plane))
+    }
+
+    fn namespace<'a>(&'a self, prefix: &'a str) -> BoxFuture<'a, String> {
+        Box::pin(ControlPlane::namespace(self, prefix))
+    }
+
+    fn account<'a>(&'a self, namespace: &'a str, _folder: &'a Path) -> BoxFuture<'a, Account> {
+        Box::pin(async move { self.agent(&[namespace], namespace).await })
+    }
+
+    fn kubectl(&self, namespace: &str, arguments: &[&str]) -> Result<String, String> {
+        let output = ControlPlane::kubectl(self, &[&["-n", namespace], arguments].concat());
+        let [text, errors] = [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        if output.status.success() {
+            Ok(text)
+        } else {
+            Err(text + &errors)
+        }
     }
 }
 

@@ -20,19 +20,11 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
-mod background;
-pub(crate) mod bridge;
 mod control_plane;
-mod counts;
-mod exposure;
 mod guarded;
 mod kubelet;
 mod nodes;
 pub(crate) mod programs;
 mod scheduler;
-pub(crate) mod trace;
-
+mod turn;
 pub(crate) use control_plane::ControlPlane;
-pub(crate) use counts::Counts;
-pub(crate) use exposure::Exposure;
-pub(crate) use trace::Trace;

@@ -30,7 +30,7 @@ impl Counts {
                 .0
                 .entry(hash.cloned().unwrap_or_default())
                 .or_default();
-            tally.tag = kubelet::tag(image(pod)).to_owned();
+            tally.tag = tag(pod).to_owned();
             tally.pods += 1;
             tally.ready += usize::from(is_ready(pod));
         }
@@ -87,12 +87,12 @@ impl Display for Counts {
     }
 }
 
-fn image(pod: &Pod) -> &str {
+/// The image tag of a pod's first container.
+pub(super) fn tag(pod: &Pod) -> &str {
     let containers = pod.spec.as_ref().map(|spec| &spec.containers);
     let first = containers.and_then(|containers| containers.first());
-    first
-        .and_then(|container| container.image.as_deref())
-        .unwrap_or_default()
+    let image = first.and_then(|container| container.image.as_deref());
+    kubelet::tag(image.unwrap_or_default())
 }
 
 fn is_ready(pod: &Pod) -> bool {

@@ -16,8 +16,8 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, watch};
 
-use super::accounts::Account;
-use crate::git_server::{Identity, TlsServer};
+use super::git_server::{Identity, TlsServer};
+use super::ground::Account;
 
 /// Where the bridge breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Bridge {
     /// Builds a bridge for one account.
     pub(crate) async fn build(account: &Account, folder: &Path) -> Self {
         let text = fs::read_to_string(&account.kubeconfig).expect("the harness wrote it");
-        let mut document: Value = serde_json::from_str(&text).expect("the harness wrote it");
+        let mut document: Value = serde_yaml::from_str(&text).expect("the harness wrote it");
         let crossing = Crossing {
             far: anonymous(&document).await,
             plan: Arc::default(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::Value;
 
-use crate::cluster::bridge::{Break, Bridge};
-use crate::cluster::trace::{Counts, Trace};
-use crate::shop::{Agent, Shop, deployment};
+use crate::play;
+use crate::shop::bridge::{Break, Bridge};
+use crate::shop::{Agent, Counts, Shop, Stage, Trace, deployment};
 
 /// A killed agent's lease has to run out first.
 const LONG: Duration = Duration::from_secs(180);
@@ -26,8 +26,8 @@ struct Scene {
 }
 
 impl Scene {
-    async fn open(prefix: &str, manifest: &str) -> Self {
-        let mut shop = Shop::open(prefix).await;
+    async fn open(stage: &Stage, prefix: &str, manifest: &str) -> Self {
+        let mut shop = Shop::open(stage, prefix).await;
         let bridge = Bridge::build(&shop.account, shop.folder()).await;
         shop.account = bridge.account();
         let first = shop
@@ -70,14 +70,19 @@ fn batches(shop: &Shop, commit: &str) -> Value {
 }
 
 /// Kills the agent at a write of the rollout and says where the pods came to rest without it.
-async fn killed_at(write: usize, at: Break, rest: (usize, usize)) {
+async fn killed_at(stage: Stage, write: usize, at: Break, rest: (usize, usize)) {
     let what = format!("killed {at:?} write {write}");
     let Scene {
         shop,
         bridge,
         agent,
         ..
-    } = Scene::open("crash", &deployment("web", "1", STEPS)).await;
+    } = Scene::open(
+        &stage,
+        &format!("crash-{write}-{}", format!("{at:?}").to_lowercase()),
+        &deployment("web", "1", STEPS),
+    )
+    .await;
     let trace = shop.trace("web").await;
     trace.until_rest(&what, STOOD, LONG).await;
     bridge.break_at(write, at);
@@ -95,51 +100,65 @@ async fn killed_at(write: usize, at: Break, rest: (usize, usize)) {
     assert_eq!(batches(&shop, &second).to_string(), "[3,3]", "{what}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_at_any_write_the_pods_stay_and_the_next_agent_ends_the_rollout() {
-    let cases = [
-        (1, Break::Before, (10, 0)),
-        (1, Break::After, (10, 1)),
-        (2, Break::Before, (10, 1)),
-        (2, Break::After, (9, 5)),
-        (3, Break::Before, (9, 5)),
-        (3, Break::After, (5, 10)),
-        (4, Break::Before, (5, 10)),
-        (4, Break::After, (0, 10)),
-    ];
-    let all = cases.map(|(write, at, rest)| tokio::spawn(killed_at(write, at, rest)));
-    for ended in join_all(all).await {
-        ended.unwrap();
-    }
+#[test]
+#[cfg_attr(
+    not(feature = "e2e"),
+    ignore = "Leases run out: the real lane, on both"
+)]
+fn killed_at_any_write_the_pods_stay_and_the_next_agent_ends_the_rollout() {
+    play(async |stage: Stage| {
+        let cases = [
+            (1, Break::Before, (10, 0)),
+            (1, Break::After, (10, 1)),
+            (2, Break::Before, (10, 1)),
+            (2, Break::After, (9, 5)),
+            (3, Break::Before, (9, 5)),
+            (3, Break::After, (5, 10)),
+            (4, Break::Before, (5, 10)),
+            (4, Break::After, (0, 10)),
+        ];
+        let all =
+            cases.map(|(write, at, rest)| tokio::spawn(killed_at(stage.clone(), write, at, rest)));
+        for ended in join_all(all).await {
+            ended.unwrap();
+        }
+    });
 }
 
 /// Kills the agent while the second batch soaks.
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_during_soak_the_next_agent_soaks_and_goes_on() {
-    let Scene { shop, agent, .. } = Scene::open("soak", &deployment("web", "1", STEPS)).await;
-    let trace = shop.trace("web").await;
-    trace.until_rest("ten old pods", STOOD, LONG).await;
-    let web = deployment("web", "2", STEPS);
-    let second = shop.repository.push("web 2", &[("web.yaml", Some(&web))]);
-    let rollout = format!("apps/Deployment/{}/web", shop.namespace);
-    shop.until("the second batch to soak", || {
-        let kept = shop.ledger()["rollouts"][&rollout].clone();
-        kept["batch"] == 2 && kept["healthySince"].is_string()
-    })
-    .await;
-    agent.kill();
-    let alone = trace.until_rest("killed in soak", ALONE, LONG).await;
-    assert_eq!(sides(&alone), (9, 5), "{trace}");
-
-    let _next = shop.start();
-    shop.until_within(LONG, "the end", || shop.outcome(&second) == "Succeeded")
+#[test]
+#[cfg_attr(
+    not(feature = "e2e"),
+    ignore = "Leases run out: the real lane, on both"
+)]
+fn killed_during_soak_the_next_agent_soaks_and_goes_on() {
+    play(async |stage: Stage| {
+        let Scene { shop, agent, .. } =
+            Scene::open(&stage, "soak", &deployment("web", "1", STEPS)).await;
+        let trace = shop.trace("web").await;
+        trace.until_rest("ten old pods", STOOD, LONG).await;
+        let web = deployment("web", "2", STEPS);
+        let second = shop.repository.push("web 2", &[("web.yaml", Some(&web))]);
+        let rollout = format!("apps/Deployment/{}/web", shop.namespace);
+        shop.until("the second batch to soak", || {
+            let kept = shop.ledger()["rollouts"][&rollout].clone();
+            kept["batch"] == 2 && kept["healthySince"].is_string()
+        })
         .await;
-    went_through(&trace, "killed in soak").await;
+        agent.kill();
+        let alone = trace.until_rest("killed in soak", ALONE, LONG).await;
+        assert_eq!(sides(&alone), (9, 5), "{trace}");
+
+        let _next = shop.start();
+        shop.until_within(LONG, "the end", || shop.outcome(&second) == "Succeeded")
+            .await;
+        went_through(&trace, "killed in soak").await;
+    });
 }
 
 /// Kills the agent at the write that goes back, in batch 1 of a broken image or in batch 2 of a
 /// good one that is reverted.
-async fn killed_going_back(at: Break, broken: bool) {
+async fn killed_going_back(stage: Stage, at: Break, broken: bool) {
     let what = format!("killed {at:?} the way back, broken: {broken}");
     // Long enough for a poll to bring the revert.
     let policy = STEPS.replace("4s", "12s") + "\nonFailure: Rollback";
@@ -149,7 +168,12 @@ async fn killed_going_back(at: Break, broken: bool) {
         bridge,
         agent,
         ..
-    } = Scene::open("back", &manifest("1")).await;
+    } = Scene::open(
+        &stage,
+        &format!("back-{broken}-{}", format!("{at:?}").to_lowercase()),
+        &manifest("1"),
+    )
+    .await;
     let trace = shop.trace("web").await;
     let (tag, write, new) = if broken {
         ("2-crash", 2, 1)
@@ -194,18 +218,25 @@ async fn killed_going_back(at: Break, broken: bool) {
     assert!(trace.fewest_ready() >= 10, "{what}: {trace}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_on_the_way_back_the_pods_that_moved_and_no_others_go_back() {
-    let cases = [
-        (Break::Before, true),
-        (Break::After, true),
-        (Break::Before, false),
-        (Break::After, false),
-    ];
-    let all = cases.map(|(at, broken)| tokio::spawn(killed_going_back(at, broken)));
-    for ended in join_all(all).await {
-        ended.unwrap();
-    }
+#[test]
+#[cfg_attr(
+    not(feature = "e2e"),
+    ignore = "Leases run out: the real lane, on both"
+)]
+fn killed_on_the_way_back_the_pods_that_moved_and_no_others_go_back() {
+    play(async |stage: Stage| {
+        let cases = [
+            (Break::Before, true),
+            (Break::After, true),
+            (Break::Before, false),
+            (Break::After, false),
+        ];
+        let all =
+            cases.map(|(at, broken)| tokio::spawn(killed_going_back(stage.clone(), at, broken)));
+        for ended in join_all(all).await {
+            ended.unwrap();
+        }
+    });
 }
 
 /// A manifest that leaves the number of pods to a scaler.
@@ -214,14 +245,14 @@ fn unscaled(tag: &str, policy: &str) -> String {
 }
 
 /// Kills the agent with half of the pods new, lets a scaler act, and starts the next agent.
-async fn scaled_without_an_agent(replicas: usize) {
+async fn scaled_without_an_agent(stage: Stage, replicas: usize) {
     let what = format!("10 scaled to {replicas}");
     let Scene {
         shop,
         bridge,
         agent,
         ..
-    } = Scene::open("scaled", &unscaled("1", STEPS)).await;
+    } = Scene::open(&stage, &format!("scaled-{replicas}"), &unscaled("1", STEPS)).await;
     let trace = shop.trace("web").await;
     shop.kubectl(&["scale", "deployment/web", "--replicas=10"]);
     trace
@@ -256,63 +287,76 @@ async fn scaled_without_an_agent(replicas: usize) {
         .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_scaler_keeps_the_share_of_new_pods_while_no_agent_lives() {
-    let all = [6, 14].map(|replicas| tokio::spawn(scaled_without_an_agent(replicas)));
-    for ended in join_all(all).await {
-        ended.unwrap();
-    }
+#[test]
+#[cfg_attr(
+    not(feature = "e2e"),
+    ignore = "Leases run out: the real lane, on both"
+)]
+fn a_scaler_keeps_the_share_of_new_pods_while_no_agent_lives() {
+    play(async |stage: Stage| {
+        let all =
+            [6, 14].map(|replicas| tokio::spawn(scaled_without_an_agent(stage.clone(), replicas)));
+        for ended in join_all(all).await {
+            ended.unwrap();
+        }
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_pods_move_exactly_and_a_scale_down_never_has_more_new_ones() {
-    const WAYS: &str = "steps: [1, 25%, 55%, 100%]\nmaxSurge: 20%\nsoak: 1s\nmonitor: 1s";
-    const SLOW: Duration = Duration::from_secs(400);
-    let Scene {
-        shop,
-        bridge,
-        agent,
-        ..
-    } = Scene::open("many", &unscaled("1", WAYS)).await;
-    let trace = shop.trace("web").await;
-    shop.kubectl(&["scale", "deployment/web", "--replicas=200"]);
-    trace
-        .until_settled("200 pods", SLOW, |counts| sides(counts) == (200, 0))
-        .await;
-    // 1, then 41 and 50, then 90 and 110; the sixth write would open the last batch.
-    bridge.break_at(6, Break::Before);
-    let second = shop
-        .repository
-        .push("web 2", &[("web.yaml", Some(&unscaled("2", WAYS)))]);
-    bridge.broken().await;
-    agent.kill();
-    let alone = trace.until_rest("110 of 200", ALONE, SLOW).await;
-    assert_eq!(sides(&alone), (110, 110), "{trace}");
-    assert_eq!(trace.most_with("2"), 110, "never more: {trace}");
-    let seen = trace.counts();
-    for target in [1, 41, 50, 90] {
-        let is_full = |counts: &Counts| counts.ready_with("2") == target;
-        let full = seen.iter().position(is_full);
-        let beyond = seen.iter().position(|counts| sides(counts).1 > target);
-        assert!(
-            full.is_some() && full < beyond,
-            "no further one before {target} are Ready: {trace}"
-        );
-    }
+#[test]
+#[cfg_attr(
+    not(feature = "e2e"),
+    ignore = "Leases run out: the real lane, on both"
+)]
+fn two_hundred_pods_move_exactly_and_a_scale_down_never_has_more_new_ones() {
+    play(async |stage: Stage| {
+        const WAYS: &str = "steps: [1, 25%, 55%, 100%]\nmaxSurge: 20%\nsoak: 1s\nmonitor: 1s";
+        const SLOW: Duration = Duration::from_secs(400);
+        let Scene {
+            shop,
+            bridge,
+            agent,
+            ..
+        } = Scene::open(&stage, "many", &unscaled("1", WAYS)).await;
+        let trace = shop.trace("web").await;
+        shop.kubectl(&["scale", "deployment/web", "--replicas=200"]);
+        trace
+            .until_settled("200 pods", SLOW, |counts| sides(counts) == (200, 0))
+            .await;
+        // 1, then 41 and 50, then 90 and 110; the sixth write would open the last batch.
+        bridge.break_at(6, Break::Before);
+        let second = shop
+            .repository
+            .push("web 2", &[("web.yaml", Some(&unscaled("2", WAYS)))]);
+        bridge.broken().await;
+        agent.kill();
+        let alone = trace.until_rest("110 of 200", ALONE, SLOW).await;
+        assert_eq!(sides(&alone), (110, 110), "{trace}");
+        assert_eq!(trace.most_with("2"), 110, "never more: {trace}");
+        let seen = trace.counts();
+        for target in [1, 41, 50, 90] {
+            let is_full = |counts: &Counts| counts.ready_with("2") == target;
+            let full = seen.iter().position(is_full);
+            let beyond = seen.iter().position(|counts| sides(counts).1 > target);
+            assert!(
+                full.is_some() && full < beyond,
+                "no further one before {target} are Ready: {trace}"
+            );
+        }
 
-    shop.kubectl(&["scale", "deployment/web", "--replicas=100"]);
-    trace
-        .until("the scale-down", SLOW, |counts| counts.total() < 190)
-        .await;
-    // 45 % and 20: exactly 65 new pods, on top of 55 old ones; never more new ones than before.
-    let scaled = trace.until_rest("100 pods", ALONE, SLOW).await;
-    assert_eq!(sides(&scaled), (55, 65), "{trace}");
-    assert_eq!(trace.most_with("2"), 110, "{trace}");
+        shop.kubectl(&["scale", "deployment/web", "--replicas=100"]);
+        trace
+            .until("the scale-down", SLOW, |counts| counts.total() < 190)
+            .await;
+        // 45 % and 20: exactly 65 new pods, on top of 55 old ones; never more new ones than before.
+        let scaled = trace.until_rest("100 pods", ALONE, SLOW).await;
+        assert_eq!(sides(&scaled), (55, 65), "{trace}");
+        assert_eq!(trace.most_with("2"), 110, "{trace}");
 
-    let _next = shop.start();
-    shop.until_within(SLOW, "the end", || shop.outcome(&second) == "Succeeded")
-        .await;
-    trace
-        .until_settled("the end", SLOW, |counts| sides(counts) == (0, 100))
-        .await;
+        let _next = shop.start();
+        shop.until_within(SLOW, "the end", || shop.outcome(&second) == "Succeeded")
+            .await;
+        trace
+            .until_settled("the end", SLOW, |counts| sides(counts) == (0, 100))
+            .await;
+    });
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(4)
         .thread_name("stand-in")
         .enable_all()
         .build()

@@ -19,8 +19,9 @@ impl Repository {
         std::fs::create_dir_all(&repository.work).expect("there is room");
         let bare = repository.bare();
         let bare = bare.to_str().expect("a plain path");
-        repository.git(&["init", "-q", "--bare", "-b", "main", bare]);
-        repository.git(&["init", "-q", "-b", "main"]);
+        // Without the samples of hooks: a dozen files in each, for nothing.
+        repository.git(&["init", "-q", "--template=", "--bare", "-b", "main", bare]);
+        repository.git(&["init", "-q", "--template=", "-b", "main"]);
         repository.git(&["remote", "add", "origin", bare]);
         repository
     }

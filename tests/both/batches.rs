@@ -1,7 +1,7 @@
 //! A push over HTTPS rolls a Deployment in batches.
 
-use crate::cluster::{Counts, Trace};
-use crate::shop::{Agent, SOON, Shop, deployment};
+use crate::play;
+use crate::shop::{Agent, SOON, Shop, Stage, Trace, deployment};
 
 const STEPS: &str = "steps: [1, 50%, 100%]\nmaxSurge: 100%\nsoak: 2s\nmonitor: 1s";
 const STOP_FIRST: &str = "steps: [1, 50%, 100%]\norder: StopFirst\nsoak: 2s\nmonitor: 1s";
@@ -16,8 +16,8 @@ struct Rolled {
 }
 
 /// Installs a manifest of `web:1`, then rolls `web:2`, and waits until all is over.
-async fn roll(prefix: &str, manifest: impl Fn(&str) -> String) -> Rolled {
-    let shop = Shop::open(prefix).await;
+async fn roll(stage: &Stage, prefix: &str, manifest: impl Fn(&str) -> String) -> Rolled {
+    let shop = Shop::open(stage, prefix).await;
     let install = [("web.yaml", Some(manifest("1")))];
     let first = shop.repository.push("web 1", &files(&install));
     let agent = shop.start();
@@ -49,8 +49,11 @@ fn files<'a>(files: &'a [(&'a str, Option<String>)]) -> Vec<(&'a str, Option<&'a
 
 /// Old and new pods at each rest.
 fn rests(trace: &Trace) -> Vec<(usize, usize)> {
-    let pair = |counts: &Counts| (counts.with_tag("1"), counts.with_tag("2"));
-    trace.settled().iter().map(pair).collect()
+    let rests = trace.rests();
+    rests
+        .iter()
+        .map(|rest| (rest.with_tag("1"), rest.with_tag("2")))
+        .collect()
 }
 
 /// A manifest whose own strategy is the policy.
@@ -63,17 +66,19 @@ fn with_strategy(tag: &str, replicas: u32, surge: &str, unavailable: &str) -> St
     )
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_push_rolls_surge_first_in_the_steps_of_the_policy() {
-    let rolled = roll("batches", |tag| deployment("web", tag, STEPS)).await;
-    let trace = &rolled.trace;
-    assert_eq!(
-        rests(trace),
-        [(10, 0), (10, 1), (9, 5), (5, 10), (0, 10)],
-        "{trace}"
-    );
-    assert!(trace.fewest_ready() >= 10, "{trace}");
-    told(&rolled).await;
+#[test]
+fn a_push_rolls_surge_first_in_the_steps_of_the_policy() {
+    play(async |stage: Stage| {
+        let rolled = roll(&stage, "batches", |tag| deployment("web", tag, STEPS)).await;
+        let trace = &rolled.trace;
+        assert_eq!(
+            rests(trace),
+            [(10, 0), (10, 1), (9, 5), (5, 10), (0, 10)],
+            "{trace}"
+        );
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+        told(&rolled).await;
+    });
 }
 
 /// History, Events and `kubectl rollout history` tell the rollout.
@@ -111,56 +116,72 @@ async fn told(rolled: &Rolled) {
     shop.until("the Events of the rollout", all_told).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn stop_first_takes_the_old_pods_of_a_batch_before_the_new_ones_come() {
-    let rolled = roll("stop-first", |tag| deployment("web", tag, STOP_FIRST)).await;
-    let trace = &rolled.trace;
-    assert_eq!(rests(trace), [(10, 0), (9, 1), (5, 5), (0, 10)], "{trace}");
-    assert_eq!(trace.most_asked(), 10, "{trace}");
-    let floor = |old: std::ops::RangeInclusive<usize>| {
-        trace.fewest_ready_where(|counts| old.contains(&counts.with_tag("1")))
-    };
-    assert!(floor(9..=10) >= 9, "{trace}");
-    assert!(floor(5..=8) >= 6, "{trace}");
-    assert!(floor(0..=4) >= 5, "{trace}");
+#[test]
+fn stop_first_takes_the_old_pods_of_a_batch_before_the_new_ones_come() {
+    play(async |stage: Stage| {
+        let rolled = roll(&stage, "stop-first", |tag| {
+            deployment("web", tag, STOP_FIRST)
+        })
+        .await;
+        let trace = &rolled.trace;
+        assert_eq!(rests(trace), [(10, 0), (9, 1), (5, 5), (0, 10)], "{trace}");
+        assert_eq!(trace.most_asked(), 10, "{trace}");
+        let floor = |old: std::ops::RangeInclusive<usize>| {
+            trace.fewest_ready_where(|counts| old.contains(&counts.with_tag("1")))
+        };
+        assert!(floor(9..=10) >= 9, "{trace}");
+        assert!(floor(5..=8) >= 6, "{trace}");
+        assert!(floor(0..=4) >= 5, "{trace}");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_surge_smaller_than_the_batch_opens_it_in_slices() {
-    let rolled = roll("one-extra", |tag| deployment("web", tag, ONE_EXTRA)).await;
-    let trace = &rolled.trace;
-    assert!(trace.fewest_ready() >= 10, "{trace}");
-    assert!(trace.most_asked() <= 11, "{trace}");
-    let rests = rests(trace);
-    assert!(rests.contains(&(6, 5)), "the first batch soaks: {trace}");
-    assert_eq!(rests.last(), Some(&(0, 10)), "{trace}");
+#[test]
+fn a_surge_smaller_than_the_batch_opens_it_in_slices() {
+    play(async |stage: Stage| {
+        let rolled = roll(&stage, "one-extra", |tag| deployment("web", tag, ONE_EXTRA)).await;
+        let trace = &rolled.trace;
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+        assert!(trace.most_asked() <= 11, "{trace}");
+        let rests = rests(trace);
+        assert!(rests.contains(&(6, 5)), "the first batch soaks: {trace}");
+        assert_eq!(rests.last(), Some(&(0, 10)), "{trace}");
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_policy_the_own_percents_are_the_batches() {
-    let rolled = roll("own-percents", |tag| with_strategy(tag, 10, "25%", "25%")).await;
-    let trace = &rolled.trace;
-    assert!(trace.fewest_ready() >= 10, "{trace}");
-    assert!(trace.most_asked() <= 13, "{trace}");
-    assert_eq!(rolled.batches(), [2, 2]);
+#[test]
+fn without_a_policy_the_own_percents_are_the_batches() {
+    play(async |stage: Stage| {
+        let rolled = roll(&stage, "own-percents", |tag| {
+            with_strategy(tag, 10, "25%", "25%")
+        })
+        .await;
+        let trace = &rolled.trace;
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+        assert!(trace.most_asked() <= 13, "{trace}");
+        assert_eq!(rolled.batches(), [2, 2]);
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_policy_one_extra_pod_means_one_pod_a_batch() {
-    let rolled = roll("own-surge", |tag| with_strategy(tag, 4, "1", "0")).await;
-    let trace = &rolled.trace;
-    assert!(trace.fewest_ready() >= 4, "{trace}");
-    assert!(trace.most_asked() <= 5, "{trace}");
-    assert_eq!(rolled.batches(), [4, 4]);
+#[test]
+fn without_a_policy_one_extra_pod_means_one_pod_a_batch() {
+    play(async |stage: Stage| {
+        let rolled = roll(&stage, "own-surge", |tag| with_strategy(tag, 4, "1", "0")).await;
+        let trace = &rolled.trace;
+        assert!(trace.fewest_ready() >= 4, "{trace}");
+        assert!(trace.most_asked() <= 5, "{trace}");
+        assert_eq!(rolled.batches(), [4, 4]);
+    });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_a_policy_and_without_surge_one_pod_stops_at_a_time() {
-    let rolled = roll("own-stop", |tag| with_strategy(tag, 4, "0", "1")).await;
-    let trace = &rolled.trace;
-    assert!(trace.fewest_ready() >= 3, "{trace}");
-    assert!(trace.most_asked() <= 4, "{trace}");
-    assert_eq!(rolled.batches(), [4, 4]);
+#[test]
+fn without_a_policy_and_without_surge_one_pod_stops_at_a_time() {
+    play(async |stage: Stage| {
+        let rolled = roll(&stage, "own-stop", |tag| with_strategy(tag, 4, "0", "1")).await;
+        let trace = &rolled.trace;
+        assert!(trace.fewest_ready() >= 3, "{trace}");
+        assert!(trace.most_asked() <= 4, "{trace}");
+        assert_eq!(rolled.batches(), [4, 4]);
+    });
 }
 
 impl Rolled {

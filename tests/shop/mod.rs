@@ -1,9 +1,20 @@
 //! A namespace, a repository behind HTTPS, and the agent as its user runs it: the program itself.
+//! The cluster below is a real control plane or a simulated one ([`Ground`]).
 
 mod agent;
+pub(crate) mod background;
+pub(crate) mod bridge;
+mod counts;
+mod course;
+mod exposure;
+pub(crate) mod git_server;
+pub(crate) mod ground;
+mod look;
 mod repository;
+mod stage;
+mod stand_in;
+mod trace;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,12 +24,16 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::cluster::accounts::Account;
-use crate::cluster::{ControlPlane, Exposure, Trace};
-use crate::git_server::GitServer;
+use git_server::GitServer;
+use ground::Account;
 
 pub(crate) use agent::Agent;
+pub(crate) use counts::Counts;
+pub(crate) use exposure::Exposure;
+pub(crate) use ground::{Ground, Simulated};
 pub(crate) use repository::Repository;
+pub(crate) use stage::{Stage, play};
+pub(crate) use trace::Trace;
 
 /// The longest that anything in a scenario may take.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -38,7 +53,7 @@ pub(crate) async fn until(
 
 /// One `GitSync` named `web` with all it needs.
 pub(crate) struct Shop {
-    pub(crate) plane: &'static ControlPlane,
+    stage: Stage,
     pub(crate) namespace: String,
     pub(crate) account: Account,
     pub(crate) repository: Repository,
@@ -47,21 +62,16 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// Opens a shop on the shared control plane; nothing is committed yet.
-    pub(crate) async fn open(prefix: &str) -> Self {
-        Self::open_on(ControlPlane::shared(), prefix).await
-    }
-
-    /// Opens a shop on a control plane.
-    pub(crate) async fn open_on(plane: &'static ControlPlane, prefix: &str) -> Self {
-        let namespace = plane.namespace(prefix).await;
-        let account = plane.agent(&[&namespace], &namespace).await;
+    /// Opens a shop; nothing is committed yet.
+    pub(crate) async fn open(stage: &Stage, prefix: &str) -> Self {
+        let namespace = stage.ground().namespace(prefix).await;
         let folder = tempfile::tempdir().expect("there is room");
+        let account = stage.ground().account(&namespace, folder.path()).await;
         let repository = Repository::new(folder.path());
         let server = GitServer::start(&repository.root()).await;
         server.write_credentials(&folder.path().join("secrets/deploy-key"));
         let shop = Self {
-            plane,
+            stage: stage.clone(),
             namespace,
             account,
             repository,
@@ -73,8 +83,8 @@ impl Shop {
     }
 
     /// Opens a shop with an agent, in which a first manifest of `web` has succeeded.
-    pub(crate) async fn installed(prefix: &str, manifest: &str) -> (Self, Agent) {
-        let shop = Self::open(prefix).await;
+    pub(crate) async fn installed(stage: &Stage, prefix: &str, manifest: &str) -> (Self, Agent) {
+        let shop = Self::open(stage, prefix).await;
         let first = shop
             .repository
             .push("web 1", &[("web.yaml", Some(manifest))]);
@@ -194,108 +204,6 @@ impl Shop {
         program
     }
 
-    /// Runs kubectl as the administrator in the shop's namespace and returns what it prints.
-    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
-        let mut all = vec!["-n", &self.namespace];
-        all.extend(arguments);
-        let output = self.plane.kubectl(&all);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "kubectl {arguments:?}: {text}{errors}"
-        );
-        text
-    }
-
-    /// One object as JSON; null where it is not there.
-    pub(crate) fn get(&self, what: &str) -> Value {
-        let output = self
-            .plane
-            .kubectl(&["-n", &self.namespace, "get", what, "-o", "json"]);
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
-    }
-
-    /// The ledger's records; null where there is none.
-    pub(crate) fn ledger(&self) -> Value {
-        self.ledger_of("web")
-    }
-
-    /// The ledger's records of a `GitSync`; null where there is none.
-    pub(crate) fn ledger_of(&self, name: &str) -> Value {
-        let head = self.get(&format!("configmap/tidegate-{name}"));
-        let text = head["data"]["ledger"].as_str().unwrap_or("null");
-        let head: Value = serde_json::from_str(text).expect("a ledger is JSON");
-        head["ledger"].clone()
-    }
-
-    /// What the history of the ledger says of a commit; null where it does not know it.
-    pub(crate) fn record(&self, commit: &str) -> Value {
-        let history = self.ledger()["history"].take();
-        let mut records = history.as_array().cloned().unwrap_or_default().into_iter();
-        let found = records.find(|record| record["revision"]["id"] == commit);
-        found.unwrap_or_default()
-    }
-
-    /// The outcome of a commit as the ledger has it.
-    pub(crate) fn outcome(&self, commit: &str) -> String {
-        let record = self.record(commit);
-        record["outcome"].as_str().unwrap_or("unseen").to_owned()
-    }
-
-    /// The ledger's checkpoint of a Deployment; null where it has none.
-    pub(crate) fn checkpoint(&self, deployment: &str) -> Value {
-        let name = format!("apps/Deployment/{}/{deployment}", self.namespace);
-        self.ledger()["rollouts"][name].take()
-    }
-
-    /// The pods of a Deployment whose image has this tag, those being deleted left out.
-    pub(crate) fn pods(&self, app: &str, tag: &str) -> Vec<Value> {
-        let text = self.kubectl(&["get", "pods", "-l", &format!("app={app}"), "-o", "json"]);
-        let list: Value = serde_json::from_str(&text).expect("kubectl writes JSON");
-        let mut pods = list["items"].as_array().cloned().unwrap_or_default();
-        let image = format!("shop/{app}:{tag}");
-        pods.retain(|pod| {
-            pod["spec"]["containers"][0]["image"] == image
-                && pod["metadata"]["deletionTimestamp"].is_null()
-        });
-        pods
-    }
-
-    /// Their UIDs.
-    pub(crate) fn pod_uids(&self, app: &str, tag: &str) -> BTreeSet<String> {
-        let pods = self.pods(app, tag);
-        pods.iter()
-            .filter_map(|pod| pod["metadata"]["uid"].as_str().map(str::to_owned))
-            .collect()
-    }
-
-    /// Makes a pod not Ready by hand, and for good.
-    pub(crate) fn unready(&self, pod: &Value) {
-        let name = pod["metadata"]["name"].as_str().expect("a pod has a name");
-        let patch = r#"{"status": {"conditions": [{"type": "Ready", "status": "False"}]}}"#;
-        self.kubectl(&["patch", "pod", name, "--subresource=status", "-p", patch]);
-    }
-
-    /// The Events about an object: reason and note, one for each that was told, oldest first.
-    pub(crate) fn events(&self, kind: &str, name: &str) -> Vec<(String, String)> {
-        let about = format!("involvedObject.kind={kind},involvedObject.name={name}");
-        let text = self.kubectl(&["get", "events", "--field-selector", &about, "-o", "json"]);
-        let list: Value = serde_json::from_str(&text).expect("kubectl writes JSON");
-        let events = list["items"].as_array().cloned().unwrap_or_default();
-        let told = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
-        events
-            .iter()
-            .map(|event| (told(event, "reason"), told(event, "message")))
-            .collect()
-    }
-
-    /// Sets an annotation on the head of the ledger, as the command line does to ask something.
-    pub(crate) fn ask(&self, annotation: &str, value: &str) {
-        let change = format!("tidegate.dev/{annotation}={value}");
-        self.kubectl(&["annotate", "--overwrite", "configmap/tidegate-web", &change]);
-    }
-
     /// Runs a verb of the command line that does what it says, and returns what it prints.
     pub(crate) fn verb(&self, arguments: &[&str]) -> String {
         let output = self.tidegate(arguments);
@@ -361,16 +269,6 @@ impl Shop {
         self.problem().1
     }
 
-    /// The notes of the Events of a reason about an object, in no order.
-    pub(crate) fn notes(&self, name: &str, reason: &str) -> Vec<String> {
-        let about = format!("involvedObject.name={name},reason={reason}");
-        let text = self.kubectl(&["get", "events", "--field-selector", &about, "-o", "json"]);
-        let list: Value = serde_json::from_str(&text).expect("kubectl writes JSON");
-        let events = list["items"].as_array().cloned().unwrap_or_default();
-        let note = |event: &Value| event["message"].as_str().unwrap_or_default().to_owned();
-        events.iter().map(note).collect()
-    }
-
     /// Waits until an Event about an object says something.
     pub(crate) async fn until_note(&self, name: &str, reason: &str, words: &str) {
         self.until(&format!("{reason} about {name} with `{words}`"), || {
@@ -397,25 +295,6 @@ impl Shop {
             format!("waited in vain for {what}; ledger: {ledger}")
         };
         until(within, holds, in_vain).await;
-    }
-
-    /// Records what the writes of a Deployment let be new from now on.
-    pub(crate) async fn exposure(&self, deployment: &str) -> Exposure {
-        Exposure::start(self.plane.client().await, &self.namespace, deployment)
-    }
-
-    /// Records the pods of a Deployment from now on.
-    pub(crate) async fn trace(&self, deployment: &str) -> Trace {
-        Trace::start(self.plane.client().await, &self.namespace, deployment).await
-    }
-
-    /// The same, once the pods are at rest: the first counts that settle are these.
-    pub(crate) async fn trace_at_rest(&self, deployment: &str) -> Trace {
-        let trace = self.trace(deployment).await;
-        trace
-            .until_settled("the pods to rest", SOON, |_| true)
-            .await;
-        trace
     }
 }
 

@@ -41,6 +41,33 @@ impl Agent {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// The most resident memory it ever had, in MiB, as Linux tells it.
+    pub(crate) fn most_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The resident memory that it has now, in MiB, as Linux tells it.
+    pub(crate) fn present_memory(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, key: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(key)).unwrap();
+        let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+        kilobytes / 1024
+    }
+
+    /// Processor time that it has used so far, itself and its children that ended, as Linux tells
+    /// it.
+    pub(crate) fn work(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let ticks = fields.split_whitespace().skip(11).take(4);
+        // The kernel counts in hundredths of a second.
+        Duration::from_millis(10) * ticks.map(|tick| tick.parse::<u32>().unwrap()).sum()
+    }
+
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);

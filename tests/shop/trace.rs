@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display, Formatter};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
@@ -16,18 +17,23 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::background::Background;
-pub(crate) use super::counts::Counts;
+use super::counts::Counts;
+use super::course::{Course, Rest};
 
 /// How long counts must stand, with nothing left to observe for the Deployment controller, to be
 /// called settled.
 const SETTLED_AFTER: Duration = Duration::from_millis(500);
 /// Between two looks at a condition that no event announces, and after a watch that failed.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long controllers may still be at work when a course is asked for.
+const LAST_WORK: Duration = Duration::from_secs(10);
 
-/// The record of a Deployment's pods since the trace was started.
+/// The record of a Deployment's pods since the trace was started. Clones are the same record.
+#[derive(Clone)]
 pub(crate) struct Trace {
     moments: watch::Receiver<Vec<Moment>>,
-    _watching: Background,
+    course: Arc<Mutex<Course>>,
+    _watching: Arc<Background>,
 }
 
 #[derive(Debug, Clone)]
@@ -61,9 +67,12 @@ impl Trace {
             deployments.map(News::Deployment).boxed(),
         ]);
         let (record, mut moments) = watch::channel(Vec::new());
+        let course = Arc::new(Mutex::new(Course::default()));
+        let taken = Arc::clone(&course);
         let watching = Background::start(async move {
             let mut world = World::default();
             while let Some(news) = news.next().await {
+                note_course(&taken, &news);
                 if world.learn(news).is_err() {
                     sleep(PAUSE).await;
                 }
@@ -76,7 +85,35 @@ impl Trace {
             .expect("the watch goes on");
         Self {
             moments,
-            _watching: watching,
+            course,
+            _watching: Arc::new(watching),
+        }
+    }
+
+    /// Leaves out of the course what stands from now on: the agent is going to race the controllers.
+    pub(crate) fn leave_out(&self) {
+        self.course().leave_out();
+    }
+
+    /// Takes up the course again, with the pods at rest.
+    pub(crate) fn take_up(&self) {
+        self.course().take_up();
+    }
+
+    fn course(&self) -> MutexGuard<'_, Course> {
+        self.course.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the counts at which the pods came to rest: before each write that changed the
+    /// Deployment's specification, and now, where the controllers may first end what they do.
+    pub(crate) fn rests(&self) -> Vec<Rest> {
+        let end = Instant::now() + LAST_WORK;
+        loop {
+            let seen = self.course().clone();
+            std::thread::sleep(PAUSE);
+            if seen.is_at_rest() && seen.len() == self.course().len() || Instant::now() > end {
+                return seen.rests();
+            }
         }
     }
 
@@ -307,6 +344,20 @@ impl World {
                 self.complete = false;
             }
             Event::InitDone => self.complete = true,
+        }
+    }
+}
+
+/// Adds what a watch told to the course.
+fn note_course(course: &Mutex<Course>, news: &News) {
+    let mut course = course.lock().unwrap_or_else(PoisonError::into_inner);
+    match news {
+        News::Pod(event) => event.iter().for_each(|event| course.learn_of_pod(event)),
+        News::Set(event) => event.iter().for_each(|event| course.learn_of_set(event)),
+        News::Deployment(event) => {
+            event
+                .iter()
+                .for_each(|event| course.learn_of_deployment(event));
         }
     }
 }

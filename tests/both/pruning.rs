@@ -1,0 +1,211 @@
+//! What a commit no longer has is deleted last, within a budget, and only what may be.
+
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
+use crate::play;
+use crate::shop::{Agent, SOON, Shop, Stage, config_map, deployment};
+
+const QUICK: &str = "monitor: 0s\nprogressDeadline: 20s\nhealthyDeadline: 15s";
+
+/// A shop at rest with `web` and this many ConfigMaps `map-N`.
+async fn at_rest(stage: &Stage, prefix: &str, maps: usize) -> (Shop, Agent) {
+    let shop = Shop::open(stage, prefix).await;
+    push_maps(&shop, maps, Some(&deployment("web", "1", QUICK)));
+    let agent = shop.start();
+    shop.until_outcome(&shop.repository.head(), "Succeeded")
+        .await;
+    (shop, agent)
+}
+
+fn push_maps(shop: &Shop, maps: usize, web: Option<&str>) -> String {
+    let texts: Vec<(String, String)> = (0..maps)
+        .map(|number| {
+            (
+                format!("map-{number}.yaml"),
+                config_map(&format!("map-{number}"), "1"),
+            )
+        })
+        .collect();
+    let mut files: Vec<(&str, Option<&str>)> = texts
+        .iter()
+        .map(|(name, text)| (name.as_str(), Some(text.as_str())))
+        .collect();
+    if web.is_some() {
+        files.push(("web.yaml", web));
+    }
+    shop.repository.push("maps", &files)
+}
+
+fn remove(shop: &Shop, subject: &str, numbers: std::ops::Range<usize>) -> String {
+    let names: Vec<String> = numbers.map(|number| format!("map-{number}.yaml")).collect();
+    let files: Vec<(&str, Option<&str>)> = names.iter().map(|name| (name.as_str(), None)).collect();
+    shop.repository.push(subject, &files)
+}
+
+fn maps(shop: &Shop) -> usize {
+    let all = shop.list("configmap", &ListParams::default());
+    let name = |map: &Value| {
+        map["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    all.iter()
+        .filter(|map| name(map).starts_with("map-"))
+        .count()
+}
+
+#[test]
+fn a_removed_file_is_pruned_only_after_the_rest_is_healthy() {
+    play(async |stage: Stage| {
+        let (shop, _agent) = at_rest(&stage, "prune", 1).await;
+        let trace = shop.trace("web").await;
+        let never = shop.repository.push(
+            "never ready",
+            &[
+                ("map-0.yaml", None),
+                ("web.yaml", Some(&deployment("web", "2-never", QUICK))),
+            ],
+        );
+        shop.until_outcome(&never, "Failed").await;
+        assert_eq!(maps(&shop), 1);
+        let good = shop.repository.push(
+            "good",
+            &[("web.yaml", Some(&deployment("web", "3", QUICK)))],
+        );
+        shop.until("the map to go", || maps(&shop) == 0).await;
+        trace
+            .until("no old pod to be left", SOON, |counts| {
+                counts.with_tag("3") == 10 && counts.with_tag("1") == 0
+            })
+            .await;
+        shop.until_outcome(&good, "Succeeded").await;
+        shop.until_note("tidegate-web", "ObjectPruned", "map-0")
+            .await;
+        assert!(shop.get("configmap/tidegate-web").is_object());
+    });
+}
+
+#[test]
+fn more_deletes_than_the_budget_wait_for_an_approval_of_just_these() {
+    play(async |stage: Stage| {
+        let (shop, _agent) = at_rest(&stage, "budget", 12).await;
+        let many = remove(&shop, "five", 0..5);
+        shop.until("the prune to be held", || {
+            shop.ledger()["heldPrune"].is_object()
+        })
+        .await;
+        shop.until_note("tidegate-web", "PruneHeld", "5").await;
+        shop.until_served().await;
+        assert_eq!(maps(&shop), 12);
+        assert_ne!(shop.outcome(&many), "Succeeded");
+        let digest = |shop: &Shop| {
+            shop.ledger()["heldPrune"]["digest"]
+                .as_str()
+                .expect("it is a digest")
+                .to_owned()
+        };
+        let five = digest(&shop);
+        let more = remove(&shop, "six", 5..6);
+        shop.until("another prune to be held", || {
+            shop.ledger()["heldPrune"]["commit"] == more.as_str()
+        })
+        .await;
+        let six = digest(&shop);
+        assert_ne!(five, six);
+        for wrong in [
+            format!("{many}/prune/{five}"),
+            format!("{more}/prune/{five}"),
+            format!("{many}/prune/{six}"),
+            "garbage".to_owned(),
+        ] {
+            shop.ask("approve", &wrong);
+            shop.until_served().await;
+            assert_eq!(maps(&shop), 12, "{wrong}");
+            shop.until_note("tidegate-web", "RequestRefused", &wrong)
+                .await;
+        }
+        let approvals = || shop.ledger()["approvals"].take();
+        assert_eq!(approvals(), json!([]), "what opens nothing is not kept");
+        shop.ask("approve", &format!("{more}/prune/{six}"));
+        shop.until("six of twelve to be gone", || maps(&shop) == 6)
+            .await;
+        shop.until_outcome(&more, "Succeeded").await;
+        assert!(shop.ledger()["heldPrune"].is_null());
+    });
+}
+
+#[test]
+fn what_is_protected_stays() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "protected").await;
+        shop.configure(&json!({"prune": {"maxObjects": 20, "protectedKinds": ["Service"]}}));
+        let existing = config_map("adopted", "1");
+        shop.make(&["apply"], &existing);
+        let disabled = |name: &str| {
+            config_map(name, "1").replace(
+                "\ndata:",
+                "\n  annotations:\n    tidegate.dev/prune: Disabled\ndata:",
+            )
+        };
+        let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: front\nspec:\n  ports:\n  - port: 80\n";
+        let first = shop.repository.push(
+            "all",
+            &[
+                ("adopted.yaml", Some(&existing)),
+                ("changed.yaml", Some(&config_map("changed", "1"))),
+                ("in-git.yaml", Some(&disabled("in-git"))),
+                ("live.yaml", Some(&config_map("live", "1"))),
+                ("plain.yaml", Some(&config_map("plain", "1"))),
+                ("front.yaml", Some(service)),
+                ("rest.yaml", Some(&config_map("rest", "1"))),
+            ],
+        );
+        let _agent = shop.start();
+        shop.until_outcome(&first, "Succeeded").await;
+        shop.kubectl(&["annotate", "configmap/live", "tidegate.dev/prune=Disabled"]);
+        let second = shop.repository.push(
+            "only the rest",
+            &[
+                ("adopted.yaml", None),
+                ("changed.yaml", None),
+                ("in-git.yaml", None),
+                ("live.yaml", None),
+                ("plain.yaml", None),
+                ("front.yaml", None),
+            ],
+        );
+        shop.until_outcome(&second, "Succeeded").await;
+        let there = |name: &str| shop.get(&format!("configmap/{name}")).is_object();
+        assert!(there("adopted") && there("in-git") && there("live") && there("rest"));
+        assert!(!there("changed") && !there("plain"));
+        assert!(shop.get("service/front").is_object());
+    });
+}
+
+#[test]
+fn an_adopted_object_that_a_commit_has_changed_is_pruned() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "adopted").await;
+        shop.make(&["apply"], &config_map("adopted", "0"));
+        let first = shop.repository.push(
+            "adopt",
+            &[
+                ("adopted.yaml", Some(&config_map("adopted", "1"))),
+                ("rest.yaml", Some(&config_map("rest", "1"))),
+            ],
+        );
+        let _agent = shop.start();
+        shop.until_outcome(&first, "Succeeded").await;
+        let second = shop.repository.push(
+            "change",
+            &[("adopted.yaml", Some(&config_map("adopted", "2")))],
+        );
+        shop.until_outcome(&second, "Succeeded").await;
+        let third = shop.repository.push("remove", &[("adopted.yaml", None)]);
+        shop.until_outcome(&third, "Succeeded").await;
+        shop.until("it to be gone", || shop.get("configmap/adopted").is_null())
+            .await;
+    });
+}

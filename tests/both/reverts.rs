@@ -1,0 +1,189 @@
+//! `git revert`: recognised by its content, before, during and after the rollout.
+
+use crate::play;
+use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment};
+
+const FOUR: &str = "steps: [1, 3, 60%, 100%]\nsoak: 3s\nmonitor: 1s";
+const QUICK: &str = "steps: [50%, 100%]\nmonitor: 1s";
+
+/// A shop in which `web:1` succeeded under a policy, with its commit.
+async fn installed(stage: &Stage, prefix: &str, policy: &str) -> (Shop, Agent, String) {
+    let shop = Shop::open(stage, prefix).await;
+    let manifest = deployment("web", "1", policy);
+    let first = shop
+        .repository
+        .push("web 1", &[("web.yaml", Some(&manifest))]);
+    let agent = shop.start();
+    shop.until_outcome(&first, "Succeeded").await;
+    (shop, agent, first)
+}
+
+fn push(shop: &Shop, tag: &str, policy: &str) -> String {
+    let manifest = deployment("web", tag, policy);
+    let subject = format!("web {tag}");
+    shop.repository
+        .push(&subject, &[("web.yaml", Some(&manifest))])
+}
+
+async fn until_all_are(trace: &Trace, tag: &str) {
+    let all = |counts: &Counts| counts.with_tag(tag) == 10 && counts.total() == 10;
+    trace.until_settled("all pods to have it", SOON, all).await;
+}
+
+#[test]
+fn a_revert_in_the_middle_of_a_batch_moves_only_the_pods_that_had_moved() {
+    play(async |stage: Stage| {
+        let (shop, _agent, first) = installed(&stage, "revert-amid", FOUR).await;
+        let trace = shop.trace_at_rest("web").await;
+        let second = push(&shop, "2", FOUR);
+        shop.until("batch 2 to open", || shop.checkpoint("web")["batch"] == 2)
+            .await;
+        let amid = |counts: &Counts| counts.with_tag("1") == 9 && counts.with_tag("2") == 3;
+        trace.until("three new pods", SOON, amid).await;
+        // A batch with a pod that is not Ready cannot close, however slow this test is; a pod of
+        // the first batch counts as Ready while the others are not yet.
+        shop.set_ready(&shop.newest_pod("web", "2"), false);
+        let stayed = shop.pod_uids("web", "1");
+        assert_eq!(stayed.len(), 9, "{trace}");
+        let third = shop.repository.revert(&second);
+        shop.sync();
+        shop.until_outcome(&third, "Succeeded").await;
+        until_all_are(&trace, "1").await;
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+        assert!(shop.pod_uids("web", "1").is_superset(&stayed), "{trace}");
+        assert_eq!(trace.most_with("2"), 3, "{trace}");
+        assert_eq!(shop.outcome(&second), "Superseded");
+        assert_eq!(shop.record(&third)["rollbackTo"], *first);
+        let history = shop.verb(&["history"]);
+        let back = format!("Revert \"web 2\"  (back to {})", &first[..7]);
+        assert!(history.contains(&back), "{history}");
+        let live = shop.get("deployment/web");
+        assert_eq!(live["spec"]["minReadySeconds"].as_u64().unwrap_or(0), 0);
+        assert_eq!(live["spec"]["strategy"]["rollingUpdate"]["maxSurge"], "25%");
+    });
+}
+
+#[test]
+fn a_revert_after_the_rollout_goes_at_native_pace_within_the_surge() {
+    play(async |stage: Stage| {
+        let (shop, _agent, first) = installed(&stage, "revert-after", QUICK).await;
+        let second = push(&shop, "2", QUICK);
+        shop.until_outcome(&second, "Succeeded").await;
+        let trace = shop.trace_at_rest("web").await;
+        until_all_are(&trace, "2").await;
+        let third = shop.repository.revert(&second);
+        shop.sync();
+        shop.until_outcome(&third, "Succeeded").await;
+        until_all_are(&trace, "1").await;
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+        assert_eq!(trace.most_asked(), 13, "a quarter more: {trace}");
+        assert_eq!(shop.outcome(&second), "Succeeded");
+        let record = shop.record(&third);
+        assert_eq!(record["rollbackTo"], *first);
+        assert_eq!(record["batches"], serde_json::json!([0, 0]), "no batches");
+        let events = shop.events("Deployment", "web");
+        assert!(
+            events.iter().any(|(reason, _)| reason == "RolledBack"),
+            "{events:?}"
+        );
+        let causes = shop.kubectl(&["rollout", "history", "deployment/web"]);
+        assert!(causes.contains("Revert \"web 2\""), "{causes}");
+    });
+}
+
+#[test]
+fn a_revert_of_what_was_never_begun_moves_nothing() {
+    play(async |stage: Stage| {
+        let (shop, _agent, first) = installed(&stage, "revert-before", QUICK).await;
+        let trace = shop.trace_at_rest("web").await;
+        let before = shop.get("deployment/web");
+        let second = shop.repository.commit(
+            "web 2",
+            &[("web.yaml", Some(&deployment("web", "2", QUICK)))],
+        );
+        let third = shop.repository.revert(&second);
+        shop.sync();
+        shop.until_outcome(&third, "Succeeded").await;
+        assert_eq!(shop.outcome(&second), "Superseded");
+        assert_eq!(shop.record(&third)["rollbackTo"], *first);
+        untouched(&shop, &trace, &before);
+    });
+}
+
+#[test]
+fn a_revert_of_what_waits_for_a_pause_to_end_moves_nothing() {
+    play(async |stage: Stage| {
+        let (shop, _agent, first) = installed(&stage, "revert-paused", QUICK).await;
+        let trace = shop.trace_at_rest("web").await;
+        let before = shop.get("deployment/web");
+        shop.verb(&["pause", "--reason", "lunch"]);
+        shop.until("the pause", || !shop.ledger()["pause"].is_null())
+            .await;
+        let second = push(&shop, "2", QUICK);
+        shop.sync();
+        shop.until_outcome(&second, "Pending").await;
+        let third = shop.repository.revert(&second);
+        shop.sync();
+        shop.until_outcome(&third, "Pending").await;
+        assert_eq!(shop.outcome(&second), "Superseded");
+        assert_eq!(shop.wait(&third), Some(5), "it waits for a person");
+        shop.verb(&["resume"]);
+        shop.until_outcome(&third, "Succeeded").await;
+        assert_eq!(shop.record(&third)["rollbackTo"], *first);
+        untouched(&shop, &trace, &before);
+    });
+}
+
+/// Says that neither the Deployment's specification nor its pods have changed.
+fn untouched(shop: &Shop, trace: &Trace, before: &serde_json::Value) {
+    let now = shop.get("deployment/web");
+    assert_eq!(
+        now["metadata"]["generation"],
+        before["metadata"]["generation"]
+    );
+    assert_eq!(
+        now["metadata"]["annotations"],
+        before["metadata"]["annotations"]
+    );
+    assert_eq!(trace.most_pods(), 10, "{trace}");
+    assert_eq!(trace.settled().len(), 1, "{trace}");
+}
+
+#[test]
+fn a_revert_moves_no_workload_that_waited_for_others_of_its_commit() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "revert-behind").await;
+        let names = ["a", "b", "c", "d", "web"];
+        let small = |name: &str, tag: &str| {
+            deployment(name, tag, QUICK).replace("replicas: 10", "replicas: 2")
+        };
+        let manifests = |tags: [&str; 5]| -> String {
+            let all = names.iter().zip(tags).map(|(name, tag)| small(name, tag));
+            all.collect::<Vec<_>>().join("---\n")
+        };
+        let ones = manifests(["1"; 5]);
+        let first = shop.repository.push("ones", &[("all.yaml", Some(&ones))]);
+        let _agent = shop.start();
+        shop.until_outcome(&first, "Succeeded").await;
+        let trace = shop.trace_at_rest("web").await;
+        let twos = manifests(["2-never", "2-never", "2-never", "2-never", "2"]);
+        let second = shop.repository.push("twos", &[("all.yaml", Some(&twos))]);
+        shop.sync();
+        shop.until("four to roll", || {
+            ["a", "b", "c", "d"]
+                .iter()
+                .all(|name| shop.checkpoint(name)["phase"] == "Progressing")
+        })
+        .await;
+        assert!(shop.checkpoint("web").is_null(), "the fifth waits");
+        let third = shop.repository.revert(&second);
+        shop.sync();
+        shop.until_outcome(&third, "Succeeded").await;
+        assert_eq!(shop.outcome(&second), "Superseded");
+        assert_eq!(shop.record(&third)["rollbackTo"], *first);
+        assert_eq!(trace.most_pods(), 2, "{trace}");
+        for name in names {
+            assert_eq!(shop.pods(name, "1").len(), 2, "{name}");
+        }
+    });
+}

@@ -1,0 +1,163 @@
+//! What an admission policy of the cluster refuses for good acts as a failure of its commit.
+
+use serde_json::json;
+
+use crate::cluster::ControlPlane;
+use crate::real;
+use crate::shop::{Agent, Shop, deployment};
+
+fn settings(fixed: bool) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{fixed: \"{fixed}\"}}\n"
+    )
+}
+
+fn outcome_of(on_failure: &str) -> &'static str {
+    if on_failure == "Pause" {
+        "Failed"
+    } else {
+        "RolledBack"
+    }
+}
+
+/// Pushes what a fresh shop begins with and waits until it runs.
+async fn begin(shop: &Shop, files: &[(&str, Option<&str>)]) {
+    let first = shop.repository.push("works", files);
+    shop.until_outcome(&first, "Succeeded").await;
+}
+
+/// Denies writes of one kind with `denied: "true"` in its labels, dry runs apart.
+fn denial(namespace: &str, group: &str, resource: &str) -> String {
+    let name = format!("{namespace}-{resource}");
+    let policy = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {"resourceRules": [{
+                "apiGroups": [group], "apiVersions": ["v1"], "resources": [resource],
+                "operations": ["CREATE", "UPDATE"],
+            }]},
+            "validations": [{
+                "expression": "request.dryRun || !has(object.metadata.labels) || !('denied' in object.metadata.labels)",
+                "message": "denied for good",
+            }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {
+            "policyName": name, "validationActions": ["Deny"],
+            "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+        },
+    });
+    json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]}).to_string()
+}
+
+/// Waits until the API server denies what it is to deny.
+async fn until_denied(shop: &Shop, manifest: &str) {
+    shop.until("the policy to be in force", || {
+        // Without pods, which would count among those of the Deployment in question.
+        let probe = manifest
+            .replace("replicas: 10", "replicas: 0")
+            .replace("name: web", "name: probe")
+            .replace("name: settings", "name: probe");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), probe).unwrap();
+        let path = file.path().to_str().unwrap();
+        let done = ControlPlane::shared().kubectl(&["-n", &shop.namespace, "create", "-f", path]);
+        if done.status.success() {
+            ControlPlane::shared().kubectl(&["-n", &shop.namespace, "delete", "-f", path]);
+        }
+        !done.status.success()
+    })
+    .await;
+}
+
+/// A shop of this default policy, in which `web:1` and its settings have succeeded.
+async fn under_policy(prefix: &str, on_failure: &str) -> (Shop, Agent) {
+    let shop = Shop::open(&real(), &format!("{prefix}-{}", on_failure.to_lowercase())).await;
+    shop.configure(&json!({"rollout": {"onFailure": on_failure}}));
+    let agent = shop.start();
+    begin(
+        &shop,
+        &[
+            ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
+            ("settings.yaml", Some(&settings(false))),
+        ],
+    )
+    .await;
+    (shop, agent)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_apply_that_is_refused_for_good_acts_by_the_default_policy() {
+    let under = async |on_failure: &'static str| {
+        let (shop, _agent) = under_policy("refused", on_failure).await;
+        let text = |tag: &str| deployment("web", tag, "monitor: 0s");
+        let trace = shop.trace("web").await;
+        let denied = settings(true).replace(
+            "{name: settings}",
+            "{name: settings, labels: {denied: \"true\"}}",
+        );
+        ControlPlane::shared().apply(&shop.namespace, &denial(&shop.namespace, "", "configmaps"));
+        until_denied(&shop, &denied).await;
+        let bad = shop.repository.push(
+            "breaks",
+            &[
+                ("web.yaml", Some(&text("2"))),
+                ("settings.yaml", Some(&denied)),
+            ],
+        );
+        shop.until_outcome(&bad, outcome_of(on_failure)).await;
+        let message = shop.record(&bad)["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("denied for good"), "{message}");
+        assert_eq!(trace.most_pods(), 10, "{trace}");
+        let fix = shop
+            .repository
+            .push("mends", &[("settings.yaml", Some(&settings(true)))]);
+        shop.until_outcome(&fix, "Succeeded").await;
+    };
+    tokio::join!(under("Pause"), under("Rollback"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_workload_that_is_refused_for_good_acts_by_the_default_policy() {
+    let under = async |on_failure: &'static str| {
+        let (shop, _agent) = under_policy("denied", on_failure).await;
+        let text = |tag: &str| deployment("web", tag, "monitor: 0s");
+        let trace = shop.trace("web").await;
+        let denied = text("2").replace(
+            "  name: web\n  ann",
+            "  name: web\n  labels: {denied: \"true\"}\n  ann",
+        );
+        assert!(denied.contains("denied"));
+        ControlPlane::shared().apply(
+            &shop.namespace,
+            &denial(&shop.namespace, "apps", "deployments"),
+        );
+        until_denied(&shop, &denied).await;
+        let bad = shop.repository.push(
+            "breaks",
+            &[
+                ("web.yaml", Some(&denied)),
+                ("settings.yaml", Some(&settings(true))),
+            ],
+        );
+        shop.until_outcome(&bad, outcome_of(on_failure)).await;
+        let message = shop.record(&bad)["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("denied for good"), "{message}");
+        let fixed = if on_failure == "Rollback" {
+            "false"
+        } else {
+            "true"
+        };
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], fixed);
+        assert_eq!(trace.most_pods(), 10, "{trace}");
+        let fix = shop
+            .repository
+            .push("mends", &[("web.yaml", Some(&text("2")))]);
+        shop.until_outcome(&fix, "Succeeded").await;
+    };
+    tokio::join!(under("Pause"), under("Rollback"));
+}
