@@ -13,11 +13,13 @@ mod cli;
 mod controllers;
 mod demo;
 mod facts;
+mod killed;
 mod laws;
+#[cfg(target_os = "linux")]
+mod load;
 mod refused_manifests;
 mod refused_policies;
 mod scenarios;
-#[cfg(not(feature = "e2e"))]
 #[path = "../shop/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the real lane uses the rest")]
 mod shop;
