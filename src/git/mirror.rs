@@ -61,6 +61,8 @@ pub struct Mirror {
     directory: PathBuf,
     fetching: Mutex<()>,
     damaged: AtomicBool,
+    /// Whether it was fetched from nothing since it was opened.
+    renewed: AtomicBool,
 }
 
 impl fmt::Debug for Mirror {
@@ -92,6 +94,7 @@ impl Mirror {
             directory,
             fetching: Mutex::new(()),
             damaged: AtomicBool::new(is_damaged),
+            renewed: AtomicBool::new(false),
         })
     }
 
@@ -114,6 +117,7 @@ impl Mirror {
     /// [`GitFault::Credentials`], [`GitFault::Fetch`]; the mirror keeps what it had.
     pub async fn fetch(&self) -> Result<Fetched, GitFault> {
         let _alone = self.fetching.lock().await;
+        self.make_again().await?;
         let (directory, transport) = (self.remote.credentials.clone(), self.address.transport);
         let credentials =
             blocking(move || Credentials::read(directory.as_deref(), transport)).await?;
@@ -135,12 +139,45 @@ impl Mirror {
         if request.anew && answer.is_ok() {
             self.damaged.store(false, Ordering::Relaxed);
         }
+        let is_first = |fetched: &Fetched| request.anew || fetched.news == News::First;
+        if answer.as_ref().is_ok_and(is_first) {
+            self.renewed.store(true, Ordering::Relaxed);
+        }
         answer.map_err(|failure| GitFault::Fetch {
             url: self.address.url.clone(),
             branch: self.remote.branch.clone(),
             reason: failure.reason,
             detail: request.credentials.censor(&failure.detail),
         })
+    }
+
+    /// Somebody may have cleared the cache.
+    async fn make_again(&self) -> Result<(), GitFault> {
+        let directory = self.directory.clone();
+        let made = blocking(move || {
+            let is_there = directory.join(REPOSITORY).exists();
+            (!is_there).then(|| store::make(&directory)).transpose()
+        });
+        match made.await {
+            Ok(None) => {}
+            Ok(Some(is_damaged)) => self.damaged.store(is_damaged, Ordering::Relaxed),
+            Err(source) => {
+                let directory = self.directory.clone();
+                return Err(GitFault::Disk { directory, source });
+            }
+        }
+        Ok(())
+    }
+
+    /// Says whether a commit that is missing here is missing in the remote as well. Where the mirror
+    /// may have lost it, the next fetch begins from nothing.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let is_whole = self.renewed.load(Ordering::Relaxed);
+        if !is_whole {
+            self.damaged.store(true, Ordering::Relaxed);
+        }
+        is_whole
     }
 
     /// Returns what people read of a commit.

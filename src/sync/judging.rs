@@ -87,6 +87,11 @@ impl App {
             Course::Forward => aim.revision.id.clone(),
             Course::Back { from, .. } => from.clone(),
         };
+        if base == tip.revision.id {
+            // Also where there is no mirror to ask.
+            self.clear(Trouble::HistoryRewritten);
+            return true;
+        }
         match self.mirror.is_descendant(&base, &tip.revision.id).await {
             Ok(true) => {
                 self.clear(Trouble::HistoryRewritten);
@@ -94,7 +99,7 @@ impl App {
             }
             Ok(false) => {}
             // What ran here and is nowhere any more was rewritten away.
-            Err(GitFault::CommitMissing(missing)) if missing == base => {}
+            Err(GitFault::CommitMissing(missing)) if missing == base && self.mirror.is_whole() => {}
             Err(fault) => {
                 self.unreached(&fault);
                 return false;

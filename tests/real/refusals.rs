@@ -407,3 +407,18 @@ fn damage(cache: &std::path::Path) -> usize {
     };
     packs.map(damage).count()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_that_lost_commits_or_is_gone_is_fetched_again_and_nothing_counts_as_rewritten() {
+    let (shop, _agent) = at_rest("lost", &json!({"source": {"interval": "5s"}})).await;
+    let damaged = damage(&shop.folder().join("cache"));
+    assert!(damaged > 0, "there was nothing to damage");
+    let push = |value: &str| {
+        let flags = config_map("flags", value);
+        shop.repository.push(value, &[("flags.yaml", Some(&flags))])
+    };
+    shop.until_outcome(&push("2"), "Succeeded").await;
+    std::fs::remove_dir_all(shop.folder().join("cache")).unwrap();
+    shop.until_outcome(&push("3"), "Succeeded").await;
+    assert_eq!(shop.get("configmap/flags")["data"]["value"], "3");
+}
