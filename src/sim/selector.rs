@@ -71,10 +71,8 @@ impl Labels {
     /// # Errors
     /// 400 where it is no selector.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let wrong = || {
-            Refusal::bad_request(format!(
-                "unable to parse requirement: couldn't parse the selector string {text:?}"
-            ))
+        let wrong = |part: &str| {
+            Refusal::bad_request(format!("unable to parse requirement: {}", misread(part)))
         };
         let mut all = Vec::new();
         for part in split(text) {
@@ -82,7 +80,7 @@ impl Labels {
             if part.is_empty() {
                 continue;
             }
-            all.push(parse_one(part).ok_or_else(wrong)?);
+            all.push(parse_one(part).ok_or_else(|| wrong(part))?);
         }
         Ok(Self(all))
     }
@@ -146,6 +144,20 @@ fn split(text: &str) -> Vec<&str> {
     }
     parts.push(&text[from..]);
     parts
+}
+
+/// Says what was expected instead (`labels.Parser`).
+fn misread(part: &str) -> String {
+    let mut words = part.split_whitespace().skip(1);
+    match (words.next(), words.next()) {
+        (Some("in" | "notin"), next) => {
+            format!("found '{}' expected: '('", next.unwrap_or_default())
+        }
+        (word, _) => format!(
+            "found '{}', expected: in, notin, =, ==, !=, gt, lt",
+            word.unwrap_or_default()
+        ),
+    }
 }
 
 fn parse_one(part: &str) -> Option<Requirement> {

@@ -11,7 +11,7 @@ use super::eventing;
 use crate::sim::fault::Verb;
 use crate::sim::protobuf;
 use crate::sim::refusal::{Cause, Refusal};
-use crate::sim::schema::{check_types, unknown_fields};
+use crate::sim::schema::{first_mistake, unknown_fields};
 
 /// How unknown and doubled fields are taken (`fieldValidation`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub(super) fn readable(call: &Call) -> Result<Bytes, Refusal> {
 /// # Errors
 /// 400 as the real server says it.
 pub(super) fn object(call: &Call) -> Result<Value, Refusal> {
-    let (object, doubled) = json(&call.body)?;
+    let (object, doubled) = json(&call.body, &call.resource.kind.name)?;
     placed(call, object, &doubled)
 }
 
@@ -77,7 +77,7 @@ pub(super) fn object(call: &Call) -> Result<Value, Refusal> {
 ///
 /// # Errors
 /// 400 where it is no object.
-pub(super) fn json(body: &[u8]) -> Result<(Value, Vec<String>), Refusal> {
+pub(super) fn json(body: &[u8], kind: &str) -> Result<(Value, Vec<String>), Refusal> {
     let mut doubled = Vec::new();
     let mut reader = serde_json::Deserializer::from_slice(body);
     let seed = Attentive {
@@ -90,14 +90,46 @@ pub(super) fn json(body: &[u8]) -> Result<(Value, Vec<String>), Refusal> {
     });
     match read {
         Ok(value) if value.is_object() => Ok((value, doubled)),
-        Ok(_) => Err(Refusal::bad_request(
-            "couldn't get version/kind; json parse error: json: cannot unmarshal array into Go \
-             value of type struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind \
-             string \"json:\\\"kind,omitempty\\\"\" }",
-        )),
-        Err(fault) => Err(Refusal::bad_request(format!(
-            "the object provided is unrecognized (must be of type or json): {fault}"
-        ))),
+        Ok(value) => {
+            let is = match value {
+                Value::Array(_) => "array",
+                Value::String(_) => "string",
+                Value::Bool(_) => "bool",
+                Value::Null | Value::Number(_) | Value::Object(_) => "number",
+            };
+            let fault = format!(
+                "json: cannot unmarshal {is} into Go value of type struct {{ APIVersion string \
+                 \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \
+                 \"json:\\\"kind,omitempty\\\"\" }}"
+            );
+            Err(unrecognised(body, kind, &fault))
+        }
+        Err(fault) => Err(unrecognised(body, kind, &in_words_of_go(&fault))),
+    }
+}
+
+/// Returns the refusal of a body that is no object, with how it begins (`handlers/rest.go`).
+fn unrecognised(body: &[u8], kind: &str, fault: &str) -> Refusal {
+    const SHOWN: usize = 30;
+    let (begins, rest) = body.split_at(body.len().min(SHOWN));
+    let begins = match begins.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => String::from_utf8_lossy(begins).into_owned(),
+        Some(_) => hex::encode(begins),
+    };
+    let more = if rest.is_empty() { "" } else { " ..." };
+    Refusal::bad_request(format!(
+        "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; \
+         json parse error: {fault} ({begins}{more})"
+    ))
+}
+
+/// Says what is wrong with JSON as Go's reader would, where that can be told.
+pub(super) fn in_words_of_go(fault: &serde_json::Error) -> String {
+    if fault.is_eof() {
+        "unexpected end of JSON input".to_owned()
+    } else {
+        fault.to_string()
     }
 }
 
@@ -170,10 +202,18 @@ fn check_kind(call: &Call, object: &Value) -> Result<(), Refusal> {
         return Err(Refusal::bad_request(format!(
             "{kind} in version {short:?} cannot be handled as a {own}: converting \
              ({short}.{kind}) to ({}.{own}): unknown conversion",
-            call.resource.kind.group
+            package(&call.resource.kind.group)
         )));
     }
     Ok(())
+}
+
+/// Returns the Go package of a group's types.
+fn package(group: &str) -> &str {
+    match group.split('.').next() {
+        None | Some("") => "core",
+        Some(first) => first,
+    }
 }
 
 /// Refuses or warns of fields that the schema does not name and of doubled ones.
@@ -189,11 +229,14 @@ pub(super) fn judge(call: &Call, object: &Value, doubled: &[String]) -> Result<(
 
 /// The same for the result of a patch, which is refused in other words.
 pub(super) fn judge_patched(call: &Call, object: &Value) -> Result<(), Refusal> {
-    sentence(call, faults(call, object, &[]), |faults| {
+    let refused = |detail: &str| {
         let text = Value::String(object.to_string());
-        let detail = format!("strict decoding error: {faults}");
-        Refusal::invalid_patch(&[Cause::invalid("patch", &text, &detail)])
-    })
+        Refusal::invalid_patch(&[Cause::invalid("patch", &text, detail)])
+    };
+    sentence(call, faults(call, object, &[]), |faults| {
+        refused(&format!("strict decoding error: {faults}"))
+    })?;
+    mistake(call, object).map_or(Ok(()), |fault| Err(refused(&fault)))
 }
 
 /// Does with the faults what the request asks for: nothing, warnings, or a refusal.
@@ -222,39 +265,20 @@ fn faults(call: &Call, object: &Value, doubled: &[String]) -> Vec<String> {
     doubled.chain(unknown).collect()
 }
 
-/// Refuses values of another type, in the words of Go's decoder.
-pub(super) fn check_type(call: &Call, object: &Value) -> Result<(), Refusal> {
-    if call.resource.is_custom {
-        return Ok(());
-    }
-    let Some((path, expected, is)) = check_types(&call.version.schema, object) else {
+/// Refuses values that the type of a field cannot hold, in the words of Go's decoder.
+fn check_type(call: &Call, object: &Value) -> Result<(), Refusal> {
+    let Some(fault) = mistake(call, object) else {
         return Ok(());
     };
     let (version, kind) = (&call.version.name, &call.resource.kind.name);
-    let go = match expected {
-        "integer" => "int32",
-        "boolean" => "bool",
-        other => other,
-    };
-    let is = match is {
-        "integer" => "number",
-        "boolean" => "bool",
-        other => other,
-    };
     Err(Refusal::bad_request(format!(
-        "{kind} in version {version:?} cannot be handled as a {kind}: json: cannot unmarshal {is} \
-         into Go struct field {}.{path} of type {go}",
-        holder(kind, &path)
+        "{kind} in version {version:?} cannot be handled as a {kind}: {fault}"
     )))
 }
 
-/// Returns the Go type that holds a field, roughly: that of the object or of its spec.
-fn holder(kind: &str, path: &str) -> String {
-    if path.starts_with("spec.") {
-        format!("{kind}Spec")
-    } else {
-        kind.to_owned()
-    }
+fn mistake(call: &Call, object: &Value) -> Option<String> {
+    let definition = call.version.definition.as_deref();
+    definition.and_then(|name| first_mistake(name, object))
 }
 
 /// Reads a value and remembers keys that stand twice; the last one counts.
@@ -348,14 +372,14 @@ mod tests {
     #[test]
     fn keys_that_stand_twice_are_named() {
         let text = br#"{"spec": {"replicas": 1, "replicas": 2, "l": [{"a": 1, "a": 2}]}}"#;
-        let (value, doubled) = json(text).expect("an object");
+        let (value, doubled) = json(text, "Deployment").expect("an object");
         assert_eq!(value["spec"]["replicas"], 2);
         assert_eq!(doubled, ["spec.replicas", "spec.l[0].a"]);
     }
 
     #[test]
     fn what_is_no_object_is_refused() {
-        assert_eq!(json(b"[]").map_err(|refusal| refusal.code), Err(400));
-        assert_eq!(json(b"{").map_err(|refusal| refusal.code), Err(400));
+        assert_eq!(json(b"[]", "Pod").map_err(|refusal| refusal.code), Err(400));
+        assert_eq!(json(b"{", "Pod").map_err(|refusal| refusal.code), Err(400));
     }
 }

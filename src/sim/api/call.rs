@@ -73,7 +73,7 @@ impl Call {
             return Ok(Sought::Elsewhere);
         };
         let Some((resource, version)) = route.find(registry) else {
-            return if route.has_version(registry) {
+            return if route.has_group(registry) {
                 Err(Refusal::no_such_path())
             } else {
                 Ok(Sought::Elsewhere)
@@ -106,6 +106,7 @@ impl Call {
             version,
         };
         call.verb = call.verb_of(&head.method)?;
+        call.warn_of_age();
         call.check_scope()?;
         options::check(&call)?;
         call.body = body::readable(&call)?;
@@ -131,6 +132,15 @@ impl Call {
             return Err(Refusal::method_not_allowed());
         }
         Ok(verb)
+    }
+
+    /// Tells of kinds that have a successor.
+    fn warn_of_age(&self) {
+        if self.resource.kind == Kind::of("", "Endpoints") {
+            let text =
+                "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+            self.warn(text.to_owned());
+        }
     }
 
     /// One object of a namespaced kind needs its namespace, one of another kind has none.
@@ -279,10 +289,10 @@ impl<'a> Route<'a> {
         Some((Arc::clone(resource), version.clone()))
     }
 
-    fn has_version(&self, registry: &Registry) -> bool {
-        registry.all().any(|resource| {
-            resource.kind.group == self.group && resource.version(self.version).is_some()
-        })
+    fn has_group(&self, registry: &Registry) -> bool {
+        registry
+            .all()
+            .any(|resource| resource.kind.group == self.group)
     }
 }
 

@@ -8,7 +8,7 @@ use super::reply::{Body, json as answer};
 use super::{body, options, view};
 use crate::object::Object;
 use crate::sim::kind::Kind;
-use crate::sim::refusal::{Cause, Refusal};
+use crate::sim::refusal::{Cause, Refusal, Subject};
 use crate::sim::store::{Deletion, Part, Propagation, Store};
 
 /// Kinds whose last state is the answer to their deletion (`ReturnDeletedObject`).
@@ -47,7 +47,11 @@ pub(super) fn update(store: &mut Store, call: &Call) -> Result<Response<Body>, R
     if call.resource.needs_version_to_update && !says_version {
         let detail = "must be specified for an update";
         let cause = Cause::invalid("metadata.resourceVersion", &json!(0), detail);
-        return Err(Refusal::invalid(&call.subject(), &[cause]));
+        let subject = Subject {
+            kind: call.resource.plural.clone(),
+            ..call.subject()
+        };
+        return Err(Refusal::invalid(&subject, &[cause]));
     }
     let written = store.update(&call.actor(Part::Main), object)?;
     Ok(answer(200, &view::one(call, &written)))
@@ -114,7 +118,7 @@ fn deletion(call: &Call) -> Result<Deletion, Refusal> {
     let said = if call.body.is_empty() {
         json!({})
     } else {
-        body::json(&call.body)?.0
+        body::json(&call.body, "DeleteOptions")?.0
     };
     let text = |pointer: &str| said.pointer(pointer).and_then(Value::as_str);
     let policy = text("/propagationPolicy").or_else(|| call.parameter("propagationPolicy"));

@@ -21,6 +21,17 @@ const VERBS: &[&str] = &[
     "update",
     "watch",
 ];
+/// In the order of the server of custom kinds.
+const CUSTOM_VERBS: &[&str] = &[
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "create",
+    "update",
+    "watch",
+];
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// Returns the answer to `/version`.
@@ -167,6 +178,12 @@ fn resources(registry: &Registry, group: &str, version: &str) -> Option<Response
 fn verbs(resource: &Resource) -> Vec<&'static str> {
     if resource.only_answers {
         vec!["create"]
+    } else if resource.is_custom {
+        CUSTOM_VERBS.to_vec()
+    } else if resource.kind == Kind::NAMESPACE {
+        // They go one by one.
+        let all = VERBS.iter().copied();
+        all.filter(|verb| *verb != "deletecollection").collect()
     } else {
         VERBS.to_vec()
     }

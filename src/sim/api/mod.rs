@@ -132,7 +132,7 @@ impl Api {
             _ => self.hall.enter(|store| {
                 let registry = store.registry();
                 discovery::answer(registry, path, head)
-                    .or_else(|| openapi::answer(registry, path))
+                    .or_else(|| openapi::answer(registry, path, head))
                     .unwrap_or_else(|| reply::text(404, "404 page not found\n"))
             }),
         }
@@ -252,7 +252,7 @@ mod tests {
         let mut wrong = web(3);
         wrong["spec"]["replica"] = json!(1);
         let (code, refusal) = server.apply(&wrong, "fieldManager=one").await;
-        let text = "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): \
+        let text = "failed to create typed patch object (/web; apps/v1, Kind=Deployment): \
                     .spec.replica: field not declared in schema";
         assert_eq!((code, refusal["message"].as_str()), (500, Some(text)));
         let path = format!("{DEPLOYMENTS}?fieldValidation=Strict");
@@ -267,7 +267,7 @@ mod tests {
         let mut wrong = web(3);
         wrong["spec"]["replicas"] = json!("three");
         let (_, refusal) = server.apply(&wrong, "fieldManager=one").await;
-        let text = "failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): \
+        let text = "failed to create typed patch object (/web; apps/v1, Kind=Deployment): \
                     .spec.replicas: expected numeric (int or float), got string";
         assert_eq!(refusal["message"], text);
     }

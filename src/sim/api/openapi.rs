@@ -2,19 +2,27 @@
 //! fields.
 
 use http::Response;
+use http::header::ACCEPT;
+use http::request::Parts;
 use serde_json::{Map, Value, json};
 
 use super::discovery::{groups, of_version, subresources};
-use super::reply::{Body, json as answer_json};
+use super::reply::{self, Body, json as answer_json};
 use crate::sim::kind::{Registry, Resource, Version};
 use crate::sim::schema::{OBJECT_META, definition, names_of};
 
 const ROOT: &str = "/openapi/v3";
+const OLD_ROOT: &str = "/openapi/v2";
+/// What stands in the media type of OpenAPI v2 that `kubectl` asks for.
+const PROTOBUF: &str = "protobuf";
 /// Parameters of writes that `kubectl` looks for.
 const PARAMETERS: &[&str] = &["dryRun", "fieldManager", "fieldValidation", "pretty"];
 
 /// Answers a path of OpenAPI; `None` where it is none.
-pub(super) fn answer(registry: &Registry, path: &str) -> Option<Response<Body>> {
+pub(super) fn answer(registry: &Registry, path: &str, head: &Parts) -> Option<Response<Body>> {
+    if path == OLD_ROOT {
+        return Some(old(head));
+    }
     let rest = path.strip_prefix(ROOT)?.trim_start_matches('/');
     if rest.is_empty() {
         return Some(answer_json(200, &index(registry)));
@@ -27,6 +35,20 @@ pub(super) fn answer(registry: &Registry, path: &str) -> Option<Response<Body>> 
     };
     of_version(registry, group, version).next()?;
     Some(answer_json(200, &document(registry, group, version)))
+}
+
+/// Answers with a document of version 2 that has nothing in it: `kubectl` looks there for what it does
+/// not find in version 3, and is to be told that it is not there either.
+fn old(head: &Parts) -> Response<Body> {
+    let accept = head.headers.get(ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok());
+    if accept.is_some_and(|accept| accept.contains(PROTOBUF)) {
+        return reply::old_openapi();
+    }
+    answer_json(
+        200,
+        &json!({"swagger": "2.0", "info": {"title": "Kubernetes"}, "paths": {}}),
+    )
 }
 
 fn index(registry: &Registry) -> Value {

@@ -1,7 +1,7 @@
 //! Patches of all kinds, server-side apply among them.
 
 use http::Response;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::call::Call;
 use super::reply::{Body, json as answer};
@@ -34,7 +34,7 @@ pub(super) fn patch_part(
     let mut patched = view::versioned(call, &live);
     perform(call, &call.version.schema, &mut patched)?;
     body::judge_patched(call, &patched)?;
-    body::check_type(call, &patched)?;
+    refuse_other(call, live.value(), &patched)?;
     let patched = body::place(call, patched)?;
     let written = store.update(&call.actor(part), patched)?;
     Ok(answer(200, &view::one(call, &written)))
@@ -46,33 +46,76 @@ pub(super) fn patch_part(
 /// 400 where it cannot be read, 415 for a type that is not known here, 422 where it does not fit.
 pub(super) fn perform(call: &Call, schema: &Schema, document: &mut Value) -> Result<(), Refusal> {
     let read = || -> Result<Value, Refusal> {
-        serde_json::from_slice(&call.body)
-            .map_err(|fault| Refusal::bad_request(format!("error decoding patch: {fault}")))
+        serde_json::from_slice(&call.body).map_err(|fault| {
+            let fault = body::in_words_of_go(&fault);
+            Refusal::bad_request(format!("error decoding patch: {fault}"))
+        })
     };
     match call.media_type.as_str() {
-        JSON => json_patch(document, &read()?)
-            .map_err(|fault| Refusal::unprocessable(&call.subject(), &fault)),
+        JSON => json_patch(document, &read()?).map_err(|_| Refusal::unprocessable()),
         MERGE => {
-            merge_patch(document, &read()?);
+            merge_patch(document, &object(read()?)?);
             Ok(())
         }
         STRATEGIC if !call.resource.is_custom => {
-            strategic_patch(schema, document, &read()?);
+            strategic_patch(schema, document, &object(read()?)?);
             Ok(())
         }
         _ => Err(unknown_patch(call)),
     }
 }
 
+/// Refuses a patch that is no object.
+fn object(patch: Value) -> Result<Value, Refusal> {
+    let is = match patch {
+        Value::Object(_) => return Ok(patch),
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "bool",
+        Value::Number(_) | Value::Null => "number",
+    };
+    Err(Refusal::bad_request(format!(
+        "json: cannot unmarshal {is} into Go value of type map[string]interface {{}}"
+    )))
+}
+
 /// Returns the refusal of a patch of a type that the kind does not take.
 fn unknown_patch(call: &Call) -> Refusal {
-    let taken = [JSON, MERGE, STRATEGIC, APPLY];
-    let taken = taken.into_iter();
-    let taken = taken.filter(|kind| !call.resource.is_custom || *kind != STRATEGIC);
-    Refusal::unsupported_media_type(format!(
-        "the body of the request was in an unknown format - accepted media types include: {}",
-        taken.collect::<Vec<_>>().join(", ")
-    ))
+    if call.media_type == STRATEGIC {
+        return Refusal::unsupported_media_type(
+            "the body of the request was in an unknown format - accepted media types include: \
+             application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+        );
+    }
+    let mut refusal = Refusal::unsupported_media_type("415: Unsupported Media Type");
+    refusal.details = json!({});
+    refusal
+}
+
+/// Refuses a patch that makes another object of it. What never changes is told twice, by the rules of
+/// all kinds and by those of this one.
+fn refuse_other(call: &Call, live: &Value, patched: &Value) -> Result<(), Refusal> {
+    if patched["kind"] != live["kind"] {
+        let text = Value::String(patched.to_string());
+        let detail = format!(
+            "no kind {} is registered for version {} in scheme \"pkg/runtime/scheme.go:111\"",
+            patched["kind"], patched["apiVersion"]
+        );
+        let cause = Cause::invalid("patch", &text, &detail);
+        return Err(Refusal::invalid_patch(&[cause]));
+    }
+    for key in ["uid", "deletionGracePeriodSeconds"] {
+        let (was, now) = (&live["metadata"][key], &patched["metadata"][key]);
+        if !now.is_null() && was != now {
+            let cause = Cause::invalid(format!("metadata.{key}"), now, "field is immutable");
+            let mut refusal = Refusal::invalid(&call.subject(), &[cause]);
+            if let Some(causes) = refusal.details["causes"].as_array_mut() {
+                causes.extend_from_within(..);
+            }
+            return Err(refusal);
+        }
+    }
+    Ok(())
 }
 
 fn apply(store: &mut Store, call: &Call, part: Part) -> Result<Response<Body>, Refusal> {
@@ -90,7 +133,7 @@ fn apply(store: &mut Store, call: &Call, part: Part) -> Result<Response<Body>, R
 /// always refused, whatever `fieldValidation` says.
 fn configuration(call: &Call) -> Result<Value, Refusal> {
     let validation = body::Validation::of(call);
-    let (config, doubled) = match body::json(&call.body) {
+    let (config, doubled) = match body::json(&call.body, &call.resource.kind.name) {
         Ok(read) => read,
         Err(_) => (yaml(call)?, Vec::new()),
     };
@@ -113,19 +156,20 @@ fn configuration(call: &Call) -> Result<Value, Refusal> {
         return Err(Refusal::bad_request("metadata.managedFields must be nil"));
     }
     let own = call.api_version();
-    let version = config.get("apiVersion").and_then(Value::as_str);
-    let version = version.unwrap_or_default();
-    if version != own {
+    let text = |pointer: &str| {
+        let text = config.pointer(pointer).and_then(Value::as_str);
+        text.unwrap_or_default()
+    };
+    let (version, kind) = (text("/apiVersion"), text("/kind"));
+    if version != own || kind != call.resource.kind.name {
+        let slash = if version.contains('/') { "" } else { "/" };
         return Err(Refusal::bad_request(format!(
-            "Incorrect version specified in apply patch. Specified patch version: {version}, \
-             expected: {own}"
+            "invalid object type: {slash}{version}, Kind={kind}"
         )));
     }
-    let namespace = &call.namespace;
-    let malformed = |place: &str| {
-        let kind = &call.resource.kind.name;
-        Refusal::malformed_apply((namespace, &call.name), (&own, kind), place)
-    };
+    let namespace = text("/metadata/namespace");
+    let malformed =
+        |place: &str| Refusal::malformed_apply((namespace, &call.name), (&own, kind), place);
     let faults = faults_of(&call.version.schema, &config);
     if !faults.is_empty() {
         return Err(malformed(&in_lines(&faults)));
@@ -152,16 +196,20 @@ fn yaml(call: &Call) -> Result<Value, Refusal> {
             "error decoding YAML: json: cannot unmarshal string into Go value of type \
              map[string]interface {}",
         )),
-        Err(fault) => Err(Refusal::bad_request(format!(
-            "error decoding YAML: {fault}"
-        ))),
+        Err(fault) => {
+            let fault = fault.to_string();
+            let bare = fault.split(" at line ").next().unwrap_or_default();
+            Err(Refusal::bad_request(format!(
+                "error decoding YAML: error converting YAML to JSON: yaml: {bare}"
+            )))
+        }
     }
 }
 
 /// Returns a document that no schema of the kind describes, as a Scale, with the patch of a call.
 pub(super) fn patched_apart(call: &Call, mut document: Value) -> Result<Value, Refusal> {
     if call.media_type == APPLY {
-        let (config, _) = body::json(&call.body)?;
+        let (config, _) = body::json(&call.body, "Scale")?;
         merge_patch(&mut document, &config);
     } else {
         perform(call, &Schema::Untyped, &mut document)?;

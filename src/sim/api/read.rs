@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::call::Call;
 use super::reply::{Body, json as answer};
-use super::view;
+use super::view::{self, View};
 use crate::object::Object;
 use crate::sim::refusal::Refusal;
 use crate::sim::store::Store;
@@ -73,6 +73,9 @@ pub(super) fn list(store: &Store, call: &Call) -> Result<Response<Body>, Refusal
             }
         }
     }
+    if call.resource.is_custom && call.view == View::Whole && metadata.get("continue").is_none() {
+        metadata["continue"] = json!("");
+    }
     let shown: Vec<&Object> = found.iter().map(AsRef::as_ref).collect();
     Ok(answer(200, &view::many(call, &shown, &metadata)))
 }
@@ -117,7 +120,8 @@ fn refuse_future(store: &Store, call: &Call) -> Result<(), Refusal> {
             Ok(())
         } else {
             Err(Refusal::bad_request(format!(
-                "invalid resource version {wanted:?}"
+                "invalid resource version: {}",
+                no_version(wanted)
             )))
         };
     };
@@ -125,6 +129,14 @@ fn refuse_future(store: &Store, call: &Call) -> Result<(), Refusal> {
         return Err(Refusal::too_large_revision(wanted, store.revision()));
     }
     Ok(())
+}
+
+/// Says that a text is no revision.
+pub(super) fn no_version(text: &str) -> String {
+    format!(
+        "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid \
+         syntax"
+    )
 }
 
 /// Where an object stands in a list: namespace and name.
@@ -148,7 +160,7 @@ impl Token {
     }
 
     fn decode(text: &str) -> Result<Self, Refusal> {
-        let wrong = || Refusal::bad_request("continue key is not valid");
+        let wrong = || Refusal::bad_request("invalid continue token: continue key is not valid");
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| wrong())?;
         let text = String::from_utf8(bytes).map_err(|_| wrong())?;
         let parts: Vec<&str> = text.split('/').collect();

@@ -40,6 +40,14 @@ fn typed(code: u16, kind: HeaderValue, body: String) -> Response<Body> {
     answer
 }
 
+/// Answers with an OpenAPI v2 document in protobuf that says no more than its version.
+pub(super) fn old_openapi() -> Response<Body> {
+    const KIND: HeaderValue =
+        HeaderValue::from_static("application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+    // The first field, a text of three letters.
+    typed(200, KIND, "\n\u{3}2.0".to_owned())
+}
+
 pub(super) fn refused(refusal: &Refusal) -> Response<Body> {
     let mut answer = json(refusal.code, &refusal.status());
     if let Some(seconds) = refusal.retry_after() {

@@ -6,11 +6,26 @@ use serde_json::{Value, json};
 use super::body;
 use super::call::Call;
 use super::reply::{self, Body};
-use crate::sim::refusal::Refusal;
+use crate::sim::refusal::{Cause, Refusal, Subject};
 
 /// Whoever speaks to a simulated cluster may do everything.
 pub(super) fn answer(call: &Call) -> Result<Response<Body>, Refusal> {
     let mut review = body::object(call)?;
+    let spec = &review["spec"];
+    let kind = call.resource.kind.name.as_ref();
+    if kind.ends_with("SubjectAccessReview")
+        && spec["resourceAttributes"].is_null()
+        && spec["nonResourceAttributes"].is_null()
+    {
+        let subject = Subject {
+            kind: String::new(),
+            name: String::new(),
+            ..call.subject()
+        };
+        let detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+        let cause = Cause::invalid("spec.resourceAttributes", &Value::Null, detail);
+        return Err(Refusal::invalid(&subject, &[cause]));
+    }
     let metadata = review["metadata"].as_object_mut();
     if let Some(metadata) = metadata
         && !call.resource.is_namespaced

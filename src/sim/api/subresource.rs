@@ -9,7 +9,7 @@ use super::{body, patching, read, view};
 use crate::object::Object;
 use crate::sim::fault::Verb;
 use crate::sim::kind::{Kind, ScalePaths};
-use crate::sim::refusal::Refusal;
+use crate::sim::refusal::{Cause, Refusal, Subject};
 use crate::sim::selector::Labels;
 use crate::sim::store::{Actor, Deletion, Part, Store};
 use crate::sim::time::seconds;
@@ -27,6 +27,7 @@ pub(super) fn perform(
         ("status", verb) if call.version.has_status => status(store, call, verb),
         ("scale", verb) => match &call.resource.scale {
             Some(paths) => scale(store, call, (verb, paths)),
+            None if call.resource.is_custom => Err(Refusal::not_found(&call.subject())),
             None => Err(Refusal::no_such_path()),
         },
         ("eviction", Verb::Create) if is_pod => evict(store, call),
@@ -63,7 +64,7 @@ fn scale(
     let shown = scale_of(&live, paths);
     let wanted = match verb {
         Verb::Get => return Ok(answer(200, &view::scale(call, shown))),
-        Verb::Update => body::json(&call.body)?.0,
+        Verb::Update => body::json(&call.body, "Scale")?.0,
         Verb::Patch => patching::patched_apart(call, shown)?,
         Verb::List | Verb::Watch | Verb::Create | Verb::Delete | Verb::DeleteCollection => {
             return Err(Refusal::method_not_allowed());
@@ -71,8 +72,13 @@ fn scale(
     };
     let replicas = wanted.pointer("/spec/replicas").cloned();
     let replicas = replicas.unwrap_or_else(|| json!(0));
-    if replicas.as_i64().is_none() {
-        return Err(patching::no_number("spec.replicas", &replicas));
+    match replicas.as_i64() {
+        None => return Err(patching::no_number("spec.replicas", &replicas)),
+        Some(i64::MIN..0) => return Err(below_zero(call, &replicas)),
+        Some(_) => {}
+    }
+    if call.media_type == patching::APPLY {
+        return apply_scale(store, call, (paths, &replicas));
     }
     let mut object = live.value().clone();
     let version = wanted.pointer("/metadata/resourceVersion").cloned();
@@ -82,6 +88,34 @@ fn scale(
     }
     let written = store.update(&call.actor(Part::Scale), object)?;
     Ok(answer(200, &view::scale(call, scale_of(&written, paths))))
+}
+
+fn below_zero(call: &Call, replicas: &Value) -> Refusal {
+    let scale = Subject {
+        group: "autoscaling".to_owned(),
+        kind: "Scale".to_owned(),
+        ..call.subject()
+    };
+    let detail = "must be greater than or equal to 0";
+    Refusal::invalid(&scale, &[Cause::invalid("spec.replicas", replicas, detail)])
+}
+
+/// An apply of a Scale is one of the field that it stands for.
+fn apply_scale(
+    store: &mut Store,
+    call: &Call,
+    (paths, replicas): (&ScalePaths, &Value),
+) -> Result<Response<Body>, Refusal> {
+    let mut config = json!({
+        "apiVersion": call.api_version(),
+        "kind": call.resource.kind.name,
+        "metadata": {"name": call.name, "namespace": call.namespace},
+    });
+    let keys = paths.wanted.split('/').skip(1);
+    let place = keys.fold(&mut config, |place, key| &mut place[key]);
+    *place = replicas.clone();
+    let (object, _) = store.apply(&call.actor(Part::Scale), &config, call.is("force"))?;
+    Ok(answer(200, &view::scale(call, scale_of(&object, paths))))
 }
 
 /// Returns the Scale of an object.
@@ -114,7 +148,7 @@ fn scale_of(object: &Object, paths: &ScalePaths) -> Value {
 /// Deletes a pod unless a budget forbids it (`registry/core/pod/storage/eviction.go`).
 fn evict(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
     let pod = read::find(store, call)?;
-    let (eviction, _) = body::json(&call.body)?;
+    let (eviction, _) = body::json(&call.body, "Eviction")?;
     let named = eviction.pointer("/metadata/name").and_then(Value::as_str);
     if named != Some(&call.name) {
         let text = "name in URL does not match name in Eviction object";
@@ -200,7 +234,7 @@ fn needed(budget: &Object, covered: usize) -> usize {
 
 /// Puts a pod on a node (`registry/core/pod/storage/storage.go`).
 fn bind(store: &mut Store, call: &Call) -> Result<Response<Body>, Refusal> {
-    let (binding, _) = body::json(&call.body)?;
+    let (binding, _) = body::json(&call.body, "Binding")?;
     let node = binding.pointer("/target/name").and_then(Value::as_str);
     let pod = read::find(store, call)?;
     let uid = binding.pointer("/metadata/uid").and_then(Value::as_str);

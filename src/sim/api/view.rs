@@ -85,10 +85,7 @@ pub(super) fn many(call: &Call, objects: &[&Object], metadata_of_list: &Value) -
     match call.view {
         View::Whole => {
             let kind = format!("{}List", call.resource.kind.name);
-            let items: Vec<Value> = objects
-                .iter()
-                .map(|object| versioned(call, object))
-                .collect();
+            let items: Vec<Value> = objects.iter().map(|object| listed(call, object)).collect();
             json!({"kind": kind, "apiVersion": call.api_version(), "metadata": metadata_of_list,
                    "items": items})
         }
@@ -103,6 +100,19 @@ pub(super) fn many(call: &Call, objects: &[&Object], metadata_of_list: &Value) -
             table
         }
     }
+}
+
+/// Returns an object as it stands in a list, which says once for all what its items are; only those
+/// of custom kinds say it themselves as well.
+fn listed(call: &Call, object: &Object) -> Value {
+    let mut value = versioned(call, object);
+    if !call.resource.is_custom
+        && let Some(map) = value.as_object_mut()
+    {
+        map.remove("apiVersion");
+        map.remove("kind");
+    }
+    value
 }
 
 /// Returns the metadata of an object.

@@ -1,5 +1,6 @@
 //! Watches: what changes from a revision on, as a stream.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use tokio::time::Instant;
 
 use super::call::Call;
 use super::reply::{self, Body};
-use super::table;
 use super::view::{self, View};
+use super::{read, table};
 use crate::object::Object;
 use crate::sim::hall::Hall;
 use crate::sim::refusal::Refusal;
@@ -53,7 +54,7 @@ pub(super) fn watch(hall: &Hall, call: &Call) -> Result<Response<Body>, Refusal>
         "" => 0,
         text => text
             .parse()
-            .map_err(|_| Refusal::bad_request(format!("invalid resource version {text:?}")))?,
+            .map_err(|_| Refusal::unnamed(500, &read::no_version(text)))?,
     };
     let wants_all = call.is("sendInitialEvents");
     let timeout = call
@@ -80,7 +81,7 @@ pub(super) fn watch(hall: &Hall, call: &Call) -> Result<Response<Body>, Refusal>
     hall.enter(|store| {
         // Without a revision, and from 0, a watch begins with what there is.
         if wants_all || from == 0 && call.parameter("sendInitialEvents") != Some("false") {
-            watch.tell_all(store, wants_all);
+            watch.tell_all(store, wants_all && watch.has_bookmarks);
         }
     });
     Ok(reply::lines(stream::unfold(watch, |mut watch| async {
@@ -142,7 +143,7 @@ impl Watch {
                 let mut events = Vec::new();
                 for change in own {
                     if let Some((word, object)) = self.event(change) {
-                        let object = self.shown(object);
+                        let object = self.shown(&object);
                         events.push(json!({"type": word, "object": object}));
                     }
                 }
@@ -186,16 +187,22 @@ impl Watch {
     }
 
     /// Says what a change means to who sees only what fits the selectors.
-    fn event<'a>(&self, change: &'a Change) -> Option<(&'static str, &'a Object)> {
+    fn event<'a>(&self, change: &'a Change) -> Option<(&'static str, Cow<'a, Object>)> {
         let was = change.was.as_ref().is_some_and(|was| self.fits(was));
         let is = !change.is_gone && self.fits(&change.now);
-        let word = match (was, is) {
-            (false, true) => "ADDED",
-            (true, true) => "MODIFIED",
-            (true, false) => "DELETED",
-            (false, false) => return None,
-        };
-        Some((word, &change.now))
+        match (was, is) {
+            (false, true) => Some(("ADDED", Cow::Borrowed(&change.now))),
+            (true, true) => Some(("MODIFIED", Cow::Borrowed(&change.now))),
+            (true, false) if change.is_gone => Some(("DELETED", Cow::Borrowed(&change.now))),
+            // Who does not see what it became is shown what it was.
+            (true, false) => {
+                let mut was = change.was.as_deref()?.clone();
+                let version = change.revision.to_string().into();
+                was.set(&["metadata", "resourceVersion"], version);
+                Some(("DELETED", Cow::Owned(was)))
+            }
+            (false, false) => None,
+        }
     }
 
     fn shown(&mut self, object: &Object) -> Value {

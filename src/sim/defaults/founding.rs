@@ -164,4 +164,8 @@ fn job(job: &mut Value) {
     labels["controller-uid"] = uid.clone();
     labels["job-name"] = name;
     job["spec"]["selector"] = json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}});
+    // One without labels has those of its pods (`SetDefaults_Job`).
+    if job["metadata"]["labels"].is_null() {
+        job["metadata"]["labels"] = job["spec"]["template"]["metadata"]["labels"].clone();
+    }
 }

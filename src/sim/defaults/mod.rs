@@ -38,6 +38,8 @@ pub fn fill(resource: &Resource, object: &mut Value) {
         "PersistentVolumeClaim" => claim(&mut object["spec"]),
         "HorizontalPodAutoscaler" => autoscaler(&mut object["spec"]),
         "CustomResourceDefinition" => custom::fill_definition(object),
+        "LimitRange" => limits(&mut object["spec"]),
+        "NetworkPolicy" => network_policy(&mut object["spec"]),
         "ResourceQuota" => quantity::all(&mut object["spec"]["hard"]),
         _ => {}
     }
@@ -87,6 +89,47 @@ fn claim(spec: &mut Value) {
             quantity::of_resources(resources);
         }
     }
+}
+
+/// What a container may have is what it gets, and that is what it asks for
+/// (`SetDefaults_LimitRangeItem`).
+fn limits(spec: &mut Value) {
+    let Some(spec) = spec.as_object_mut() else {
+        return;
+    };
+    each(spec, "limits", |item| {
+        if item.get("type") != Some(&json!("Container")) {
+            return;
+        }
+        for (key, from) in [
+            ("default", "max"),
+            ("defaultRequest", "default"),
+            ("defaultRequest", "min"),
+        ] {
+            let Some(Value::Object(from)) = item.get(from).cloned() else {
+                continue;
+            };
+            let own = item.entry(key).or_insert_with(|| json!({}));
+            if let Some(own) = own.as_object_mut() {
+                for (resource, amount) in from {
+                    default(own, &resource, amount);
+                }
+            }
+        }
+    });
+}
+
+fn network_policy(spec: &mut Value) {
+    let Some(spec) = spec.as_object_mut() else {
+        return;
+    };
+    let egress = spec.get("egress").and_then(Value::as_array);
+    let types = if egress.is_some_and(|egress| !egress.is_empty()) {
+        json!(["Ingress", "Egress"])
+    } else {
+        json!(["Ingress"])
+    };
+    default(spec, "policyTypes", types);
 }
 
 fn autoscaler(spec: &mut Value) {

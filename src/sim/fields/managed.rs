@@ -53,7 +53,7 @@ pub struct Claim {
     pub subresource: String,
     /// The version of the API that it wrote in.
     pub api_version: String,
-    /// When it last changed something, as RFC 3339.
+    /// When it last changed something, as RFC 3339; empty where it only came to own something.
     pub time: String,
     /// What it claims.
     pub fields: Fields,
@@ -170,6 +170,18 @@ impl Claims {
         self.cap();
     }
 
+    /// Gives what a manager applied the times that it had before, none where it is new.
+    pub fn keep_times(&mut self, was: &Self, manager: &str) {
+        let own = self
+            .0
+            .iter_mut()
+            .filter(|entry| entry.manager == manager && entry.operation == Operation::Apply);
+        for entry in own {
+            let before = was.find(entry).map(|before| before.time.clone());
+            entry.time = before.unwrap_or_default();
+        }
+    }
+
     /// Folds the oldest updates into one where there are too many.
     fn cap(&mut self) {
         let is_update = |entry: &Claim| entry.operation == Operation::Update;
@@ -227,10 +239,12 @@ fn encode(claim: &Claim) -> Value {
         "manager": claim.manager,
         "operation": claim.operation.word(),
         "apiVersion": claim.api_version,
-        "time": claim.time,
         "fieldsType": "FieldsV1",
         "fieldsV1": claim.fields.encode(),
     });
+    if !claim.time.is_empty() {
+        entry["time"] = json!(claim.time);
+    }
     if !claim.subresource.is_empty() {
         entry["subresource"] = json!(claim.subresource);
     }

@@ -87,18 +87,43 @@ fn patch_list(list: &List, live: &mut Vec<Value>, items: &[Value]) {
         }
         ListPatch::Replace => *live = items.to_vec(),
         ListPatch::Merge => {
+            let was = live.clone();
             for item in items {
                 if !live.contains(item) {
                     live.push(item.clone());
                 }
             }
+            settle(live, &was, items, |item| item);
         }
         ListPatch::MergeBy(key) => {
+            let was = live.clone();
             for item in items {
                 merge_item(list, live, (key, item));
             }
+            settle(live, &was, items, |item| &item[key]);
         }
     }
+}
+
+/// Brings what the patch names into its order, before everything else but what stood before it
+/// (`normalizeElementOrder`).
+fn settle(live: &mut Vec<Value>, was: &[Value], items: &[Value], key: impl Fn(&Value) -> &Value) {
+    let place = |of: &[Value], item: &Value| of.iter().position(|one| key(one) == key(item));
+    let (mut named, rest): (Vec<Value>, Vec<Value>) = std::mem::take(live)
+        .into_iter()
+        .partition(|item| place(items, item).is_some());
+    named.sort_by_key(|item| place(items, item));
+    let (mut named, mut rest) = (named.into_iter().peekable(), rest.into_iter().peekable());
+    while let (Some(next), Some(other)) = (named.peek(), rest.peek()) {
+        let stood_before = place(was, next).is_some_and(|at| place(was, other) < Some(at));
+        live.extend(if stood_before {
+            rest.next()
+        } else {
+            named.next()
+        });
+    }
+    live.extend(named);
+    live.extend(rest);
 }
 
 fn merge_item(list: &List, live: &mut Vec<Value>, (key, item): (&str, &Value)) {

@@ -59,6 +59,16 @@ impl Cause {
         }
     }
 
+    /// Says that there are more items than `most`.
+    #[must_use]
+    pub fn too_many(field: impl Into<String>, count: usize, most: usize) -> Self {
+        Self {
+            reason: "FieldValueTooMany",
+            field: field.into(),
+            message: format!("Too many: {count}: must have at most {most} items"),
+        }
+    }
+
     /// Says that a value stands there twice.
     #[must_use]
     pub fn duplicate(field: impl Into<String>, value: &Value) -> Self {

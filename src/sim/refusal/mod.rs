@@ -41,7 +41,13 @@ impl Subject {
     }
 
     fn details(&self, kind: &str) -> Value {
-        let mut details = json!({"name": self.name, "kind": kind});
+        let mut details = json!({});
+        if !kind.is_empty() {
+            details["kind"] = json!(kind);
+        }
+        if !self.name.is_empty() {
+            details["name"] = json!(self.name);
+        }
         if !self.group.is_empty() {
             details["group"] = json!(self.group);
         }
@@ -125,9 +131,11 @@ impl Refusal {
         (api_version, kind): (&str, &str),
         place: &str,
     ) -> Self {
+        // The group stands there even where it is none.
+        let slash = if api_version.contains('/') { "" } else { "/" };
         let message = format!(
-            "failed to create typed patch object ({namespace}/{name}; {api_version}, Kind={kind}): \
-             {place}"
+            "failed to create typed patch object ({namespace}/{name}; {slash}{api_version}, \
+             Kind={kind}): {place}"
         );
         Self::new(500, "", message, Value::Null)
     }
@@ -201,11 +209,7 @@ impl Refusal {
             kind: kind.to_owned(),
             name: String::new(),
         };
-        let mut refusal = Self::invalid(&options, causes);
-        if let Some(details) = refusal.details.as_object_mut() {
-            details.remove("name");
-        }
-        refusal
+        Self::invalid(&options, causes)
     }
 
     /// 422: what a patch makes cannot be kept; the object is not named, as on the real server.
@@ -226,11 +230,9 @@ impl Refusal {
 
     /// 422: a JSON patch does not fit the object.
     #[must_use]
-    pub fn unprocessable(subject: &Subject, fault: &str) -> Self {
-        let details = subject.details(&subject.plural);
-        let message =
-            format!("the server rejected our request due to an error in our request: {fault}");
-        Self::new(422, "Invalid", message, details)
+    pub fn unprocessable() -> Self {
+        let message = "the server rejected our request due to an error in our request";
+        Self::new(422, "Invalid", message, json!({}))
     }
 
     /// 504: a revision that is not there yet.

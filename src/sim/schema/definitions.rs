@@ -21,6 +21,7 @@ static DEFINITIONS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
         generator.take_definitions(true).into_iter().collect();
     for definition in definitions.values_mut() {
         wrap_references(definition);
+        free_metadata(definition);
     }
     add_marks(&mut definitions);
     definitions
@@ -123,6 +124,18 @@ fn wrap_references(schema: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(wrap_references),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Kubernetes' own schemas do not demand the metadata of an object.
+fn free_metadata(definition: &mut Value) {
+    if let Some(required) = definition.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name != "metadata");
+        if required.is_empty()
+            && let Some(definition) = definition.as_object_mut()
+        {
+            definition.remove("required");
+        }
     }
 }
 

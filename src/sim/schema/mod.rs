@@ -4,9 +4,11 @@
 mod check;
 mod definitions;
 mod marks;
+mod mistake;
 
 pub use check::{Unknown, check_types, prune, unknown_fields};
 pub use definitions::{definition, names_of};
+pub use mistake::first_mistake;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -169,6 +171,12 @@ fn resolve(
     let Some(definition) = definition(name).filter(|_| !is_inside_itself) else {
         return Arc::new(Schema::Untyped);
     };
+    if name.ends_with(".RawExtension") {
+        return Arc::new(Schema::Map {
+            of: Arc::new(Schema::Untyped),
+            is_atomic: true,
+        });
+    }
     if definition.get("properties").is_none() && definition.get("type") == Some(&"object".into()) {
         // A type with a form of its own, as `FieldsV1`.
         return Arc::new(Schema::Untyped);
@@ -270,7 +278,14 @@ fn list(schema: &Value, named: &mut dyn FnMut(&str) -> Arc<Schema>) -> List {
 /// (`default` in Kubernetes' own schema).
 fn default_of_key(key: &str, item: &Value, of: &Schema) -> Option<Value> {
     let said = item.pointer(&format!("/properties/{key}/default")).cloned();
-    said.or_else(|| (key == "protocol" && of.names(key)).then(|| "TCP".into()))
+    let known = said.or_else(|| (key == "protocol" && of.names(key)).then(|| "TCP".into()));
+    // Keys of Kubernetes' own types are no pointers in Go, so that what is missing is zero.
+    let zero = || match of.field(key) {
+        Schema::Scalar(Scalar::Text) => Some("".into()),
+        Schema::Scalar(Scalar::Integer) => Some(0.into()),
+        _ => None,
+    };
+    known.or_else(|| reference(item).and_then(|_| zero()))
 }
 
 fn object(schema: &Value, named: &mut dyn FnMut(&str) -> Arc<Schema>) -> Schema {
@@ -344,10 +359,10 @@ mod tests {
 
     #[test]
     fn containers_are_told_apart_by_name_and_ports_by_number_and_protocol() {
-        let by_name = Order::Keyed(vec![("name".to_owned(), None)]);
+        let by_name = Order::Keyed(vec![("name".to_owned(), Some("".into()))]);
         assert_eq!(order(&within_pod(&["containers"])), by_name);
         let by_port = Order::Keyed(vec![
-            ("containerPort".to_owned(), None),
+            ("containerPort".to_owned(), Some(0.into())),
             ("protocol".to_owned(), Some("TCP".into())),
         ]);
         assert_eq!(order(&within_pod(&["containers", "ports"])), by_port);

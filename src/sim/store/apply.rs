@@ -12,6 +12,9 @@ use crate::sim::kind::{Kind, Resource};
 use crate::sim::refusal::Refusal;
 use crate::sim::time::seconds;
 
+/// Where `kubectl apply` keeps its last configuration.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 impl Store {
     /// Applies a configuration, creating the object where it is missing and `may_create`. Returns
     /// it and whether it is new.
@@ -48,9 +51,12 @@ impl Store {
     ) -> Result<Arc<Object>, Refusal> {
         if !text(config, "/metadata/uid").is_empty() {
             let subject = self.subject(&resource.kind, text(config, "/metadata/name"));
-            let why = "uid mismatch: the provided object specified uid, and no existing object was \
-                       found";
-            return Err(Refusal::conflict(&subject, why));
+            let why = format!(
+                "uid mismatch: the provided object specified uid {}, and no existing object was \
+                 found",
+                text(config, "/metadata/uid")
+            );
+            return Err(Refusal::conflict(&subject, &why));
         }
         let nothing = json!({"metadata": {}});
         let applied = self.merged(actor, resource, &nothing, (config, true))?;
@@ -74,10 +80,11 @@ impl Store {
         }
         let applied = self.merged(actor, resource, live.value(), (config, is_forced))?;
         let mut object = applied.object;
+        renew_last_applied(actor, live, config, &mut object);
         self.normalise(resource, &mut object);
         restrict(resource, actor.part, live.value(), &mut object);
         applied.claims.write(&mut object);
-        keep_time(live, &mut object);
+        keep_time(actor, live, &mut object);
         self.replace(actor, resource, live, object)
     }
 
@@ -137,25 +144,33 @@ impl Store {
     }
 }
 
-/// An apply that changes nothing but the time of its own entry changes nothing
-/// (`apiserver/pkg/endpoints/handlers/fieldmanager/equality.go`).
-fn keep_time(live: &Object, object: &mut Value) {
-    let untimed = |entries: Option<&Value>| {
-        let mut entries = entries.cloned().unwrap_or_default();
-        for entry in entries.as_array_mut().into_iter().flatten() {
-            if let Some(entry) = entry.as_object_mut() {
-                entry.remove("time");
-            }
-        }
-        entries
-    };
-    let was = live.at("/metadata/managedFields");
-    if untimed(was) == untimed(object.pointer("/metadata/managedFields"))
-        && without_entries(live.value()) == without_entries(object)
-        && let Some(was) = was
-    {
-        object["metadata"]["managedFields"] = was.clone();
+/// What `kubectl apply` wrote down of the last configuration follows a server-side apply of `kubectl`
+/// (`managedfields/internal/lastappliedupdater.go`).
+fn renew_last_applied(actor: &Actor, live: &Object, config: &Value, object: &mut Value) {
+    let has_one = live
+        .at("/metadata/annotations")
+        .is_some_and(|annotations| annotations.get(LAST_APPLIED).is_some());
+    if !has_one || actor.manager != "kubectl" || actor.part != Part::Main {
+        return;
     }
+    let mut config = config.clone();
+    let annotations = config.pointer_mut("/metadata/annotations");
+    if let Some(annotations) = annotations.and_then(Value::as_object_mut) {
+        annotations.remove(LAST_APPLIED);
+    }
+    object["metadata"]["annotations"][LAST_APPLIED] = format!("{config}\n").into();
+}
+
+/// An apply that changes nothing but who owns what tells no time, and one that changes only the time
+/// of its own entry changes nothing (`fieldmanager/managedfieldsupdater.go`).
+fn keep_time(actor: &Actor, live: &Object, object: &mut Value) {
+    if without_entries(live.value()) != without_entries(object) {
+        return;
+    }
+    let was = Claims::of(live.value());
+    let mut claims = Claims::of(object);
+    claims.keep_times(&was, &actor.manager);
+    claims.write(object);
 }
 
 fn without_entries(object: &Value) -> Value {

@@ -38,11 +38,17 @@ pub(super) fn blank(kind: &Kind) -> Value {
         ("", "Service") => json!({"spec": {}, "status": {"loadBalancer": {}}}),
         ("", "PersistentVolumeClaim") => json!({"spec": {"resources": {}}, "status": {}}),
         ("", "Event") => json!({"involvedObject": {}, "source": {}}),
+        ("autoscaling", "HorizontalPodAutoscaler") => {
+            json!({"spec": {"scaleTargetRef": {}}, "status": {}})
+        }
+        ("networking.k8s.io", "NetworkPolicy") => json!({"spec": {"podSelector": {}}}),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => {
+            json!({"spec": {"names": {}}, "status": {}})
+        }
         ("", "Namespace" | "Node" | "ResourceQuota" | "LimitRange" | "PersistentVolume")
         | ("policy", "PodDisruptionBudget")
-        | ("networking.k8s.io", "Ingress" | "NetworkPolicy")
-        | ("coordination.k8s.io", "Lease")
-        | ("autoscaling", "HorizontalPodAutoscaler") => json!({"spec": {}, "status": {}}),
+        | ("networking.k8s.io", "Ingress")
+        | ("coordination.k8s.io", "Lease") => json!({"spec": {}, "status": {}}),
         _ => json!({}),
     }
 }

@@ -157,18 +157,25 @@ impl Store {
 }
 
 fn require(subject: &Subject, live: &Object, deletion: &Deletion) -> Result<(), Refusal> {
+    // Here it is the kind that is named, not the resource (`registry/rest/delete.go`).
+    let subject = &Subject {
+        plural: subject.kind.clone(),
+        ..subject.clone()
+    };
     let is = live.uid().unwrap_or_default();
     if let Some(uid) = deletion.uid.as_deref().filter(|uid| *uid != is) {
-        let why =
-            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {is}");
+        let why = format!(
+            "the UID in the precondition ({uid}) does not match the UID in record ({is}). The \
+             object might have been deleted and then recreated"
+        );
         return Err(Refusal::conflict(subject, &why));
     }
     let is = live.resource_version().unwrap_or_default();
     let wanted = deletion.resource_version.as_deref();
     if let Some(version) = wanted.filter(|version| *version != is) {
         let why = format!(
-            "Precondition failed: ResourceVersion in precondition: {version}, ResourceVersion in \
-             object meta: {is}"
+            "the ResourceVersion in the precondition ({version}) does not match the \
+             ResourceVersion in record ({is}). The object might have been modified"
         );
         return Err(Refusal::conflict(subject, &why));
     }

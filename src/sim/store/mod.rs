@@ -9,6 +9,7 @@ mod apply;
 mod binding;
 mod blank;
 mod delete;
+mod guard;
 mod log;
 mod ownership;
 mod past;

@@ -21,7 +21,11 @@ pub(super) fn claim(
         operation,
         subresource: actor.part.subresource().to_owned(),
         api_version: resource.api_version(&resource.kept().name),
-        time: seconds(now),
+        // What comes through a Scale is told without a time (`fieldmanager/scalehandler.go`).
+        time: match actor.part {
+            Part::Main | Part::Status => seconds(now),
+            Part::Scale => String::new(),
+        },
         fields: Fields::default(),
     }
 }
@@ -58,8 +62,17 @@ pub(super) fn record(
     let before = before(resource, actor.part, was);
     let after = seen_by(resource, actor.part, object);
     let entry = claim(resource, actor, Operation::Update, now);
-    claims.record(entry, schema, &before, &after);
+    claims.record(entry.clone(), schema, &before, &after);
+    if actor.part == Part::Scale && scales_to_zero(resource, object) {
+        // A Scale does not write down zero replicas, so that nobody owns them.
+        claims.put(entry);
+    }
     claims.write(object);
+}
+
+fn scales_to_zero(resource: &Resource, object: &Value) -> bool {
+    let paths = resource.scale.as_ref();
+    paths.is_some_and(|paths| object.pointer(&paths.wanted) == Some(&0.into()))
 }
 
 /// Returns what a write is compared with: what was there, or what is never left out.

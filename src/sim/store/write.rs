@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::guard::guard;
 use super::{Store, ownership};
 use crate::object::Object;
 use crate::sim::kind::{Kind, Resource};
@@ -149,7 +150,7 @@ impl Store {
         let resource = self.resource(&kind)?;
         let live = self.live(&resource, &object)?;
         let subject = self.subject(&kind, live.text("/metadata/name").unwrap_or_default());
-        guard(&subject, &live, &object)?;
+        guard(&resource, &subject, (&live, &object))?;
         self.normalise(&resource, &mut object);
         restrict(&resource, actor.part, live.value(), &mut object);
         ownership::record(&resource, actor, live.value(), &mut object, self.now());
@@ -316,23 +317,6 @@ fn refuse(subject: &Subject, causes: &[Cause]) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses a writer that thinks of another object or of an older state.
-fn guard(subject: &Subject, live: &Object, object: &Value) -> Result<(), Refusal> {
-    let uid = text(object, "/metadata/uid");
-    let is = live.uid().unwrap_or_default();
-    if !uid.is_empty() && uid != is {
-        let why =
-            format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {is}");
-        return Err(Refusal::conflict(subject, &why));
-    }
-    let version = text(object, "/metadata/resourceVersion");
-    let is_stale = !version.is_empty() && Some(version) != live.resource_version();
-    if is_stale {
-        return Err(Refusal::stale(subject));
-    }
-    Ok(())
-}
-
 /// Takes from `live` all that this part may not change.
 pub(super) fn restrict(resource: &Resource, part: Part, live: &Value, object: &mut Value) {
     let status = live.get("status").cloned();
@@ -350,6 +334,11 @@ pub(super) fn restrict(resource: &Resource, part: Part, live: &Value, object: &m
             put(object, "metadata", metadata);
             if resource.is_custom {
                 put(object, "metadata", live.get("metadata").cloned());
+            }
+            if resource.kind == Kind::DEPLOYMENT {
+                // `registry/apps/deployment/strategy.go`
+                let labels = live.pointer("/metadata/labels").cloned();
+                put(&mut object["metadata"], "labels", labels);
             }
         }
     }

@@ -3,19 +3,44 @@
 
 use serde_json::{Value, json};
 
-use super::Causes;
+use super::{Causes, values};
+use crate::sim::kind::Version;
 use crate::sim::refusal::Cause;
 use crate::sim::schema::{Schema, check_types};
 
-pub(super) fn check(schema: &Schema, object: &Value, causes: &mut Causes) {
+/// Rules in the Common Expression Language are not followed here; only that they were not, where
+/// something else is wrong, is told.
+pub(super) fn check(version: &Version, object: &Value, causes: &mut Causes) {
+    let schema = &version.schema;
     required(schema, object, "", causes);
     if let Some((path, expected, is)) = check_types(schema, object) {
+        let expected = expected.replace(" or ", ",");
         let detail = format!("{path} in body must be of type {expected}: {is:?}");
         causes.push(Cause {
             reason: "FieldValueTypeInvalid",
             field: path,
             message: format!("Invalid value: {is:?}: {detail}"),
         });
+    }
+    let Some(schema) = &version.custom_schema else {
+        return;
+    };
+    values::check(schema, object, "", causes);
+    if !causes.is_empty() && has_rules(schema) {
+        let detail = "some validation rules were not checked because the object was invalid; \
+                      correct the existing errors to complete validation";
+        causes.push(Cause::invalid("<nil>", &Value::Null, detail));
+    }
+    values::doubles(schema, object, "", causes);
+}
+
+fn has_rules(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => {
+            map.contains_key("x-kubernetes-validations") || map.values().any(has_rules)
+        }
+        Value::Array(items) => items.iter().any(has_rules),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -36,6 +36,65 @@ pub(super) fn check(resource: &Resource, object: &Value, causes: &mut Causes) {
         causes.push(Cause::invalid("metadata.name", &json!(name), &detail));
     }
     check_labels(object, "metadata", causes);
+    check_annotations(object, causes);
+    check_owners(object, causes);
+}
+
+/// Checks the keys of annotations, which may be written in any case.
+fn check_annotations(object: &Value, causes: &mut Causes) {
+    let annotations = object.pointer("/metadata/annotations");
+    for key in annotations
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|annotations| annotations.keys())
+    {
+        let name = key.rsplit_once('/').map_or(key.as_str(), |(_, name)| name);
+        if !is_word(name) {
+            causes.push(Cause::invalid(
+                "metadata.annotations",
+                &json!(key),
+                LABEL_KEY,
+            ));
+        }
+    }
+}
+
+/// Checks that owners are named whole and that one of them at most controls.
+fn check_owners(object: &Value, causes: &mut Causes) {
+    let owners = object.pointer("/metadata/ownerReferences");
+    let owners = owners.and_then(Value::as_array);
+    let owners = owners.map_or(&[][..], Vec::as_slice);
+    for owner in owners {
+        let needed = [
+            ("apiVersion", "version must not be empty"),
+            ("kind", "must not be empty"),
+            ("name", "must not be empty"),
+            ("uid", "must not be empty"),
+        ];
+        for (key, detail) in needed {
+            if owner[key].as_str().unwrap_or_default().is_empty() {
+                let field = format!("metadata.ownerReferences.{key}");
+                causes.push(Cause::invalid(field, &json!(""), detail));
+            }
+        }
+    }
+    let mut masters = owners.iter().filter(|owner| owner["controller"] == true);
+    if let (Some(one), Some(other)) = (masters.next(), masters.next()) {
+        let text = |owner: &Value, key: &str| owner[key].as_str().unwrap_or_default().to_owned();
+        let detail = format!(
+            "Only one reference can have Controller set to true. Found \"true\" in references for \
+             {}/{} and {}/{}",
+            text(one, "kind"),
+            text(one, "name"),
+            text(other, "kind"),
+            text(other, "name"),
+        );
+        causes.push(Cause::invalid(
+            "metadata.ownerReferences",
+            &json!(owners),
+            &detail,
+        ));
+    }
 }
 
 /// Checks labels below `path`, a path of keys.
@@ -105,7 +164,7 @@ pub(super) fn wrong_label(text: &str) -> Option<String> {
 
 fn wrong_subdomain(text: &str) -> Option<String> {
     if text.len() > 253 {
-        return Some("must be no more than 253 bytes".to_owned());
+        return Some("must be no more than 253 characters".to_owned());
     }
     (!text.split('.').all(is_label)).then(|| SUBDOMAIN.to_owned())
 }

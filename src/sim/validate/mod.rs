@@ -3,11 +3,12 @@
 mod custom;
 mod metadata;
 mod pod;
+mod values;
 mod workload;
 
 use serde_json::{Value, json};
 
-use super::kind::Resource;
+use super::kind::{Kind, Resource};
 use super::refusal::Cause;
 use super::store::Part;
 
@@ -33,10 +34,13 @@ pub(super) fn change(resource: &Resource, was: &Value, now: &Value, part: Part) 
         Part::Status => return causes,
         Part::Main | Part::Scale => {}
     }
+    if resource.kind == Kind::DAEMON_SET {
+        immutable(was, now, "spec.selector", &mut causes);
+    }
     content(resource, now, &mut causes);
     let mut fixed = |path: &str| immutable(was, now, path, &mut causes);
     match resource.kind.name.as_ref() {
-        "Deployment" | "DaemonSet" | "ReplicaSet" => fixed("spec.selector"),
+        "Deployment" | "ReplicaSet" => fixed("spec.selector"),
         "Job" => {
             fixed("spec.completions");
             fixed("spec.selector");
@@ -58,7 +62,7 @@ pub(super) fn change(resource: &Resource, was: &Value, now: &Value, part: Part) 
 
 fn content(resource: &Resource, object: &Value, causes: &mut Causes) {
     if resource.is_custom {
-        custom::check(&resource.kept().schema, object, causes);
+        custom::check(resource.kept(), object, causes);
         return;
     }
     match resource.kind.name.as_ref() {

@@ -92,17 +92,19 @@ fn check_container(container: &Value, path: &str, volumes: &[&str], causes: &mut
 }
 
 fn check_probes(container: &Value, path: &str, causes: &mut Causes) {
-    let actions = ["httpGet", "exec", "tcpSocket", "grpc"];
+    let actions = ["exec", "httpGet", "tcpSocket", "grpc"];
     for key in ["livenessProbe", "readinessProbe", "startupProbe"] {
         let probe = &container[key];
         if probe.is_null() {
             continue;
         }
-        let said = actions
-            .iter()
-            .filter(|key| probe.get(*key).is_some())
-            .count();
-        if said == 0 {
+        let mut said = actions.iter().filter(|key| probe.get(**key).is_some());
+        let first = said.next();
+        for more in said {
+            let detail = "may not specify more than 1 handler type";
+            causes.push(Cause::forbidden(format!("{path}.{key}.{more}"), detail));
+        }
+        if first.is_none() {
             let detail = "must specify a handler type";
             causes.push(Cause::required(format!("{path}.{key}"), detail));
         }
@@ -190,7 +192,6 @@ pub(super) fn change(was: &Value, now: &Value, causes: &mut Causes) {
             "activeDeadlineSeconds",
             "tolerations",
             "terminationGracePeriodSeconds",
-            "nodeName",
             "schedulingGates",
         ] {
             if let Some(spec) = spec.as_object_mut() {

@@ -31,7 +31,7 @@ fn common(object: &Value, kind: &str, causes: &mut Causes) {
         let detail = format!("empty selector is invalid for {kind}");
         causes.push(Cause::invalid("spec.selector", selector, &detail));
     }
-    if !selector.is_null() && !Labels::of(selector).fit(labels.as_object()) {
+    if selector.is_null() || !Labels::of(selector).fit(labels.as_object()) {
         let detail = "`selector` does not match template `labels`";
         causes.push(Cause::invalid(
             "spec.template.metadata.labels",
@@ -61,8 +61,15 @@ pub(super) fn deployment(object: &Value, causes: &mut Causes) {
         Some("RollingUpdate") => rolling(&strategy["rollingUpdate"], causes),
         Some(_) | None => {
             let known = ["Recreate", "RollingUpdate"];
-            let value = &strategy["type"];
-            causes.push(Cause::unsupported("spec.strategy.type", value, &known));
+            let limits = &strategy["rollingUpdate"];
+            // As the type of the server itself is written.
+            let value = format!(
+                "{{\"Type\":{},\"RollingUpdate\":{limits}}}",
+                strategy["type"]
+            );
+            let mut cause = Cause::unsupported("spec.strategy", &Value::Null, &known);
+            cause.message = cause.message.replacen("null", &value, 1);
+            causes.push(cause);
         }
     }
     non_negative(object, "spec.progressDeadlineSeconds", causes);
