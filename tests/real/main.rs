@@ -11,6 +11,7 @@ mod appliers;
 mod both;
 mod cluster;
 mod cluster_room;
+mod conformance;
 mod control_plane;
 mod demo;
 mod denied;

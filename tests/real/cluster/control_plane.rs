@@ -104,6 +104,11 @@ impl ControlPlane {
         client(&self.admin_kubeconfig()).await
     }
 
+    /// Returns the folder of `kubectl` and the other programs.
+    pub(crate) fn programs_folder(&self) -> &Path {
+        self.programs.folder()
+    }
+
     /// Returns the log of the agents' calls.
     pub(crate) fn audit(&self) -> &Audit {
         &self.audit

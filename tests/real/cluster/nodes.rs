@@ -25,7 +25,9 @@ pub(super) async fn register(client: &Client) -> Vec<String> {
 
 async fn register_node(api: Api<Node>, name: &str, number: usize) -> kube::Result<()> {
     let labels = [
+        ("kubernetes.io/arch", "amd64".to_owned()),
         ("kubernetes.io/hostname", name.to_owned()),
+        ("kubernetes.io/os", "linux".to_owned()),
         (
             "topology.kubernetes.io/zone",
             format!("zone-{}", number % 3),
@@ -47,6 +49,15 @@ async fn register_node(api: Api<Node>, name: &str, number: usize) -> kube::Resul
     let status = json!({"status": {
         "capacity": room,
         "allocatable": room,
+        "addresses": [
+            {"type": "InternalIP", "address": format!("10.0.0.{}", number + 1)},
+            {"type": "Hostname", "address": name},
+        ],
+        "nodeInfo": {
+            "architecture": "amd64", "bootID": "", "containerRuntimeVersion": "stand-in://1.0",
+            "kernelVersion": "0.0.0", "kubeProxyVersion": "", "kubeletVersion": "v1.36.2",
+            "machineID": "", "operatingSystem": "linux", "osImage": "simulated", "systemUUID": "",
+        },
         "conditions": [{
             "type": "Ready", "status": "True", "reason": "KubeletReady",
             "message": "the stand-in is ready", "lastHeartbeatTime": now, "lastTransitionTime": now,

@@ -39,6 +39,11 @@ impl Programs {
         Self { folder }
     }
 
+    /// Returns where they lie.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the path of the program of this name.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
