@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use crate::cluster::programs::Programs;
@@ -172,7 +173,8 @@ fn what_is_changed_is_seen(demo: &Demo) {
         "-o",
         "jsonpath={.spec.replicas}{'\\n'}",
     ];
-    let watching = demo.command(&watch).stdout(Stdio::piped()).spawn().unwrap();
+    let watching = Watching::begin(&mut demo.command(&watch));
+    assert_eq!(watching.next(), "2", "it begins with what is there");
     says(&["scale", "deployment/mine", "--replicas=3"], &["scaled"]);
     says(
         &["set", "image", "deployment/mine", "mine=shop/mine:2"],
@@ -199,7 +201,7 @@ fn what_is_changed_is_seen(demo: &Demo) {
         &["get", "deployment", "mine", "-o", "jsonpath={..image}"],
         &["shop/mine:3"],
     );
-    until_seen(watching);
+    while watching.next() != "3" {}
 }
 
 fn what_is_deleted_goes(demo: &Demo) {
@@ -218,22 +220,37 @@ fn what_is_deleted_goes(demo: &Demo) {
     );
 }
 
-/// Ends a watch, and looks at what it has seen.
-fn until_seen(mut watching: Child) {
-    let stdout = watching.stdout.take().unwrap();
-    let (tell, lines) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        for line in lines {
-            let _ = tell.send(line);
-        }
-    });
-    let mut seen = Vec::new();
-    while !seen.iter().any(|line| line == "3") {
-        let line = lines.recv_timeout(Duration::from_secs(60));
-        seen.push(line.unwrap_or_else(|_| panic!("the watch saw {seen:?}")));
+/// A watch that goes on until this is dropped.
+struct Watching {
+    kubectl: Child,
+    lines: Receiver<String>,
+}
+
+impl Watching {
+    fn begin(command: &mut Command) -> Self {
+        let mut kubectl = command.stdout(Stdio::piped()).spawn().unwrap();
+        let stdout = kubectl.stdout.take().unwrap();
+        let (tell, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            for line in lines {
+                let _ = tell.send(line);
+            }
+        });
+        Self { kubectl, lines }
     }
-    assert_eq!(seen[0], "2", "it begins with what is there: {seen:?}");
-    watching.kill().unwrap();
-    watching.wait().unwrap();
+
+    /// Waits for what it sees next.
+    fn next(&self) -> String {
+        let line = self.lines.recv_timeout(Duration::from_secs(60));
+        line.expect("there is more to see")
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.kubectl.kill();
+        let _ = self.kubectl.wait();
+    }
 }
