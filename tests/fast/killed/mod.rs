@@ -8,6 +8,7 @@ mod run;
 mod story;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -62,16 +63,27 @@ fn undisturbed(stories: &'static [Story]) -> BTreeMap<&'static str, (usize, End)
 
 /// Breaks the runs and compares; says at how many places they broke.
 fn broken(places: &[Place], whole: &BTreeMap<&str, (usize, End)>) -> usize {
-    let broken = for_each(places, |place| {
-        let run = play(place.story, Some((place.write, place.way)));
+    let tried = for_each(places, |place| {
         let what = format!(
             "{}, write {}, {:?}",
             place.story.name, place.write, place.way
         );
-        run.end.assert_same(&whole[place.story.name].1, &what);
-        usize::from(run.is_broken)
+        // One that ends otherwise does not keep the others from being tried.
+        catch_unwind(AssertUnwindSafe(|| {
+            let run = play(place.story, Some((place.write, place.way)));
+            run.end.assert_same(&whole[place.story.name].1, &what);
+            usize::from(run.is_broken)
+        }))
+        .map_err(|_| what)
     });
-    broken.into_iter().sum()
+    let failed: Vec<&String> = tried.iter().filter_map(|run| run.as_ref().err()).collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} places: {failed:#?}",
+        failed.len(),
+        places.len()
+    );
+    tried.into_iter().flatten().sum()
 }
 
 /// All places of a story.
