@@ -116,6 +116,29 @@ fn judge(cases: &[Case]) {
     );
 }
 
+#[test]
+fn a_difference_is_a_fault_unless_it_is_there_and_written_down() {
+    let case = |call: &str, simulated: &str| Case {
+        story: "discovery",
+        call: call.to_owned(),
+        real: "a".to_owned(),
+        simulated: simulated.to_owned(),
+    };
+    assert!(case("kubectl version", "b").fault().is_none());
+    assert!(case("kubectl version", "a").fault().is_some(), "it is gone");
+    assert!(case("kubectl api-resources", "a").fault().is_none());
+    let unknown = case("kubectl api-resources", "b").fault();
+    assert!(unknown.is_some_and(|fault| fault.contains("simulated b")));
+}
+
+#[test]
+fn what_is_written_down_belongs_to_a_story() {
+    let known: Vec<_> = stories::names().chain(requests::names()).collect();
+    for (story, call, _) in DIFFERENCES {
+        assert!(known.contains(story), "{story}: {call}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn kubectl_is_answered_alike_by_both() {
     judge(&stories::all().await);

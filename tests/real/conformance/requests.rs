@@ -47,6 +47,11 @@ pub(super) fn town() -> Town {
     Town::found(&Plan::real(1, 1))
 }
 
+/// The names of all groups of requests.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    groups::all().into_iter().map(|(name, _)| name)
+}
+
 /// Sends all groups of requests to both.
 pub(super) async fn all() -> Vec<Case> {
     let town = town();

@@ -56,6 +56,11 @@ struct Side {
     programs: PathBuf,
 }
 
+/// The names of all stories.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    STORIES.iter().map(|(name, _)| *name)
+}
+
 /// Tells all stories to both sides.
 pub(super) async fn all() -> Vec<Case> {
     let plane = ControlPlane::shared();
