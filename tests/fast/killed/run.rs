@@ -310,7 +310,13 @@ impl Run {
             "labels": metadata["labels"], "annotations": metadata["annotations"],
             "managers": managers, "spec": object["spec"], "data": object["data"],
         });
-        self.with_names(&plain)
+        // Fields of owners are named by UIDs, which follow the order in which all was made.
+        let owners = metadata["ownerReferences"].as_array().into_iter().flatten();
+        let text = owners.fold(self.with_names(&plain).to_string(), |text, owner| {
+            let told = |key: &str| owner[key].as_str().unwrap_or_default();
+            text.replace(told("uid"), told("name"))
+        });
+        serde_json::from_str(&text).expect("it was JSON")
     }
 
     /// What the ledger says, without times and names of processes.
