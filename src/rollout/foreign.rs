@@ -161,9 +161,12 @@ impl Tick<'_> {
         decision.told_first(Reason::DriftDetected, text)
     }
 
-    /// The levers that stand, where they open no more than the recorded ones.
+    /// The levers that stand, where they open no more than the recorded ones, on as many replicas
+    /// as these were made for: on others the same percents are rounded apart.
     pub(super) fn levers_in_force(&self, kept: &Checkpoint) -> Option<Overlay> {
-        let (live, own) = (self.live.levers(), self.levers_of(kept));
+        let live = Levers::of(self.live.strategy, kept.replicas);
+        let own = kept.write.overlay.strategy().unwrap_or(self.live.strategy);
+        let own = Levers::of(own, kept.replicas);
         let below = live.target() <= own.target() && live.unavailable <= own.unavailable;
         self.levers_there(kept).filter(|_| below)
     }

@@ -142,9 +142,11 @@ async fn see(side: &mut Side<'_>, watch: &Watch) -> String {
     let mut lines = vec![answer.status().as_u16().to_string()];
     let body = answer.into_body().into_data_stream();
     let mut events = body.map_err(io::Error::other).into_async_read().lines();
-    let mut told = 0;
+    let (mut told, mut has_changed) = (0, watch.events == 0);
     while told < watch.events || watch.events == 0 {
-        if told == watch.first && watch.events > 0 {
+        // A reminder may come before anything is told: the changes are made once all the same.
+        if told == watch.first && !has_changed {
+            has_changed = true;
             change(side).await;
         }
         let next = tokio::time::timeout(SOON, events.try_next()).await;
