@@ -11,6 +11,6 @@ mod release;
 
 pub use encode::{LedgerFault, Stored, decode, decode_head, encode, encode_head, epoch, writer};
 pub use record::{
-    Aim, Course, Deployed, HeldPrune, Ledger, Outcome, Pause, Problem, Released, Restart, SCHEMA,
-    Tip, Trouble,
+    Aim, Course, Deployed, HeldPrune, Ledger, OpenStage, Outcome, Pause, Problem, Released,
+    Restart, SCHEMA, Tip, Trouble,
 };

@@ -100,8 +100,8 @@ pub struct Aim {
     pub held: BTreeMap<ObjectId, Option<CommitId>>,
     /// Since when.
     pub started: Timestamp,
-    /// When the stage that is open began, with its name.
-    pub stage: Option<(String, Timestamp)>,
+    /// The first stage that is not done.
+    pub stage: Option<OpenStage>,
     /// Whether everything is as it says, pruned too.
     pub is_done: bool,
 }
@@ -124,6 +124,18 @@ impl Aim {
             is_done: false,
         }
     }
+}
+
+/// A stage whose objects are not all as they are to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenStage {
+    /// Its name.
+    pub name: String,
+    /// Since when: `healthTimeout` runs from here.
+    pub since: Timestamp,
+    /// The first objects that it waits for, each with what is the matter.
+    pub waits_for: Vec<String>,
 }
 
 /// Which way an aim goes.

@@ -120,6 +120,8 @@ impl Tick<'_> {
         kept.engagement = engagement;
         kept.judge.forgiven = self.restarts_of_goal();
         kept.largest = active.map_or(0, |c| c.largest);
+        kept.is_repair =
+            active.is_some_and(|c| c.is_repair && c.write.template == self.goal.template);
         kept
     }
 

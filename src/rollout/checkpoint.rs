@@ -52,6 +52,10 @@ pub struct Checkpoint {
     pub evidence: Vec<Evidence>,
     /// Pods of the largest batch that was opened.
     pub largest: u32,
+    /// Whether it brings back the template that Git's last rollout had brought, over one of
+    /// somebody else's: no person's pause and no held commit keeps it from its batches.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_repair: bool,
 }
 
 /// Where a rollout is.
@@ -207,6 +211,7 @@ impl Checkpoint {
             failure: None,
             evidence: Vec::new(),
             largest: 0,
+            is_repair: false,
         }
     }
 

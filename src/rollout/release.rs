@@ -155,6 +155,7 @@ mod tests {
             failure: None,
             evidence: Vec::new(),
             largest: 1,
+            is_repair: false,
         }
     }
 

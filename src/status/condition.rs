@@ -139,9 +139,10 @@ fn failed(ledger: &Ledger) -> Option<(Reason, String)> {
             (Reason::RolloutFailed, "failed")
         };
         let text = format!(
-            "{} {what}; going back to {}",
+            "{} {what}; going back to {}{}",
             from.short(),
-            aim.revision.id.short()
+            aim.revision.id.short(),
+            open_stage(aim).map_or_else(String::new, |open| format!("; {open}"))
         );
         return Some((reason, text));
     }
@@ -234,7 +235,15 @@ fn going(ledger: &Ledger) -> (Reason, String) {
         0 => "no drift".to_owned(),
         count => format!("{count} drifted"),
     };
-    (Reason::Synced, format!("{objects} objects, {drift}"))
+    let open = open_stage(aim).map_or_else(String::new, |open| format!("; {open}"));
+    (Reason::Synced, format!("{objects} objects, {drift}{open}"))
+}
+
+/// What the open stage waits for, where it is known.
+fn open_stage(aim: &Aim) -> Option<String> {
+    let stage = aim.stage.as_ref()?;
+    (!stage.waits_for.is_empty())
+        .then(|| format!("{} waits: {}", stage.name, stage.waits_for.join("; ")))
 }
 
 fn progress(ledger: &Ledger, aim: &Aim) -> String {
@@ -248,10 +257,11 @@ fn progress(ledger: &Ledger, aim: &Aim) -> String {
             format!("{}: {updated} of {desired} pods may be new", id.short())
         })
         .collect();
-    match (&aim.stage, under_way.is_empty()) {
-        (_, false) => under_way.join("; "),
-        (Some((stage, _)), true) => format!("stage {stage}"),
-        (None, true) => format!("{} is being applied", aim.revision.id.short()),
+    let told: Vec<String> = under_way.into_iter().chain(open_stage(aim)).collect();
+    match &aim.stage {
+        _ if !told.is_empty() => told.join("; "),
+        Some(stage) => format!("stage {}", stage.name),
+        None => format!("{} is being applied", aim.revision.id.short()),
     }
 }
 

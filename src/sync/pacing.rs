@@ -8,7 +8,7 @@ use tracing::debug;
 
 use crate::clock;
 use crate::cluster::Cause;
-use crate::ledger::{Course, Trouble};
+use crate::ledger::{Aim, Course, Trouble};
 use crate::object::{Deployment, Digest, ObjectId, later};
 use crate::plan::{Managers, Set, Standing, uses};
 use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Seen, Stance, step};
@@ -23,7 +23,7 @@ use super::pursuit::Progress;
 const AT_ONCE: usize = 4;
 /// Moves of one workload in one pass; more would starve the others.
 const MOVES: usize = 16;
-/// Pause before a write is tried again that was refused for good.
+/// Pause before a manifest is read again that could not be tried out.
 const REFUSED: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// How a workload stands after it was driven.
@@ -55,12 +55,12 @@ impl App {
         let mut rolling = ids.iter().filter(is_rolling).count();
         let mut is_over = self.is_stopped() || self.has_fresh_failure(set);
         for id in ids {
-            let stance = if is_over || self.is_held_back(id) {
-                Stance::Hold
-            } else {
-                Stance::Go
-            };
             let active = self.is_rolling(id);
+            let stance = if self.is_repair(id, set) || !is_over && !self.is_held_back(id) {
+                Stance::Go
+            } else {
+                Stance::Hold
+            };
             if !active && !self.may_begin(id, set, stance, &mut is_done) {
                 continue;
             }
@@ -116,8 +116,27 @@ impl App {
     /// Says whether quarantine holds a workload in the middle of the rollout that the failed
     /// commit began.
     fn is_held_back(&self, id: &ObjectId) -> bool {
-        let aim = self.book.ledger.aim.as_ref();
-        aim.is_some_and(|aim| aim.held.contains_key(id)) && self.is_rolling(id)
+        let ledger = &self.book.ledger;
+        let held = |aim: &Aim| aim.held.contains_key(id);
+        let rollout = ledger.rollouts.get(id).filter(|kept| !kept.is_over());
+        ledger.aim.as_ref().is_some_and(held) && rollout.is_some_and(|kept| !kept.is_repair)
+    }
+
+    /// Says whether rolling a workload only brings back what stood there before somebody else
+    /// changed it: that is done whatever is paused or held.
+    fn is_repair(&mut self, id: &ObjectId, set: &Set) -> bool {
+        match self.book.ledger.rollouts.get(id) {
+            Some(kept) if !kept.is_over() => kept.is_repair,
+            Some(_) | None => match self.standing(id, set) {
+                Standing::Drifted => true,
+                Standing::Missing => self.is_recorded(id, set),
+                Standing::InSync
+                | Standing::Changed
+                | Standing::Unowned
+                | Standing::Shared
+                | Standing::Terminating => false,
+            },
+        }
     }
 
     pub(super) fn is_rolling(&self, id: &ObjectId) -> bool {
@@ -164,16 +183,24 @@ impl App {
         set: &Arc<Set>,
         stance: Stance,
     ) -> Result<Driven, BookFault> {
+        let is_repair = self.is_repair(id, set);
         for _ in 0..MOVES {
             let Some(goal) = self.goal(id, set).await? else {
                 return Ok(Driven::Waiting(Some(later(clock::now(), REFUSED))));
             };
             let seen = self.seen(id, set);
             let kept = self.book.ledger.rollouts.get(id);
-            let decision = step(&goal, stance, &seen, kept);
+            let mut decision = step(&goal, stance, &seen, kept);
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
             if takes_back(&decision) && !self.may_retake(id, set) {
                 return Ok(Driven::Waiting(None));
+            }
+            let writes = matches!(decision.action, Action::Write | Action::Absorb);
+            if let Some(due) = self.due_again(id, &set[id]).filter(|_| writes) {
+                return Ok(Driven::Waiting(Some(due)));
+            }
+            if let Some(kept) = decision.checkpoint.as_mut().filter(|kept| !kept.is_over()) {
+                kept.is_repair |= is_repair;
             }
             let version = seen.live.as_ref().map_or(0, |live| live.generation);
             let mut news = decision.notes.clone();
@@ -288,7 +315,7 @@ impl App {
             return Err(refusal.into());
         }
         self.deny(id, &set[id], &refusal);
-        Ok(Some(Driven::Waiting(Some(later(clock::now(), REFUSED)))))
+        Ok(Some(Driven::Waiting(self.due_again(id, &set[id]))))
     }
 
     /// Reads a workload from the API server itself, past the cache.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::health::{self, Health};
-use crate::ledger::Trouble;
+use crate::ledger::{Course, OpenStage, Trouble};
 use crate::manifest::Stage;
 use crate::object::{ObjectId, later};
 use crate::plan::{Mark, Set, Standing, State, standing};
@@ -14,9 +14,12 @@ use crate::plan::{Mark, Set, Standing, State, standing};
 use super::BookFault;
 use super::app::App;
 use super::reading::ReadFault;
+use super::writing::AGAIN;
 
-/// Pause before writes are tried again that were refused for good.
-const REFUSED: std::time::Duration = std::time::Duration::from_secs(3);
+/// Objects in the way of a stage that are named.
+const TOLD: usize = 3;
+/// What is the matter with an object that a finalizer may keep.
+const DELETED: &str = "is being deleted";
 
 /// How a stage stands.
 pub(super) enum Progress {
@@ -42,25 +45,42 @@ impl App {
             set
         };
         let stages: BTreeSet<Stage> = set.values().map(|wanted| wanted.stage).collect();
-        let mut wakes = Vec::new();
+        let (mut open, mut wakes) = (None, Vec::new());
         for stage in stages {
-            let progress = self.pursue_stage(stage, &set, now).await?;
-            if let Progress::Waiting(wake) = progress {
-                if !self.is_stopped() {
-                    return self.time_stage(stage, &set, wake, now).await;
-                }
-                // While nothing may begin, every stage is still kept as it is.
+            if let Progress::Waiting(wake) = self.pursue_stage(stage, &set, now).await? {
+                open.get_or_insert(stage);
                 wakes.extend(wake);
+                if self.waits_for_health() {
+                    break;
+                }
             }
         }
-        if self.is_stopped() {
-            // The clock of a stage does not run meanwhile.
-            if let Some(aim) = &mut self.book.ledger.aim {
-                aim.stage = None;
+        let wake = wakes.into_iter().min();
+        match open {
+            _ if self.is_stopped() => {
+                // The clock of a stage does not run meanwhile.
+                if let Some(aim) = &mut self.book.ledger.aim {
+                    aim.stage = None;
+                }
+                Ok(wake)
             }
-            return Ok(wakes.into_iter().min());
+            Some(stage) => self.time_stage(stage, &set, wake, now).await,
+            None => {
+                if let Some(aim) = self.book.ledger.aim.as_mut().filter(|aim| aim.is_done) {
+                    aim.stage = None;
+                }
+                self.complete(&set, now).await
+            }
         }
-        self.complete(&set, now).await
+    }
+
+    /// Says whether a stage begins only when the one before it is healthy: while something new is
+    /// brought about. What is kept as it is, and what goes back, waits for nobody's health: pods
+    /// that fail are not kept because an object of an earlier stage is stuck.
+    fn waits_for_health(&self) -> bool {
+        let aim = self.book.ledger.aim.as_ref();
+        let begins = aim.is_some_and(|aim| aim.course == Course::Forward && !aim.is_done);
+        begins && !self.is_stopped()
     }
 
     /// Returns the set of the aim; what keeps it from being read is told.
@@ -94,12 +114,18 @@ impl App {
     ) -> Result<Progress, BookFault> {
         let plain: Vec<ObjectId> = of_stage(set, stage, false);
         let workloads = of_stage(set, stage, true);
-        let due = self.due(&plain, set, now);
-        if !due.is_empty() && !self.apply_all(&due, set).await? {
-            return Ok(Progress::Waiting(Some(later(now, REFUSED))));
+        let refused = self.write_due(&plain, set, now).await?;
+        if refused.is_some() && (self.waits_for_health() || workloads.is_empty()) {
+            return Ok(Progress::Waiting(refused));
         }
         if !workloads.is_empty() {
-            return self.pace(&workloads, set).await;
+            return Ok(match (self.pace(&workloads, set).await?, refused) {
+                (progress, None) => progress,
+                (Progress::Done, refused) => Progress::Waiting(refused),
+                (Progress::Waiting(wake), refused) => {
+                    Progress::Waiting(wake.into_iter().chain(refused).min())
+                }
+            });
         }
         let unhealthy = self.unhealthy(&plain, set);
         Ok(if unhealthy.is_empty() {
@@ -108,6 +134,26 @@ impl App {
             tracing::debug!(gitsync = %self.label(), ?unhealthy, "stage waits");
             Progress::Waiting(None)
         })
+    }
+
+    /// Writes the objects that are out of step; returns when those that are refused are tried again.
+    async fn write_due(
+        &mut self,
+        ids: &[ObjectId],
+        set: &Arc<Set>,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, BookFault> {
+        let mut due = self.due(ids, set, now);
+        let mut again = Vec::new();
+        due.retain(|id| {
+            let later = self.due_again(id, &set[id]);
+            again.extend(later);
+            later.is_none()
+        });
+        if !due.is_empty() && !self.apply_all(&due, set).await? {
+            again.push(later(now, AGAIN));
+        }
+        Ok(again.into_iter().min())
     }
 
     /// The objects that are to be written now, or looked at because another `GitSync` took them.
@@ -153,7 +199,7 @@ impl App {
                 }
                 None | Some(Health::Current) => continue,
                 Some(Health::InProgress(why) | Health::Failed(why)) => why,
-                Some(Health::Terminating) => "is being deleted".to_owned(),
+                Some(Health::Terminating) => DELETED.to_owned(),
             };
             unhealthy.push((id.clone(), why));
         }
@@ -199,40 +245,50 @@ impl App {
         wake: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, BookFault> {
-        let name = format!("{stage:?}");
+        let late = self.in_the_way(stage, set);
+        let told = late.iter().map(|(id, why)| format!("{id} {why}"));
+        let told: Vec<String> = told.take(TOLD).collect();
         let Some(aim) = self.book.ledger.aim.as_mut() else {
             return Ok(None);
         };
-        let since = match &aim.stage {
-            Some((known, since)) if *known == name => *since,
-            Some(_) | None => {
-                aim.stage = Some((name.clone(), now));
-                now
-            }
-        };
-        if stage == Stage::Workloads || aim.is_done {
+        let name = format!("{stage:?}");
+        let known = aim.stage.take().filter(|known| known.name == name);
+        let since = known.map_or(now, |known| known.since);
+        aim.stage = Some(OpenStage {
+            name: name.clone(),
+            since,
+            waits_for: told.clone(),
+        });
+        let end = later(since, self.sync.health_timeout);
+        if late.is_empty() || aim.is_done {
             return Ok(wake);
         }
-        let end = later(since, self.sync.health_timeout);
         if now < end {
             return Ok(Some(wake.map_or(end, |wake| wake.min(end))));
         }
-        let late = self.unhealthy(&of_stage(set, stage, false), set);
-        if late.is_empty() {
-            return Ok(wake);
-        }
-        let why: Vec<String> = late
-            .iter()
-            .map(|(id, why)| format!("{id}: {why}"))
-            .collect();
+        let goes_on = aim.course == Course::Forward;
         let message = format!(
             "the stage {name} was not healthy within {} s: {}",
             self.sync.health_timeout.as_secs(),
-            why.join("; ")
+            told.join("; ")
         );
         let late: Vec<ObjectId> = late.into_iter().map(|(id, _)| id).collect();
         self.fail_stage(set, &late, message).await?;
-        Ok(Some(now))
+        Ok(if goes_on { Some(now) } else { wake })
+    }
+
+    /// The objects that keep a stage open, and why: of its workloads those that are being deleted,
+    /// since the others have clocks of their own, and of what stands beside them nothing.
+    fn in_the_way(&mut self, stage: Stage, set: &Set) -> Vec<(ObjectId, String)> {
+        let workloads = of_stage(set, stage, true);
+        if workloads.is_empty() {
+            return self.unhealthy(&of_stage(set, stage, false), set);
+        }
+        let live = |id: &ObjectId| self.shared.live.get(id);
+        let goes = workloads
+            .into_iter()
+            .filter(|id| live(id).is_some_and(|live| live.is_terminating()));
+        goes.map(|id| (id, DELETED.to_owned())).collect()
     }
 }
 

@@ -23,6 +23,8 @@ use super::app::App;
 const AT_ONCE: usize = 16;
 /// How long the API server may refuse a write for good before the commit has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Pause before a write is tried again that was refused for good.
+pub(super) const AGAIN: Duration = Duration::from_secs(3);
 
 /// A write that the API server refuses for good.
 pub(super) struct Denial {
@@ -30,6 +32,8 @@ pub(super) struct Denial {
     pub(super) manifest: Digest,
     /// Since when.
     since: Timestamp,
+    /// When it was refused last.
+    last: Timestamp,
     /// Its words.
     pub(super) why: String,
 }
@@ -99,15 +103,26 @@ impl App {
     /// Notes that a write is refused for good; the first time counts.
     pub(super) fn deny(&mut self, id: &ObjectId, wanted: &Wanted, refusal: &Refusal) {
         self.trouble(Trouble::ApplyFailed, refusal.to_string());
-        let known = self.denials.get(id);
-        if known.is_none_or(|known| known.manifest != wanted.hash) {
-            let denial = Denial {
-                manifest: wanted.hash.clone(),
-                since: clock::now(),
-                why: refusal.to_string(),
-            };
-            self.denials.insert(id.clone(), denial);
+        let now = clock::now();
+        let known = self.denials.get_mut(id);
+        if let Some(known) = known.filter(|known| known.manifest == wanted.hash) {
+            known.last = now;
+            return;
         }
+        let denial = Denial {
+            manifest: wanted.hash.clone(),
+            since: now,
+            last: now,
+            why: refusal.to_string(),
+        };
+        self.denials.insert(id.clone(), denial);
+    }
+
+    /// When a write is to be tried again that was refused for good a moment ago.
+    pub(super) fn due_again(&self, id: &ObjectId, wanted: &Wanted) -> Option<Timestamp> {
+        let denial = self.denials.get(id)?;
+        let due = later(denial.last, AGAIN);
+        (denial.manifest == wanted.hash && clock::now() < due).then_some(due)
     }
 
     /// The objects of a set whose writes have been refused for too long.
@@ -162,14 +177,17 @@ impl App {
             .entry(id.clone())
             .or_insert_with(|| Entry::intended(wanted.object.api_version(), wanted.commit(), path));
         entry.is_adopted |= is_adopted;
+        // Until it is written, what was written before is not known to stand any more: on the way
+        // back after a crash the names of the failed commit are replaced as well.
         if entry.hash.as_ref() != Some(&wanted.hash) {
-            if entry.hash.is_some() {
+            if entry.hash.take().is_some() {
                 entry.is_adopted = false;
             }
             entry.commit = wanted.commit().clone();
             entry.path.clone_from(path);
         }
         if template.is_some() && entry.template != template {
+            entry.template = None;
             entry.change_cause = Some(wanted.revision.change_cause());
         }
     }

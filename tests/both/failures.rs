@@ -534,6 +534,54 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
 }
 
 #[test]
+fn pods_go_back_although_an_object_that_is_needed_first_is_stuck() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "stuck").await;
+        let _agent = shop.start();
+        let policy = "steps: [1, 50%, 100%]\nsoak: 30m\nmonitor: 0s\nonFailure: Rollback";
+        let text = |tag: &str| deployment("web", tag, policy);
+        begin(
+            &shop,
+            &[
+                ("web.yaml", Some(&text("1"))),
+                ("settings.yaml", Some(&settings(false))),
+            ],
+        )
+        .await;
+        let trace = shop.trace("web").await;
+        let next = shop.repository.push(
+            "web 2",
+            &[
+                ("web.yaml", Some(&text("2"))),
+                ("settings.yaml", Some(&settings(true))),
+            ],
+        );
+        let one = |counts: &Counts| counts.with_tag("2") == 1;
+        trace.until_settled("batch 1", SOON, one).await;
+        let finalizers = |list: &str| format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
+        let patch = |list: &str| {
+            let patch = finalizers(list);
+            shop.kubectl(&["patch", "configmap/settings", "--type=merge", "-p", &patch]);
+        };
+        patch(r#"["shop.example/keep"]"#);
+        shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
+        shop.verb(&["abort", "web"]);
+        trace
+            .until_settled("the pods to be back", SOON, |counts| {
+                counts.with_tag("1") == 10 && counts.total() == 10
+            })
+            .await;
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+        let status = shop.verb(&["status", "web"]);
+        assert!(status.contains("/settings is being deleted"), "{status}");
+        assert_ne!(shop.outcome(&next), "Aborted", "not all of it is back");
+        patch("null");
+        shop.until_outcome(&next, "Aborted").await;
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+    });
+}
+
+#[test]
 fn an_abort_that_cannot_read_its_commits_yet_waits_for_them() {
     play(async |stage: Stage| {
         let mut shop = Shop::open(&stage, "abort-away").await;

@@ -346,6 +346,66 @@ fn a_template_changed_by_hand_at_rest_is_repaired_in_batches() {
     });
 }
 
+/// Sets another image by hand at rest: Git's comes back for all pods, and the levers are given back.
+async fn repairs_the_image(shop: &Shop) {
+    let trace = shop.trace("web").await;
+    trace.leave_out();
+    let exposure = shop.exposure("web").await;
+    shop.kubectl(&["set", "image", "deployment/web", "web=shop/web:3-never"]);
+    shop.until_note("web", "DriftCorrected", "`kubectl-set`")
+        .await;
+    trace
+        .until_settled("the pods of Git", SOON, |counts| {
+            counts.with_tag("1") == 10 && counts.total() == 10
+        })
+        .await;
+    shop.until("the levers to be given back", || {
+        shop.get("deployment/web")["spec"]["minReadySeconds"].is_null()
+            && shop.ledger()["drifted"]
+                .as_object()
+                .is_none_or(serde_json::Map::is_empty)
+    })
+    .await;
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+    exposure.assert_never_enlarged();
+    let told = shop.notes("web", "DriftCorrected");
+    let once = told.iter().filter(|note| note.contains("is taken back"));
+    assert!(once.count() <= 2, "{told:#?}");
+}
+
+#[test]
+fn a_template_changed_by_hand_while_a_person_pauses_is_repaired() {
+    play(async |stage: Stage| {
+        let (shop, _agent) = at_rest(&stage, "paused-image", &json!({})).await;
+        shop.verb(&["pause", "web", "--reason", "a look"]);
+        shop.until("the pause", || !shop.ledger()["pause"].is_null())
+            .await;
+        let waits = shop
+            .repository
+            .push("web 2", &[("web.yaml", Some(&careful("2")))]);
+        repairs_the_image(&shop).await;
+        shop.verb(&["resume", "web"]);
+        shop.until_outcome(&waits, "Succeeded").await;
+    });
+}
+
+#[test]
+fn a_template_changed_by_hand_while_the_tip_is_held_is_repaired() {
+    play(async |stage: Stage| {
+        let back = json!({"rollout": {"onFailure": "Rollback"}});
+        let (shop, _agent) = at_rest(&stage, "held-image", &back).await;
+        let bad = careful("2-crash");
+        let fails = shop.repository.push("breaks", &[("web.yaml", Some(&bad))]);
+        shop.until_outcome(&fails, "RolledBack").await;
+        let comment = format!("# a word\n{bad}");
+        let held = shop
+            .repository
+            .push("comments", &[("web.yaml", Some(&comment))]);
+        shop.until_outcome(&held, "Held").await;
+        repairs_the_image(&shop).await;
+    });
+}
+
 /// What `kubectl edit` does.
 fn edit(shop: &Shop, what: &str, patch: &str) {
     let manager = "--field-manager=kubectl-edit";

@@ -126,7 +126,12 @@ impl StandIn {
     }
 
     async fn delete(&self, all: &[&str], words: &Words<'_>) -> kube::Result<String> {
-        assert!(words.flags.is_empty(), "by name only");
+        // It never waits until they are gone.
+        let others = words
+            .flags
+            .iter()
+            .filter(|flag| **flag != ("--wait", "false"));
+        assert_eq!(others.count(), 0, "by name only");
         for what in all {
             let (api, name) = self.place(what);
             let params = DeleteParams {
