@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::since_boot;
-use crate::cluster::{Cluster, Records};
+use crate::cluster::{Cause, Cluster, Records, Refusal};
 use crate::ledger::Ledger;
 use crate::object::read_duration;
 use crate::status::{Verdict, verdict, view};
@@ -125,7 +125,7 @@ impl Watching {
                 Err(_) => return Ok(None),
                 Ok(Ok(Some(ledger))) => return Ok(Some(ledger)),
                 Ok(Ok(None)) => {}
-                Ok(Err(Failure::Refused(refusal))) if refusal.is_transient() => {
+                Ok(Err(Failure::Refused(refusal))) if self.may_pass(&refusal) => {
                     self.say(refusal.to_string());
                 }
                 Ok(Err(failure)) => return Err(failure),
@@ -135,6 +135,16 @@ impl Watching {
             }
             self.say(self.told.clone());
         }
+    }
+
+    /// Says whether a refusal may be over soon. An API server that is starting knows nobody's rights
+    /// yet: who could read before may be refused for a while.
+    fn may_pass(&self, refusal: &Refusal) -> bool {
+        let rights = matches!(
+            refusal.cause,
+            Cause::Forbidden { .. } | Cause::Unauthenticated
+        );
+        refusal.is_transient() || rights && self.version.is_some()
     }
 
     fn left(&self) -> Duration {

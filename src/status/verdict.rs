@@ -191,6 +191,12 @@ fn way_back(ledger: &Ledger) -> Verdict {
             "it failed, and going back does not succeed: {cause}"
         ));
     }
+    if let Some(problem) = ledger.problem(Trouble::RollbackFailed) {
+        let message = &problem.message;
+        return Verdict::Failed(format!(
+            "it failed, and going back does not succeed: {message}"
+        ));
+    }
     let back = ledger.aim.as_ref().map(|aim| &aim.revision.id);
     back.map_or(Verdict::Going, |back| stopped(ledger, back))
 }
@@ -301,6 +307,13 @@ mod tests {
         );
         let stuck = judged(&[back("RolledBack"), phase("RollbackFailed")], TARGET);
         assert!(matches!(stuck, Verdict::Failed(_)));
+        let problem = json!([{"reason": "RollbackFailed", "message": "settings is being deleted",
+            "since": "2026-11-21T10:42:00Z"}]);
+        let Verdict::Failed(why) = judged(&[back("RolledBack"), ("/problems", problem)], TARGET)
+        else {
+            panic!("an object that is stuck keeps it from going back")
+        };
+        assert!(why.ends_with("settings is being deleted"), "{why}");
     }
 
     #[test]

@@ -217,6 +217,9 @@ impl App {
             is_done: false,
         });
         self.judged();
+        // That was the aim before; a pause in these manifests is found when they are looked at.
+        self.clear(Trouble::PausedInGit);
+        self.clear(Trouble::RollbackFailed);
         self.composed = None;
     }
 
