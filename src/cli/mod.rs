@@ -15,6 +15,7 @@ mod failure;
 mod findings;
 mod history;
 mod inspect;
+mod leader;
 mod live;
 mod look;
 mod man;

@@ -10,9 +10,10 @@ use crate::cluster::Cluster;
 use crate::ledger::{Ledger, Problem};
 use crate::revision::Revision;
 use crate::rollout::Phase;
-use crate::status::{Truth, View, Workload, view};
+use crate::status::{Leader, Truth, View, Workload, view};
 
 use super::failure::Failure;
+use super::leader::{Leases, words};
 use super::live::{End, Overview, follow};
 use super::reach::{App, Reach, Target, read_all};
 use super::show::{Form, Show, Voice, age};
@@ -44,15 +45,18 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         let found = asked.target.find().await?;
         return follow(found, End::Never, None, asked.show, voice).await;
     }
-    unless_interrupted(show(asked)).await
+    unless_interrupted(show(asked, voice)).await
 }
 
-async fn show(asked: Arguments) -> Result<Exit, Failure> {
+async fn show(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
     let now = clock::now();
     let show = asked.show;
     if asked.target.app.is_some() {
         let found = asked.target.find().await?;
-        let view = view(&found.app.namespace, &found.app.name, &found.ledger);
+        let mut view = view(&found.app.namespace, &found.app.name, &found.ledger);
+        view.leader = Leases::default()
+            .leader(&found.cluster, &found.ledger, now)
+            .await;
         show.one(&view, || detail(&view, now, show))?;
         return Ok(Exit::Done);
     }
@@ -75,8 +79,21 @@ async fn show(asked: Arguments) -> Result<Exit, Failure> {
             namespace.map_or_else(|| "any namespace".to_owned(), |n| format!("namespace {n}"));
         return Err(Failure::NoApps(place));
     }
-    let views = views(&ledgers);
+    let mut views = views(&ledgers);
+    let mut leases = Leases::default();
+    for ((_, ledger), view) in ledgers.iter().zip(&mut views) {
+        view.leader = leases.leader(&cluster, ledger, now).await;
+    }
     show.all(&views, || table(&views, now, is_wide, show.is_colourful()))?;
+    let mut silent: Vec<&Leader> = Vec::new();
+    for found in views.iter().filter_map(|view| view.leader.as_ref()) {
+        if found.is_silent && !silent.contains(&found) {
+            silent.push(found);
+        }
+    }
+    for found in silent {
+        voice.say(&format!("Agent: {}", words(found, now)));
+    }
     Ok(Exit::Done)
 }
 
@@ -228,6 +245,18 @@ fn head(view: &View, now: Timestamp, is_colourful: bool) -> String {
         .lines()
         .map(|line| format!("              {}", plain(line)));
     lines.extend(message);
+    if let Some(leader) = &view.leader {
+        let words = words(leader, now);
+        let tint = if leader.is_silent {
+            Tint::Bad
+        } else {
+            Tint::Plain
+        };
+        lines.push(format!(
+            "Agent:        {}",
+            paint(&plain(&words), tint, is_colourful)
+        ));
+    }
     lines.push(format!(
         "Source:       {}  branch {}  path {}  {fetched}",
         plain(&source.url),
@@ -492,6 +521,7 @@ Next:         kubectl -n shop logs web-x -c web --previous
                 "history",
                 "inventory",
                 "lastGood",
+                "leader",
                 "name",
                 "namespace",
                 "next",

@@ -28,6 +28,9 @@ pub struct Ledger {
     pub epoch: u64,
     /// The process that holds it.
     pub holder: String,
+    /// Namespace of that agent, where its Lease is.
+    #[serde(default)]
+    pub agent_namespace: String,
     /// Copy of the `GitSync` document as it was last read.
     pub spec: Value,
     /// Newest commit of the branch that was seen.
@@ -305,6 +308,7 @@ impl Ledger {
             instance: instance.to_owned(),
             epoch: 1,
             holder: holder.to_owned(),
+            agent_namespace: String::new(),
             spec,
             tip: None,
             aim: None,

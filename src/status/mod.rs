@@ -24,5 +24,5 @@ pub use pods::{Slot, Tally};
 pub use strip::{Progress, Row, Strip};
 pub use timeline::{Happening, timeline};
 pub use verdict::{Search, Verdict, Waits, find, verdict};
-pub use view::{Held, Objects, Rolling, Seen, Summary, View, view};
+pub use view::{Held, Leader, Objects, Rolling, Seen, Summary, View, view};
 pub use workload::Workload;

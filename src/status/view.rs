@@ -1,10 +1,12 @@
 //! Everything that is shown of one `GitSync`; its JSON is what `tidegate status -o json` prints.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::ledger::{Deployed, Ledger, Pause, Problem, Released};
-use crate::object::ObjectId;
+use crate::object::{ObjectId, later};
 use crate::revision::{CommitId, Revision};
 
 use super::condition::{Condition, Reason, Truth, conditions, state};
@@ -21,6 +23,8 @@ pub struct View {
     pub name: String,
     /// Short forms for columns.
     pub summary: Summary,
+    /// The agent that leads; `None` where its Lease was not read or may not be.
+    pub leader: Option<Leader>,
     /// What is followed, and the newest commit that was seen.
     pub source: Seen,
     /// What runs as a whole: the target once it is reached, the last good revision before.
@@ -66,6 +70,35 @@ pub struct Summary {
     pub since: Option<Timestamp>,
     /// One sentence.
     pub message: String,
+}
+
+/// The agent that leads, as its Lease says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leader {
+    /// Its name; `None` where the last one gave the Lease back.
+    pub holder: Option<String>,
+    /// When it last renewed the Lease, by its own clock.
+    pub renewed_at: Option<Timestamp>,
+    /// Whether nobody holds it, or gave no sign of life for a minute.
+    pub is_silent: bool,
+}
+
+/// Time after which an agent without a sign of life is told as gone: four times as long as its
+/// Lease lasts, since another may take over meanwhile.
+const SILENT: Duration = Duration::from_secs(60);
+
+impl Leader {
+    /// Judges a Lease at `now`.
+    #[must_use]
+    pub fn new(holder: Option<String>, renewed_at: Option<Timestamp>, now: Timestamp) -> Self {
+        let is_fresh = renewed_at.is_some_and(|at| now < later(at, SILENT));
+        Self {
+            is_silent: holder.is_none() || !is_fresh,
+            holder,
+            renewed_at,
+        }
+    }
 }
 
 /// What is followed, and the newest commit that was seen.
@@ -143,6 +176,7 @@ pub fn view(namespace: &str, name: &str, ledger: &Ledger) -> View {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         summary: summary(ledger, workloads),
+        leader: None,
         source: source(ledger),
         applied: reached.or_else(|| ledger.last_good.clone()),
         target: aim.map(|aim| aim.revision.clone()),

@@ -102,7 +102,7 @@ impl App {
     pub(super) async fn open(sync: GitSync, shared: Shared) -> Result<Self, super::run::RunFault> {
         let owner = owner(&sync, &shared);
         let spec = serde_json::to_value(&sync).unwrap_or_default();
-        let book = Book::open(&shared.cluster, &owner, &shared.holder, spec).await?;
+        let book = Book::open(&shared, &owner, spec).await?;
         let mirror = Arc::new(Mirror::open(&shared.cache, remote(&sync, &shared)).await?);
         let app = Self::new(sync, shared, book, mirror);
         app.shared.claims.open(&app.label(), &app.queue);

@@ -6,6 +6,8 @@ use crate::ledger::{self, Ledger, LedgerFault, Released, Stored};
 use crate::object::Object;
 use crate::plan::Owner;
 
+use super::app::Shared;
+
 /// Why the ledger could not be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum BookFault {
@@ -54,12 +56,14 @@ pub(super) struct Book {
 impl Book {
     /// Reads the ledger, or begins one, and takes it over with a higher epoch.
     pub(super) async fn open(
-        cluster: &Cluster,
+        shared: &Shared,
         owner: &Owner,
-        holder: &str,
         spec: serde_json::Value,
     ) -> Result<Self, BookFault> {
-        let records = Records::new(cluster, &owner.instance);
+        let (records, holder) = (
+            Records::new(&shared.cluster, &owner.instance),
+            &shared.holder,
+        );
         let found = read(&records, owner).await?;
         let (mut ledger, version, head) = match found {
             None => (
@@ -76,7 +80,8 @@ impl Book {
         if version.is_some() {
             ledger.epoch += 1;
         }
-        ledger.holder = holder.to_owned();
+        ledger.holder.clone_from(holder);
+        ledger.agent_namespace.clone_from(&shared.agent_namespace);
         if ledger.released.as_ref().is_some_and(is_removal) {
             // The configuration names it again.
             ledger.take_up(clock::now());

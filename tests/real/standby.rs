@@ -105,7 +105,7 @@ async fn the_second_only_looks_at_the_lease_and_takes_over_when_the_first_is_kil
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_is_told_to_end_gives_the_lease_back() {
     let shop = Shop::open(&real(), "handover").await;
-    let (mut worker, other, _) = pair(&shop).await;
+    let (mut worker, mut other, _) = pair(&shop).await;
     let trace = shop.trace("web").await;
     let commit = push(&shop, "2");
     trace
@@ -127,6 +127,12 @@ async fn an_agent_that_is_told_to_end_gives_the_lease_back() {
     let expected = format!(".{}_", other.id());
     assert!(holder.contains(&expected), "{holder} is not {expected}");
     assert_eq!(trace.pods_seen(), 20, "no pod moves twice: {trace}");
+    let status = shop.verb(&["status", "web"]);
+    assert!(status.contains("last sign of life"), "{status}");
+    other.signal(Signal::TERM);
+    other.ended().await;
+    let status = shop.verb(&["status", "web"]);
+    assert!(status.contains("gave its Lease back"), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
