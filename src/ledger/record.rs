@@ -272,6 +272,8 @@ pub enum Trouble {
     ApplyFailed,
     /// What is applied cannot be watched.
     WatchFailed,
+    /// Objects whose deletion has begun are kept by finalizers for too long.
+    PruneStuck,
     /// Others change back what is corrected.
     DriftFight,
     /// A new template waits, since its manifest is paused.

@@ -187,6 +187,7 @@ fn troubled(problem: &Problem) -> (Reason, String) {
         | Trouble::SharedResource
         | Trouble::ApplyFailed
         | Trouble::WatchFailed
+        | Trouble::PruneStuck
         | Trouble::DriftFight => Reason::ApplyFailed,
     };
     (reason, problem.message.clone())

@@ -61,6 +61,7 @@ pub fn explain(ledger: &Ledger, picture: &Picture, only: Option<&ObjectId>) -> E
     causes.extend(failures(ledger));
     causes.extend(picture.strips.iter().filter_map(trouble));
     causes.extend(problems(ledger));
+    causes.extend(stuck(ledger));
     causes.extend(left(ledger));
     causes.extend(waiting(ledger));
     causes.extend(drift(ledger));
@@ -139,6 +140,17 @@ fn trouble(strip: &Strip) -> Option<Why> {
         ..Why::new("PodTroubled", words.clone())
     })
     .filter(|_| strip.cause.is_none())
+}
+
+/// What the open stage waits for.
+fn stuck(ledger: &Ledger) -> Option<Why> {
+    let aim = ledger.aim.as_ref()?;
+    let stage = aim.stage.as_ref()?;
+    (!stage.waits_for.is_empty()).then(|| Why {
+        since: Some(stage.since),
+        commit: Some(aim.revision.id.clone()),
+        ..Why::new("StageOpen", stage.waits_for.join("; "))
+    })
 }
 
 fn problems(ledger: &Ledger) -> Vec<Why> {

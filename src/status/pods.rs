@@ -6,10 +6,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::health::{Judgement, Pod, Verdict};
+use crate::object::later;
 use crate::rollout::{self, Checkpoint, Set};
 
 use super::workload::Workload;
 
+/// How long a pod may be on its way to Ready before that is worth a word.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Why a container waits while all is well.
 const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
@@ -73,7 +76,7 @@ pub(super) fn seen(kept: &Checkpoint, live: &rollout::Live, now: Timestamp) -> C
             failing: count(&mine, Slot::Failing),
             old: number(theirs.len()),
         },
-        trouble: trouble(&target),
+        trouble: trouble(&target, now),
     }
 }
 
@@ -171,13 +174,23 @@ fn going_back(
 }
 
 /// The first thing that keeps a pod of these sets from becoming Ready.
-fn trouble(sets: &[&Set]) -> Option<String> {
+fn trouble(sets: &[&Set], now: Timestamp) -> Option<String> {
     let refused = sets.iter().find_map(|set| set.refused.as_ref());
     let refused = refused.map(|(_, words)| format!("pods are refused: {words}"));
     refused.or_else(|| {
-        let mut pods = sets.iter().flat_map(|set| set.present());
-        pods.find_map(waits)
+        let pods = || sets.iter().flat_map(|set| set.present());
+        let mut late = pods().filter(|pod| now >= later(pod.created, PATIENCE));
+        pods().find_map(waits).or_else(|| late.find_map(lingers))
     })
+}
+
+/// A pod that nothing speaks against, and that is not Ready all the same.
+fn lingers(pod: &Pod) -> Option<String> {
+    let words = format!(
+        "pod {}: not Ready yet, created at {:.0}; see its readiness probe and its log",
+        pod.name, pod.created
+    );
+    pod.ready_since.is_none().then_some(words)
 }
 
 fn waits(pod: &Pod) -> Option<String> {
@@ -232,6 +245,29 @@ mod tests {
                 Slot::Old,
                 Slot::Old
             ]
+        );
+    }
+
+    #[test]
+    fn a_pod_that_is_not_ready_for_long_is_named_though_nothing_speaks_against_it() {
+        let running = serde_json::json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "web-1", "uid": "u", "creationTimestamp": at(0).to_string()},
+            "status": {"phase": "Running", "containerStatuses": [
+                {"name": "web", "restartCount": 0, "state": {"running": {}}, "ready": false}]},
+        });
+        let set = Set {
+            template: crate::object::Digest::of(&serde_json::json!(1)),
+            is_current: true,
+            replicas: 1,
+            pods: vec![Pod::read(&crate::object::Object::new(running).unwrap())],
+            refused: None,
+        };
+        assert_eq!(trouble(&[&set], at(14)), None);
+        let told = trouble(&[&set], at(15)).unwrap();
+        assert!(
+            told.starts_with("pod web-1: not Ready yet, created at 1970"),
+            "{told}"
         );
     }
 

@@ -13,6 +13,7 @@ use crate::rollout::Phase;
 
 use super::BookFault;
 use super::app::App;
+use super::pruning::Pruning;
 
 /// The digest by which a live template is known again.
 fn content(live: &Live, id: &ObjectId) -> Option<Digest> {
@@ -27,14 +28,16 @@ impl App {
         set: &Arc<Set>,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, BookFault> {
-        if let Some(wake) = self.prune(set).await? {
-            return Ok(Some(wake));
-        }
+        let wake = match self.prune(set).await? {
+            Pruning::Done => None,
+            Pruning::Waiting(wake) => return Ok(Some(wake)),
+            Pruning::Stuck(wake) => Some(wake),
+        };
         let Some(aim) = self.book.ledger.aim.clone().filter(|aim| !aim.is_done) else {
-            return Ok(None);
+            return Ok(wake);
         };
         if self.book.ledger.held_prune.is_some() {
-            return Ok(None);
+            return Ok(wake);
         }
         match &aim.course {
             Course::Forward => self.succeed(&aim, set, now),
@@ -57,7 +60,7 @@ impl App {
         self.forget();
         self.book.save().await?;
         self.pin().await;
-        Ok(None)
+        Ok(wake)
     }
 
     fn succeed(&mut self, aim: &Aim, set: &Set, now: Timestamp) {

@@ -1,23 +1,39 @@
 //! Deletes: last of all, within the budget, bound to the UID that was recorded.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::cluster::Deletion;
-use crate::ledger::{Course, HeldPrune};
-use crate::object::{ObjectId, later, mark};
+use crate::ledger::{Course, HeldPrune, Trouble};
+use crate::object::{Object, ObjectId, later, mark};
 use crate::plan::{Budget, Prune, Set, State, prune};
 
 use super::BookFault;
 use super::app::App;
+use super::pursuit::TOLD;
 
 /// How soon an object whose deletion has begun is looked at again.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(2);
+/// The same once it has taken too long.
+const SELDOM: Duration = Duration::from_secs(30);
+
+/// How far the deletes are.
+pub(super) enum Pruning {
+    /// Nothing is left to delete, or a person has to approve first.
+    Done,
+    /// Some objects are not gone yet; when to look again.
+    Waiting(Timestamp),
+    /// Their finalizers have kept some for too long: nothing waits for them any more, but they are
+    /// told, and looked at again.
+    Stuck(Timestamp),
+}
 
 impl App {
-    /// Deletes what the aim does not have; `Some`: some are not gone yet.
-    pub(super) async fn prune(&mut self, set: &Arc<Set>) -> Result<Option<Timestamp>, BookFault> {
+    /// Deletes what the aim does not have.
+    pub(super) async fn prune(&mut self, set: &Arc<Set>) -> Result<Pruning, BookFault> {
         let gone: Vec<ObjectId> = self
             .book
             .ledger
@@ -30,15 +46,16 @@ impl App {
             self.settle_intention(&id).await?;
         }
         if let Some(wake) = self.hand_over(set, crate::clock::now()).await? {
-            return Ok(Some(wake));
+            return Ok(Pruning::Waiting(wake));
         }
         let plan = self.prune_plan(set);
         if plan.deletes.is_empty() {
             self.book.ledger.held_prune = None;
-            return Ok(None);
+            self.clear(Trouble::PruneStuck);
+            return Ok(Pruning::Done);
         }
         if !self.sync.prune.enabled || self.is_over_budget(&plan) {
-            return Ok(None);
+            return Ok(Pruning::Done);
         }
         self.book.ledger.held_prune = None;
         for id in &plan.deletes {
@@ -47,11 +64,38 @@ impl App {
             }
         }
         self.book.save().await?;
-        let mut is_waiting = false;
+        let mut left = Vec::new();
         for id in &plan.deletes {
-            is_waiting |= !self.delete(id).await?;
+            left.extend(self.delete(id).await?);
         }
-        Ok(is_waiting.then(|| later(crate::clock::now(), LOOK)))
+        Ok(self.time_prune(&left, crate::clock::now()))
+    }
+
+    /// Starts or checks the clock of objects whose deletion has begun.
+    fn time_prune(&mut self, left: &[String], now: Timestamp) -> Pruning {
+        if left.is_empty() {
+            self.clear(Trouble::PruneStuck);
+            return Pruning::Done;
+        }
+        if self
+            .book
+            .ledger
+            .aim
+            .as_ref()
+            .is_some_and(|aim| !aim.is_done)
+        {
+            let told = left.iter().take(TOLD).cloned().collect();
+            let since = self.open_stage("Prune", told, now);
+            if now < later(since, self.sync.health_timeout) {
+                return Pruning::Waiting(later(now, LOOK));
+            }
+        }
+        let message = format!(
+            "{}; take a finalizer off only if what it stands for is cleaned up",
+            left.join("; ")
+        );
+        self.trouble(Trouble::PruneStuck, message);
+        Pruning::Stuck(later(now, SELDOM))
     }
 
     pub(super) fn prune_plan(&self, set: &Set) -> Prune {
@@ -122,26 +166,27 @@ impl App {
         Ok(())
     }
 
-    /// Deletes one object; says whether it is gone for certain.
-    async fn delete(&mut self, id: &ObjectId) -> Result<bool, BookFault> {
+    /// Deletes one object; returns what keeps it where it is not gone for certain.
+    async fn delete(&mut self, id: &ObjectId) -> Result<Option<String>, BookFault> {
         let Some(entry) = self.book.ledger.inventory.get(id).cloned() else {
-            return Ok(true);
+            return Ok(None);
         };
         let found = self.shared.cluster.get(&entry.api_version, id).await?;
         let Some(object) = found.filter(|object| object.uid() == entry.uid.as_deref()) else {
             self.leave(id, "is gone");
-            return Ok(true);
+            return Ok(None);
         };
         if object.annotation(mark::OWNER) != Some(self.owner.annotation(id).as_str()) {
             self.leave(id, "is owned by someone else now and stays");
-            return Ok(true);
+            return Ok(None);
         }
         if object.annotation(mark::PRUNE) == Some("Disabled") {
             self.leave(id, "is marked tidegate.dev/prune: Disabled and stays");
-            return Ok(true);
+            return Ok(None);
         }
+        let kept = kept_by(&object);
         if object.is_terminating() {
-            return Ok(false);
+            return Ok(Some(format!("{id} is being deleted{kept}")));
         }
         let uid = entry.uid.unwrap_or_default();
         let version = object.resource_version();
@@ -150,14 +195,18 @@ impl App {
             .cluster
             .delete(&entry.api_version, id, &uid, version)
             .await?;
-        self.announce(None, "ObjectPruned", format!("{id} is deleted"), false);
-        match done {
+        let (note, left) = match done {
             Deletion::Gone | Deletion::AnotherUid => {
                 self.leave(id, "is gone");
-                Ok(true)
+                (format!("{id} is deleted"), None)
             }
-            Deletion::Begun => Ok(false),
-        }
+            Deletion::Begun => {
+                let note = format!("{id} is being deleted{kept}");
+                (note.clone(), Some(note))
+            }
+        };
+        self.announce(None, "ObjectPruned", note, false);
+        Ok(left)
     }
 
     /// An object leaves the inventory.
@@ -167,4 +216,18 @@ impl App {
         self.book.ledger.rollouts.remove(id);
         self.marks.remove(id);
     }
+}
+
+/// Words about the finalizers that keep an object once its deletion has begun; may be empty.
+fn kept_by(object: &Object) -> String {
+    let all = object.at("/metadata/finalizers").and_then(Value::as_array);
+    let names: Vec<&str> = all
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" and kept by its finalizers {}", names.join(", "))
 }

@@ -17,7 +17,7 @@ use super::reading::ReadFault;
 use super::writing::AGAIN;
 
 /// Objects in the way of a stage that are named.
-const TOLD: usize = 3;
+pub(super) const TOLD: usize = 3;
 /// What is the matter with an object that a finalizer may keep.
 const DELETED: &str = "is being deleted";
 
@@ -248,17 +248,11 @@ impl App {
         let late = self.in_the_way(stage, set);
         let told = late.iter().map(|(id, why)| format!("{id} {why}"));
         let told: Vec<String> = told.take(TOLD).collect();
-        let Some(aim) = self.book.ledger.aim.as_mut() else {
+        let name = format!("{stage:?}");
+        let since = self.open_stage(&name, told.clone(), now);
+        let Some(aim) = &self.book.ledger.aim else {
             return Ok(None);
         };
-        let name = format!("{stage:?}");
-        let known = aim.stage.take().filter(|known| known.name == name);
-        let since = known.map_or(now, |known| known.since);
-        aim.stage = Some(OpenStage {
-            name: name.clone(),
-            since,
-            waits_for: told.clone(),
-        });
         let end = later(since, self.sync.health_timeout);
         if late.is_empty() || aim.is_done {
             return Ok(wake);
@@ -275,6 +269,26 @@ impl App {
         let late: Vec<ObjectId> = late.into_iter().map(|(id, _)| id).collect();
         self.fail_stage(set, &late, message).await?;
         Ok(if goes_on { Some(now) } else { wake })
+    }
+
+    /// Notes what the aim waits for; returns since when it is in this stage.
+    pub(super) fn open_stage(
+        &mut self,
+        name: &str,
+        waits_for: Vec<String>,
+        now: Timestamp,
+    ) -> Timestamp {
+        let Some(aim) = self.book.ledger.aim.as_mut() else {
+            return now;
+        };
+        let known = aim.stage.take().filter(|known| known.name == name);
+        let since = known.map_or(now, |known| known.since);
+        aim.stage = Some(OpenStage {
+            name: name.to_owned(),
+            since,
+            waits_for,
+        });
+        since
     }
 
     /// The objects that keep a stage open, and why: of its workloads those that are being deleted,

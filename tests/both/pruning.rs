@@ -88,6 +88,43 @@ fn a_removed_file_is_pruned_only_after_the_rest_is_healthy() {
 }
 
 #[test]
+fn what_its_finalizers_keep_is_told_and_holds_up_no_commit_for_good() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "finalizer").await;
+        shop.configure(&json!({"healthTimeout": "5s"}));
+        push_maps(&shop, 2, Some(&deployment("web", "1", QUICK)));
+        let _agent = shop.start();
+        shop.until_outcome(&shop.repository.head(), "Succeeded")
+            .await;
+        let finalizers = |list: &str| {
+            let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
+            shop.kubectl(&["patch", "configmap/map-0", "--type=merge", "-p", &patch]);
+        };
+        finalizers(r#"["shop.example/keep"]"#);
+        let gone = remove(&shop, "one goes", 0..1);
+        shop.until("the stage to be told", || {
+            let status = shop.verb(&["status", "web"]);
+            status.contains("Prune waits") && status.contains("shop.example/keep")
+        })
+        .await;
+        assert_eq!(shop.outcome(&gone), "InProgress");
+        let told = shop.until_problem("PruneStuck").await;
+        assert!(
+            told.contains("map-0") && told.contains("shop.example/keep"),
+            "{told}"
+        );
+        shop.until_outcome(&gone, "Succeeded").await;
+        let explained = shop.verb(&["explain", "web"]);
+        assert!(explained.contains("shop.example/keep"), "{explained}");
+        finalizers("null");
+        shop.until("nothing to be told any more", || {
+            shop.problem().0.is_empty() && maps(&shop) == 1
+        })
+        .await;
+    });
+}
+
+#[test]
 fn more_deletes_than_the_budget_wait_for_an_approval_of_just_these() {
     play(async |stage: Stage| {
         let (shop, _agent) = at_rest(&stage, "budget", 12).await;
