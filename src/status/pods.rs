@@ -12,7 +12,7 @@ use crate::rollout::{self, Checkpoint, Set};
 use super::workload::Workload;
 
 /// How long a pod may be on its way to Ready before that is worth a word.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Why a container waits while all is well.
 const USUAL: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 
@@ -263,8 +263,8 @@ mod tests {
             pods: vec![Pod::read(&crate::object::Object::new(running).unwrap())],
             refused: None,
         };
-        assert_eq!(trouble(&[&set], at(14)), None);
-        let told = trouble(&[&set], at(15)).unwrap();
+        assert_eq!(trouble(&[&set], at(29)), None);
+        let told = trouble(&[&set], at(30)).unwrap();
         assert!(
             told.starts_with("pod web-1: not Ready yet, created at 1970"),
             "{told}"
