@@ -72,7 +72,7 @@ fn text(found: &Findings) -> String {
     let _ = match found.faults.len() {
         0 => writeln!(
             text,
-            "{} in {files}: nothing would be refused",
+            "{} in {files}: no fault found; unknown fields and wrong types are told by the cluster alone",
             count(found.objects, "object")
         ),
         faults => writeln!(text, "{} in {files}", count(faults, "error")),
@@ -221,7 +221,7 @@ mod tests {
         };
         assert_eq!(
             Format::Text.write(&none),
-            "3 objects in 1 file: nothing would be refused\n"
+            "3 objects in 1 file: no fault found; unknown fields and wrong types are told by the cluster alone\n"
         );
     }
 

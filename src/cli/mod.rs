@@ -104,7 +104,8 @@ enum Verb {
     Retry(retry::Arguments),
     /// Gives the workloads back to Kubernetes; needs neither Git nor a running agent.
     Release(release::Arguments),
-    /// Says what the agent would refuse of files that are not committed yet; needs no cluster.
+    /// Says what the agent would refuse of files that are not committed yet; needs no cluster, which
+    /// alone knows unknown fields and wrong types.
     Validate(validate::Arguments),
     /// Prints what a shell needs to complete this command line.
     Completion(completion::Arguments),

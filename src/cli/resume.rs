@@ -7,6 +7,7 @@ use super::ask::{ask, undo};
 use super::failure::Failure;
 use super::reach::Target;
 use super::show::Voice;
+use super::table::quoted;
 
 /// What is to go on.
 #[derive(clap::Args, Debug)]
@@ -20,7 +21,11 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     ask(&found.cluster, &found.app, request::PAUSE, None).await?;
     match &found.ledger.pause {
         Some(pause) => {
-            let again = format!("tidegate pause {} --reason {:?}", found.app, pause.reason);
+            let again = format!(
+                "tidegate pause {} --reason {}",
+                found.app,
+                quoted(&pause.reason)
+            );
             undo(voice, &again);
         }
         None => voice.say("  it was not paused by what the ledger records"),

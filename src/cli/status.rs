@@ -370,7 +370,7 @@ fn revision(revision: Option<&Revision>, now: Timestamp) -> String {
     };
     let (author, age) = (&revision.author, ago(now, revision.time));
     plain(&format!(
-        "{}  {:?}  {author}, {age} ago",
+        "{}  \"{}\"  {author}, {age} ago",
         revision.id.short(),
         revision.subject
     ))

@@ -37,10 +37,20 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// Replaces control characters, which could move the cursor, by spaces.
+/// Replaces control characters, which could move the cursor, by spaces, and leaves out those that
+/// change the direction of what follows (Unicode UAX 9).
 pub(super) fn plain(text: &str) -> String {
+    let turns = |letter: &char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let safe = |letter: char| if letter.is_control() { ' ' } else { letter };
-    text.chars().map(safe).collect()
+    text.chars()
+        .filter(|letter| !turns(letter))
+        .map(safe)
+        .collect()
+}
+
+/// Writes a text as one word of a shell, whatever is in it.
+pub(super) fn quoted(text: &str) -> String {
+    format!("'{}'", plain(text).replace('\'', r"'\''"))
 }
 
 /// Cuts a text to a width, with an ellipsis where something is missing.
@@ -107,6 +117,12 @@ pub(super) fn columns(rows: &[Vec<Cell>], is_colourful: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn foreign_words_neither_steer_the_terminal_nor_a_shell() {
+        assert_eq!(plain("a\u{1b}[31mb\u{202e}c"), "a [31mbc");
+        assert_eq!(quoted("it's $(rm) `x` \"y\""), r#"'it'\''s $(rm) `x` "y"'"#);
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_word_in_any_script() {

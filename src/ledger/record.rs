@@ -272,7 +272,7 @@ pub enum Trouble {
     ApplyFailed,
     /// What is applied cannot be watched.
     WatchFailed,
-    /// Objects whose deletion has begun are kept by finalizers for too long.
+    /// Objects that are to be deleted are kept by finalizers, or may not be deleted.
     PruneStuck,
     /// Others change back what is corrected.
     DriftFight,

@@ -203,6 +203,13 @@ impl Tick<'_> {
         }
         kept.write.template = self.live.template.clone();
         kept.phase = Phase::Failed;
+        if let Some(engagement) = &mut kept.engagement
+            && before.is_none()
+        {
+            // What was good before is not known: a release leaves the pods that there are, and
+            // never brings those of a commit that nobody has rolled.
+            engagement.template = self.live.content.clone();
+        }
         let text = "levers without a record hold a template that Git does not have; push a commit, \
                     `tidegate retry` or `tidegate release`";
         let cause = Cause {

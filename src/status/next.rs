@@ -103,6 +103,9 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
                 commands.push(format!("tidegate abort {app}"));
             }
         }
+    } else if let Some(aim) = ledger.aim.as_ref().filter(|aim| !aim.held.is_empty()) {
+        // It lifts whatever holds a part of it, be that of this commit or of earlier ones.
+        commands.push(format!("tidegate retry {app} {}", aim.revision.id.short()));
     } else if is_held(ledger)
         && let Some(culprit) = ledger.quarantine.culprits().last()
     {
@@ -237,7 +240,8 @@ mod tests {
         let held = ("/aim/held", json!({"apps/Deployment/shop/web": null}));
         assert_eq!(
             commands_with("Succeeded", &[old, held]),
-            ["tidegate retry shop/web 3d4e5f6"]
+            ["tidegate retry shop/web 9f3c2e1"],
+            "the commit that is held: which one holds it may be any"
         );
     }
 }

@@ -90,11 +90,14 @@ pub fn verdict(ledger: &Ledger, commit: &CommitId) -> Verdict {
     if ledger.untouched.contains(commit) {
         return Verdict::Done("it does not touch the path".to_owned());
     }
+    let is_tip = ledger
+        .tip
+        .as_ref()
+        .is_some_and(|tip| tip.revision.id == *commit);
+    if is_tip && let Some(problem) = ledger.problem(Trouble::PathMissing) {
+        return Verdict::Failed(problem.message.clone());
+    }
     let Some(deployed) = ledger.deployed(commit) else {
-        let is_tip = ledger
-            .tip
-            .as_ref()
-            .is_some_and(|tip| tip.revision.id == *commit);
         return if is_tip {
             pending(ledger, commit)
         } else {

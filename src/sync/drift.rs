@@ -30,6 +30,8 @@ pub(super) struct Fights {
     rivals: HashMap<ObjectId, String>,
     /// The version of a workload of which a word was told last in mid-rollout.
     told: HashMap<(ObjectId, Reason), i64>,
+    /// Generation of a workload that another applier has written to, as it was last tried out.
+    applied: HashMap<ObjectId, i64>,
 }
 
 impl Fights {
@@ -57,6 +59,12 @@ impl Fights {
             self.made.retain(|(other, _), _| other != id);
         }
         is_other
+    }
+
+    /// Says whether a workload that another applier has written to is another one than when it was
+    /// last tried out.
+    pub(super) fn is_new_apply(&mut self, id: &ObjectId, generation: i64) -> bool {
+        self.applied.insert(id.clone(), generation) != Some(generation)
     }
 
     /// Says whether something in mid-rollout was not told of this version yet: only drift may be

@@ -64,7 +64,10 @@ impl App {
             return Ok(false);
         };
         let failed = self.failed(set);
-        let denied = if aim.is_done {
+        // A revert is never reverted: what it may not write is tried until it may.
+        let record = self.book.ledger.deployed(&aim.revision.id);
+        let is_return = record.is_some_and(|record| record.rollback_to.is_some());
+        let denied = if aim.is_done || is_return {
             Vec::new()
         } else {
             self.denied(set, clock::now())

@@ -149,11 +149,13 @@ impl App {
 
     /// Says whether a workload at rest is to be touched.
     fn may_begin(&mut self, id: &ObjectId, set: &Set, stance: Stance, is_done: &mut bool) -> bool {
+        let rests = self.due_again(id, &set[id]).is_some();
         match self.standing(id, set) {
             Standing::InSync => {
                 self.calm(id);
                 false
             }
+            Standing::Drifted | Standing::Missing if rests && self.is_recorded(id, set) => true,
             Standing::Drifted => self.may_correct(id, set, clock::now()),
             Standing::Missing if self.is_recorded(id, set) => {
                 self.may_correct(id, set, clock::now())
@@ -184,6 +186,7 @@ impl App {
         stance: Stance,
     ) -> Result<Driven, BookFault> {
         let is_repair = self.is_repair(id, set);
+        self.forget_probe(id, set);
         for _ in 0..MOVES {
             let Some(goal) = self.goal(id, set).await? else {
                 return Ok(Driven::Waiting(Some(later(clock::now(), REFUSED))));
@@ -217,6 +220,20 @@ impl App {
             }
         }
         Ok(Driven::Waiting(Some(clock::now())))
+    }
+
+    /// What another applier adds to a workload stays in it, whatever we apply: what the API server
+    /// would make of our manifest has to be asked again after its change.
+    fn forget_probe(&mut self, id: &ObjectId, set: &Set) {
+        let Some(live) = self.shared.live.get(id) else {
+            return;
+        };
+        let managers = Managers::of(&live);
+        if managers.applier(&self.sync.take_from).is_some()
+            && self.fights.is_new_apply(id, live.generation())
+        {
+            self.probes.remove(&(id.clone(), set[id].hash.clone()));
+        }
     }
 
     /// Says whether a change by hand in mid-rollout is taken back once more.

@@ -17,7 +17,10 @@ use super::pursuit::TOLD;
 
 /// How soon an object whose deletion has begun is looked at again.
 const LOOK: Duration = Duration::from_secs(2);
-/// The same once it has taken too long.
+/// How long a commit waits for its deletes at most: they were asked for, and what finalizers stand
+/// for says nothing of its pods.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pause between two looks once it has taken too long.
 const SELDOM: Duration = Duration::from_secs(30);
 
 /// How far the deletes are.
@@ -66,7 +69,13 @@ impl App {
         self.book.save().await?;
         let mut left = Vec::new();
         for id in &plan.deletes {
-            left.extend(self.delete(id).await?);
+            match self.delete(id).await {
+                Ok(kept) => left.extend(kept),
+                Err(BookFault::Refused(refusal)) if refusal.is_for_good() => {
+                    left.push(refusal.to_string());
+                }
+                Err(fault) => return Err(fault),
+            }
         }
         Ok(self.time_prune(&left, crate::clock::now()))
     }
@@ -86,12 +95,13 @@ impl App {
         {
             let told = left.iter().take(TOLD).cloned().collect();
             let since = self.open_stage("Prune", told, now);
-            if now < later(since, self.sync.health_timeout) {
+            let known = self.book.ledger.problem(Trouble::PruneStuck).is_some();
+            if !known && now < later(since, self.sync.health_timeout.min(PATIENCE)) {
                 return Pruning::Waiting(later(now, LOOK));
             }
         }
         let message = format!(
-            "{}; take a finalizer off only if what it stands for is cleaned up",
+            "{}; what is to be deleted is still there, and is tried again",
             left.join("; ")
         );
         self.trouble(Trouble::PruneStuck, message);

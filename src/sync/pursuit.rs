@@ -51,6 +51,7 @@ impl App {
                 open.get_or_insert(stage);
                 wakes.extend(wake);
                 if self.waits_for_health() {
+                    wakes.extend(self.take_back(&set).await?);
                     break;
                 }
             }
@@ -81,6 +82,30 @@ impl App {
         let aim = self.book.ledger.aim.as_ref();
         let begins = aim.is_some_and(|aim| aim.course == Course::Forward && !aim.is_done);
         begins && !self.is_stopped()
+    }
+
+    /// A revert in mid-rollout waits for no stage: pods that had moved go back at once.
+    async fn take_back(&mut self, set: &Arc<Set>) -> Result<Option<Timestamp>, BookFault> {
+        let rolling: Vec<ObjectId> = set
+            .keys()
+            .filter(|id| id.is_deployment() && self.is_rolling(id))
+            .cloned()
+            .collect();
+        let mut back = Vec::new();
+        for id in rolling {
+            let is_begun = self.book.ledger.rollouts[&id].is_going_back();
+            let goal = self.goal(&id, set).await?;
+            if is_begun || goal.is_some_and(|goal| goal.is_return) {
+                back.push(id);
+            }
+        }
+        if back.is_empty() {
+            return Ok(None);
+        }
+        Ok(match self.pace(&back, set).await? {
+            Progress::Done => None,
+            Progress::Waiting(wake) => wake,
+        })
     }
 
     /// Returns the set of the aim; what keeps it from being read is told.
@@ -160,11 +185,13 @@ impl App {
     fn due(&mut self, ids: &[ObjectId], set: &Set, now: Timestamp) -> Vec<ObjectId> {
         let mut due = Vec::new();
         for id in ids {
+            let rests = self.due_again(id, &set[id]).is_some();
             let is_due = match self.standing(id, set) {
                 Standing::InSync => {
                     self.calm(id);
                     false
                 }
+                Standing::Drifted | Standing::Missing if rests && self.is_recorded(id, set) => true,
                 Standing::Terminating => false,
                 Standing::Drifted => self.may_correct(id, set, now),
                 Standing::Missing if self.is_recorded(id, set) => self.may_correct(id, set, now),

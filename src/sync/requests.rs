@@ -54,6 +54,7 @@ impl App {
                 continue;
             }
             if key == request::SYNC {
+                self.reopen_rejected();
                 self.queue.push(Trigger {
                     kind: Kind::Request(value),
                     at: now,
@@ -235,6 +236,20 @@ impl App {
     }
 
     /// The tip is judged once more.
+    /// What kept a tip out may have been in the cluster: a right, a field of the live object. Who asks
+    /// for a look has it judged again.
+    fn reopen_rejected(&mut self) {
+        let ledger = &self.book.ledger;
+        let tip = ledger.tip.as_ref().map(|tip| tip.revision.id.clone());
+        let is_rejected = |tip: &CommitId| {
+            let record = ledger.deployed(tip);
+            record.is_some_and(|record| record.outcome == Outcome::Rejected)
+        };
+        if let Some(tip) = tip.filter(is_rejected) {
+            self.reopen(&tip);
+        }
+    }
+
     pub(super) fn reopen(&mut self, commit: &CommitId) {
         self.sets.remove(commit);
         self.probes.clear();

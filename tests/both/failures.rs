@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::play;
-use crate::shop::{Counts, SOON, Shop, Stage, deployment};
+use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment};
 
 const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";
 const FIXED: &str = "        env:\n        - {name: FIXED, value: \"1\"}\n";
@@ -533,50 +533,83 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
     });
 }
 
-#[test]
-fn pods_go_back_although_an_object_that_is_needed_first_is_stuck() {
-    play(async |stage: Stage| {
-        let shop = Shop::open(&stage, "stuck").await;
-        let _agent = shop.start();
-        let policy = "steps: [1, 50%, 100%]\nsoak: 30m\nmonitor: 0s\nonFailure: Rollback";
-        let text = |tag: &str| deployment("web", tag, policy);
-        begin(
-            &shop,
-            &[
-                ("web.yaml", Some(&text("1"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        )
+/// A shop in batch 1 of 3 of another image, in which the ConfigMap of the same commit is stuck: it is
+/// being deleted, and a finalizer keeps it.
+async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
+    let shop = Shop::open(stage, prefix).await;
+    let agent = shop.start();
+    begin(
+        &shop,
+        &[
+            ("web.yaml", Some(&slow("1"))),
+            ("settings.yaml", Some(&settings(false))),
+        ],
+    )
+    .await;
+    let trace = shop.trace("web").await;
+    let next = shop.repository.push(
+        "web 2",
+        &[
+            ("web.yaml", Some(&slow("2"))),
+            ("settings.yaml", Some(&settings(true))),
+        ],
+    );
+    let one = |counts: &Counts| counts.with_tag("2") == 1;
+    trace.until_settled("batch 1", SOON, one).await;
+    finalizers(&shop, r#"["shop.example/keep"]"#);
+    shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
+    (shop, agent, trace, next)
+}
+
+fn slow(tag: &str) -> String {
+    let policy = "steps: [1, 50%, 100%]\nsoak: 30m\nmonitor: 0s\nonFailure: Rollback";
+    deployment("web", tag, policy)
+}
+
+fn finalizers(shop: &Shop, list: &str) {
+    let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
+    shop.kubectl(&["patch", "configmap/settings", "--type=merge", "-p", &patch]);
+}
+
+async fn until_back(trace: &Trace) {
+    trace
+        .until_settled("the pods to be back", SOON, |counts| {
+            counts.with_tag("1") == 10 && counts.total() == 10
+        })
         .await;
-        let trace = shop.trace("web").await;
-        let next = shop.repository.push(
-            "web 2",
-            &[
-                ("web.yaml", Some(&text("2"))),
-                ("settings.yaml", Some(&settings(true))),
-            ],
-        );
-        let one = |counts: &Counts| counts.with_tag("2") == 1;
-        trace.until_settled("batch 1", SOON, one).await;
-        let finalizers = |list: &str| format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
-        let patch = |list: &str| {
-            let patch = finalizers(list);
-            shop.kubectl(&["patch", "configmap/settings", "--type=merge", "-p", &patch]);
-        };
-        patch(r#"["shop.example/keep"]"#);
-        shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+}
+
+#[test]
+fn an_abort_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
+    play(async |stage: Stage| {
+        let (shop, _agent, trace, next) = stuck(&stage, "stuck").await;
         shop.verb(&["abort", "web"]);
-        trace
-            .until_settled("the pods to be back", SOON, |counts| {
-                counts.with_tag("1") == 10 && counts.total() == 10
-            })
-            .await;
-        assert!(trace.fewest_ready() >= 10, "{trace}");
+        until_back(&trace).await;
         let status = shop.verb(&["status", "web"]);
         assert!(status.contains("/settings is being deleted"), "{status}");
         assert_ne!(shop.outcome(&next), "Aborted", "not all of it is back");
-        patch("null");
+        finalizers(&shop, "null");
         shop.until_outcome(&next, "Aborted").await;
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+    });
+}
+
+#[test]
+fn a_revert_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
+    play(async |stage: Stage| {
+        let (shop, _agent, trace, _) = stuck(&stage, "stuck-revert").await;
+        let revert = shop.repository.push(
+            "Revert \"web 2\"",
+            &[
+                ("web.yaml", Some(&slow("1"))),
+                ("settings.yaml", Some(&settings(false))),
+            ],
+        );
+        until_back(&trace).await;
+        assert_eq!(shop.outcome(&revert), "InProgress");
+        finalizers(&shop, "null");
+        shop.until_outcome(&revert, "Succeeded").await;
         assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
     });
 }

@@ -171,3 +171,33 @@ async fn a_fight_in_mid_rollout_waits_for_a_person_and_the_next_commit_is_writte
     shop.until_outcome(&next, "Succeeded").await;
     assert_eq!(shop.problem().0, "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_another_applier_adds_stays_and_holds_nothing_up() {
+    let (shop, _agent) = at_rest("applier-adds").await;
+    let variable = json!([{"name": "web", "env": [{"name": "ADDED", "value": "1"}]}]);
+    apply_web(
+        &shop,
+        &json!({"template": {"spec": {"containers": variable}}}),
+    );
+    let env = || {
+        let web = shop.get("deployment/web");
+        web["spec"]["template"]["spec"]["containers"][0]["env"][0]["name"].clone()
+    };
+    shop.until("the new pods to be ready", || {
+        let web = shop.get("deployment/web");
+        web["status"]["updatedReplicas"] == 10
+            && web["status"]["readyReplicas"] == 10
+            && web["status"]["replicas"] == 10
+            && web["spec"]["minReadySeconds"] == 1
+    })
+    .await;
+    shop.until_served().await;
+    assert_eq!(env(), "ADDED");
+    assert_eq!(shop.get("deployment/web")["spec"]["minReadySeconds"], 1);
+    assert_ne!(shop.problem().0, "DriftFight", "it has written once");
+    let policy = "steps: [50%, 100%]\nsoak: 0s\nmonitor: 0s";
+    let second = shop.push_web("web 2", &deployment("web", "2", policy));
+    assert_eq!(shop.wait(&second), Some(0));
+    assert_eq!(env(), "ADDED");
+}

@@ -64,7 +64,7 @@ impl Mark {
 impl Paper {
     pub(super) fn new(show: Show) -> Result<Self, Failure> {
         let medium = if is_live(show) {
-            Medium::Terminal(Screen::default())
+            Medium::Terminal(Screen::of_terminal())
         } else {
             let sheet = Sheet::new(show, &format!("{NAMESPACE}/{NAME}"))?;
             Medium::Lines(Box::new(sheet), TimeZone::system())

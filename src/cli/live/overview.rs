@@ -25,7 +25,7 @@ impl Overview {
     pub(in crate::cli) fn new(show: Show) -> Self {
         Self {
             show,
-            screen: Screen::default(),
+            screen: Screen::of_terminal(),
             sheets: BTreeMap::new(),
         }
     }

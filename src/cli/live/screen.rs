@@ -1,5 +1,9 @@
 //! Paints lines on a terminal over those that it painted before, and over nothing else.
 
+use std::task::{Context, Poll, Waker};
+
+use rustix::process::Signal as Name;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use unicode_width::UnicodeWidthStr as _;
 
 /// Columns where the terminal does not tell its size.
@@ -11,6 +15,8 @@ const ROWS: usize = 24;
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Screen {
     painted: Vec<String>,
+    /// Tells that the process was stopped and goes on.
+    goes_on: Option<Signal>,
 }
 
 /// Columns and rows of the terminal that standard output goes to.
@@ -33,9 +39,31 @@ impl Size {
 }
 
 impl Screen {
+    /// Begins on a terminal that a shell may take back for a while (Ctrl-Z, `fg`): whatever it wrote
+    /// meanwhile stays, and the next picture stands below it. Must be called within a tokio runtime.
+    pub(in crate::cli) fn of_terminal() -> Self {
+        let goes_on = signal(SignalKind::from_raw(Name::CONT.as_raw())).ok();
+        Self {
+            painted: Vec::new(),
+            goes_on,
+        }
+    }
+
+    /// Gives up lines that may not be the last ones any more.
+    fn look_for_stops(&mut self) {
+        let mut context = Context::from_waker(Waker::noop());
+        let Some(goes_on) = &mut self.goes_on else {
+            return;
+        };
+        while let Poll::Ready(Some(())) = goes_on.poll_recv(&mut context) {
+            self.painted.clear();
+        }
+    }
+
     /// Returns what is to be written so that these lines stand where the last ones stood; nothing
     /// where they are the same. No line may be wider than the terminal.
     pub(in crate::cli) fn paint(&mut self, lines: Vec<String>, columns: usize) -> String {
+        self.look_for_stops();
         if lines == self.painted {
             return String::new();
         }
@@ -55,6 +83,7 @@ impl Screen {
     /// Returns what is to be written so that these lines stay for good, above whatever is painted
     /// next. They may be wider than the terminal, which wraps them.
     pub(in crate::cli) fn leave(&mut self, lines: &[String], columns: usize) -> String {
+        self.look_for_stops();
         let mut text = self.to_the_top(columns);
         if !text.is_empty() {
             text.push_str("\u{1b}[J");

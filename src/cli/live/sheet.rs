@@ -55,7 +55,7 @@ impl Sheet {
             Form::Table | Form::Wide | Form::Jsonl => {
                 if is_live(show) {
                     Medium::Terminal {
-                        screen: Screen::default(),
+                        screen: Screen::of_terminal(),
                         last: None,
                     }
                 } else {

@@ -1,4 +1,8 @@
 //! Where the simulated API server differs from the real one, and why that is left so.
+//!
+//! Not among the cases: most of what the real one checks of values that no rollout turns on, such as
+//! `dnsPolicy`, tolerations, topology spread, keys of annotations, base64 of Secrets, ports of
+//! Services, backends of Ingresses and schemas of definitions. The simulated one takes them.
 
 /// Kubernetes' own controllers that are not simulated, since no rollout waits for them.
 const NO_SLICES: &str = "nobody makes EndpointSlices: Services lead nowhere";
