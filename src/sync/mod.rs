@@ -17,6 +17,7 @@ mod faults;
 mod fetching;
 mod following;
 mod founding;
+mod goal;
 mod handover;
 mod holding;
 mod judging;

@@ -143,6 +143,7 @@ fn a_pause_in_git_holds_the_rollout_until_git_ends_it() {
         })
         .await;
         assert_eq!(shop.outcome(&fifth), "InProgress");
+        assert_eq!(shop.wait(&fifth), Some(5), "also in mid-rollout");
         let sixth = shop.push_web("go on", &deployment("web", "3", policy));
         // Nor does the pause before it speak for it.
         assert_eq!(shop.wait(&sixth), Some(0));
