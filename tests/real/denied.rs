@@ -1,10 +1,12 @@
 //! What an admission policy of the cluster refuses for good acts as a failure of its commit.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::cluster::ControlPlane;
 use crate::real;
-use crate::shop::{Agent, Shop, deployment};
+use crate::shop::{Agent, Counts, SOON, Shop, deployment};
 
 fn settings(fixed: bool) -> String {
     format!(
@@ -160,4 +162,54 @@ async fn a_workload_that_is_refused_for_good_acts_by_the_default_policy() {
         shop.until_outcome(&fix, "Succeeded").await;
     };
     tokio::join!(under("Pause"), under("Rollback"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revert_takes_pods_back_at_once_and_is_not_failed_for_what_it_may_not_write_yet() {
+    let shop = Shop::open(&real(), "refused-revert").await;
+    shop.configure(&json!({"rollout": {"onFailure": "Rollback"}}));
+    let _agent = shop.start();
+    let web = |tag: &str| deployment("web", tag, "steps: [1, 100%]\nsoak: 30m\nmonitor: 0s");
+    let labelled = settings(false).replace(
+        "{name: settings}",
+        "{name: settings, labels: {denied: \"true\"}}",
+    );
+    let before = [
+        ("web.yaml", Some(web("1"))),
+        ("settings.yaml", Some(labelled.clone())),
+    ];
+    let before: Vec<(&str, Option<&str>)> = before
+        .iter()
+        .map(|(name, text)| (*name, text.as_deref()))
+        .collect();
+    begin(&shop, &before).await;
+    let trace = shop.trace("web").await;
+    shop.repository.push(
+        "web 2",
+        &[
+            ("web.yaml", Some(&web("2"))),
+            ("settings.yaml", Some(&settings(true))),
+        ],
+    );
+    let one = |counts: &Counts| counts.with_tag("2") == 1;
+    trace.until_settled("batch 1", SOON, one).await;
+    ControlPlane::shared().apply(&shop.namespace, &denial(&shop.namespace, "", "configmaps"));
+    until_denied(&shop, &labelled).await;
+    let revert = shop.repository.push("Revert \"web 2\"", &before);
+    trace
+        .until_settled("the pods to be back", SOON, |counts| {
+            counts.with_tag("1") == 10 && counts.total() == 10
+        })
+        .await;
+    shop.until_problem("ApplyFailed").await;
+    // Longer than the API server may refuse what a commit brings.
+    trace
+        .until_rest("nothing more to move", Duration::from_secs(15), SOON)
+        .await;
+    assert_eq!(shop.outcome(&revert), "InProgress");
+    let binding = format!("{}-configmaps", shop.namespace);
+    ControlPlane::shared().kubectl(&["delete", "validatingadmissionpolicybinding", &binding]);
+    shop.until_outcome(&revert, "Succeeded").await;
+    assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+    assert!(trace.fewest_ready() >= 10, "{trace}");
 }
