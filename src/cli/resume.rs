@@ -7,7 +7,7 @@ use super::ask::{ask, undo};
 use super::failure::Failure;
 use super::reach::Target;
 use super::show::Voice;
-use super::table::quoted;
+use super::table::{plain, quoted};
 
 /// What is to go on.
 #[derive(clap::Args, Debug)]
@@ -24,7 +24,7 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
             let again = format!(
                 "tidegate pause {} --reason {}",
                 found.app,
-                quoted(&pause.reason)
+                quoted(&plain(&pause.reason))
             );
             undo(voice, &again);
         }

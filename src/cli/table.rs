@@ -50,7 +50,7 @@ pub(super) fn plain(text: &str) -> String {
 
 /// Writes a text as one word of a shell, whatever is in it.
 pub(super) fn quoted(text: &str) -> String {
-    format!("'{}'", plain(text).replace('\'', r"'\''"))
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// Cuts a text to a width, with an ellipsis where something is missing.

@@ -8,6 +8,7 @@
 mod encode;
 mod record;
 mod release;
+mod way;
 
 pub use encode::{LedgerFault, Stored, decode, decode_head, encode, encode_head, epoch, writer};
 pub use record::{

@@ -40,14 +40,6 @@ impl Ledger {
         }
     }
 
-    /// Says whether the aim goes back and has not arrived.
-    #[must_use]
-    pub fn goes_back(&self) -> bool {
-        self.aim
-            .as_ref()
-            .is_some_and(|aim| aim.course != Course::Forward && !aim.is_done)
-    }
-
     /// A commit that had failed is left for the last good revision, where there is one.
     fn leave_failed_commit(&mut self) {
         let (Some(aim), Some(good)) = (self.aim.clone(), self.last_good.clone()) else {

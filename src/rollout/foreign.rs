@@ -144,7 +144,10 @@ impl Tick<'_> {
     /// opening did not get there and people or a scaler wrote since. Less than was recorded is
     /// never made more without a look at the pods.
     pub(super) fn correct(&self, kept: Checkpoint) -> Decision {
-        let (live, own) = (self.live.levers(), self.levers_of(&kept));
+        let (live, own) = (
+            self.live.levers(),
+            self.levers_of(&kept, self.live.replicas),
+        );
         let is_less = live.target() < own.target() && self.levers_in_force(&kept).is_some();
         if is_less && !self.live.is_observed() {
             // How many pods there will be shows only after the controller has seen the change.
@@ -165,8 +168,7 @@ impl Tick<'_> {
     /// as these were made for: on others the same percents are rounded apart.
     pub(super) fn levers_in_force(&self, kept: &Checkpoint) -> Option<Overlay> {
         let live = Levers::of(self.live.strategy, kept.replicas);
-        let own = kept.write.overlay.strategy().unwrap_or(self.live.strategy);
-        let own = Levers::of(own, kept.replicas);
+        let own = self.levers_of(kept, kept.replicas);
         let below = live.target() <= own.target() && live.unavailable <= own.unavailable;
         self.levers_there(kept).filter(|_| below)
     }
@@ -201,8 +203,7 @@ impl Tick<'_> {
         if !live.is_observed() {
             return (replicas == live.replicas).then_some(kept.write.overlay);
         }
-        let own = kept.write.overlay.strategy().unwrap_or(live.strategy);
-        let own = Levers::of(own, replicas);
+        let own = self.levers_of(kept, replicas);
         let levers = reinstate(
             own,
             Ground {
@@ -226,10 +227,10 @@ impl Tick<'_> {
         self.live.replicas.saturating_sub(others)
     }
 
-    /// The recorded levers, resolved at today's replicas.
-    fn levers_of(&self, kept: &Checkpoint) -> Levers {
+    /// The recorded levers, resolved at so many replicas.
+    fn levers_of(&self, kept: &Checkpoint, replicas: u32) -> Levers {
         let recorded = kept.write.overlay.strategy();
-        Levers::of(recorded.unwrap_or(self.live.strategy), self.live.replicas)
+        Levers::of(recorded.unwrap_or(self.live.strategy), replicas)
     }
 
     /// Levers, replicas or the pause were changed by hand: the recorded values are written again,

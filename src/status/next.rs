@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use crate::ledger::{Course, Ledger, Trouble};
 use crate::object::ObjectId;
-use crate::revision::CommitId;
 use crate::rollout::Phase;
 
 use super::workload::Workload;
@@ -50,23 +49,6 @@ pub fn approvals(ledger: &Ledger) -> Vec<Approval> {
         .collect()
 }
 
-/// Says whether quarantine keeps anything from being as Git has it.
-fn is_held(ledger: &Ledger) -> bool {
-    ledger.aim.as_ref().is_some_and(|aim| match aim.course {
-        Course::Forward => !aim.held.is_empty(),
-        Course::Back { .. } => true,
-    })
-}
-
-/// Says whether the cluster went back from this commit.
-fn has_left(ledger: &Ledger, commit: &CommitId) -> bool {
-    let course = ledger.aim.as_ref().map(|aim| &aim.course);
-    course.is_some_and(|course| match course {
-        Course::Forward => false,
-        Course::Back { from, .. } => from == commit,
-    })
-}
-
 /// Says whether a container of the pod has ended at least once, so that it left a log.
 fn has_run(reason: &str) -> bool {
     matches!(reason, "CrashLoopBackOff" | "Restarting")
@@ -78,6 +60,8 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         return vec![format!("tidegate release {app} --undo")];
     }
     let mut commands = Vec::new();
+    let course = ledger.aim.as_ref().map(|aim| &aim.course);
+    let goes_back = matches!(course, Some(Course::Back { .. }));
     let is_failed =
         |workload: &&Workload| matches!(workload.state, Phase::Failed | Phase::RollbackFailed);
     let failed = workloads
@@ -106,11 +90,9 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
     } else if let Some(aim) = ledger.aim.as_ref().filter(|aim| !aim.held.is_empty()) {
         // It lifts whatever holds a part of it, be that of this commit or of earlier ones.
         commands.push(format!("tidegate retry {app} {}", aim.revision.id.short()));
-    } else if is_held(ledger)
-        && let Some(culprit) = ledger.quarantine.culprits().last()
-    {
+    } else if goes_back && let Some(culprit) = ledger.quarantine.culprits().last() {
         let short = culprit.commit.short();
-        if has_left(ledger, &culprit.commit) {
+        if ledger.has_left(&culprit.commit) {
             // Until then Git and the cluster say different things.
             commands.push(format!("git revert {short}"));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::ledger::{Course, Ledger, Outcome, Trouble};
+use crate::ledger::{Ledger, Outcome, Trouble};
 use crate::revision::CommitId;
 use crate::rollout::{Checkpoint, Phase};
 
@@ -120,7 +120,7 @@ pub fn verdict(ledger: &Ledger, commit: &CommitId) -> Verdict {
         Outcome::Superseded => Verdict::Superseded,
         Outcome::Held => Verdict::Waiting(Waits::Quarantine, said("a part of it is quarantined")),
         Outcome::Pending => pending(ledger, commit),
-        Outcome::InProgress | Outcome::Failed if goes_back(ledger, commit) => way_back(ledger),
+        Outcome::InProgress | Outcome::Failed if ledger.has_left(commit) => way_back(ledger),
         Outcome::Failed if is_aim(ledger, commit) => {
             Verdict::Waiting(Waits::Failure, said("it failed and is held"))
         }
@@ -173,13 +173,6 @@ fn is_aim(ledger: &Ledger, commit: &CommitId) -> bool {
         .aim
         .as_ref()
         .is_some_and(|aim| aim.revision.id == *commit)
-}
-
-fn goes_back(ledger: &Ledger, commit: &CommitId) -> bool {
-    ledger.aim.as_ref().is_some_and(|aim| match &aim.course {
-        Course::Forward => false,
-        Course::Back { from, .. } => from == commit,
-    })
 }
 
 fn way_back(ledger: &Ledger) -> Verdict {

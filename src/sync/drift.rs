@@ -78,6 +78,10 @@ impl App {
     /// Decides whether drift of an object is taken back: by the mode, and not against a manager
     /// that brings it again and again.
     pub(super) fn may_correct(&mut self, id: &ObjectId, set: &Set, now: Timestamp) -> bool {
+        if self.due_again(id, &set[id]).is_some() {
+            // It was told, tried and refused a moment ago.
+            return true;
+        }
         let text = self.drift(id);
         match self.sync.drift {
             Drift::Ignore => false,

@@ -42,8 +42,8 @@ impl App {
         let template = view.restart_blind_digest();
         let ledger = &self.book.ledger;
         let entry = ledger.inventory.get(id);
-        let active = ledger.rollouts.get(id).filter(|kept| !kept.is_over());
-        let last = active
+        let last = ledger
+            .rolling(id)
             .map(|kept| &kept.write.template)
             .or_else(|| entry.and_then(|entry| entry.template.as_ref()));
         let is_back = matches!(

@@ -54,7 +54,7 @@ impl App {
         let mut is_over = self.is_stopped() || self.has_fresh_failure(set);
         for id in ids {
             let active = self.is_rolling(id);
-            let stance = if self.is_repair(id, set) || !is_over && !self.is_held_back(id) {
+            let stance = if !is_over && !self.is_held_back(id) || self.is_repair(id, set) {
                 Stance::Go
             } else {
                 Stance::Hold
@@ -115,44 +115,38 @@ impl App {
     fn is_held_back(&self, id: &ObjectId) -> bool {
         let ledger = &self.book.ledger;
         let held = |aim: &Aim| aim.held.contains_key(id);
-        let rollout = ledger.rollouts.get(id).filter(|kept| !kept.is_over());
+        let rollout = ledger.rolling(id);
         ledger.aim.as_ref().is_some_and(held) && rollout.is_some_and(|kept| !kept.is_repair)
     }
 
     /// Says whether rolling a workload only brings back what stood there before somebody else
     /// changed it: that is done whatever is paused or held.
     fn is_repair(&mut self, id: &ObjectId, set: &Set) -> bool {
-        match self.book.ledger.rollouts.get(id) {
-            Some(kept) if !kept.is_over() => kept.is_repair,
-            Some(_) | None => match self.standing(id, set) {
-                Standing::Drifted => true,
-                Standing::Missing => self.is_recorded(id, set),
-                Standing::InSync
-                | Standing::Changed
-                | Standing::Unowned
-                | Standing::Shared
-                | Standing::Terminating => false,
-            },
+        if let Some(kept) = self.book.ledger.rolling(id) {
+            return kept.is_repair;
+        }
+        match self.standing(id, set) {
+            Standing::Drifted => true,
+            Standing::Missing => self.is_recorded(id, set),
+            Standing::InSync
+            | Standing::Changed
+            | Standing::Unowned
+            | Standing::Shared
+            | Standing::Terminating => false,
         }
     }
 
     pub(super) fn is_rolling(&self, id: &ObjectId) -> bool {
-        self.book
-            .ledger
-            .rollouts
-            .get(id)
-            .is_some_and(|kept| !kept.is_over())
+        self.book.ledger.rolling(id).is_some()
     }
 
     /// Says whether a workload at rest is to be touched.
     fn may_begin(&mut self, id: &ObjectId, set: &Set, stance: Stance, is_done: &mut bool) -> bool {
-        let rests = self.due_again(id, &set[id]).is_some();
         match self.standing(id, set) {
             Standing::InSync => {
                 self.calm(id);
                 false
             }
-            Standing::Drifted | Standing::Missing if rests && self.is_recorded(id, set) => true,
             Standing::Drifted => self.may_correct(id, set, clock::now()),
             Standing::Missing if self.is_recorded(id, set) => {
                 self.may_correct(id, set, clock::now())

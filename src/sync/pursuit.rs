@@ -29,6 +29,16 @@ pub(super) enum Progress {
     Waiting(Option<Timestamp>),
 }
 
+impl Progress {
+    /// When to look again at the latest, where that is known.
+    fn wake(self) -> Option<Timestamp> {
+        match self {
+            Self::Done => None,
+            Self::Waiting(wake) => wake,
+        }
+    }
+}
+
 impl App {
     /// Brings the cluster one step closer to the aim, or keeps it there.
     pub(super) async fn pursue(&mut self, now: Timestamp) -> Result<Option<Timestamp>, BookFault> {
@@ -51,7 +61,9 @@ impl App {
                 open.get_or_insert(stage);
                 wakes.extend(wake);
                 if self.waits_for_health() {
-                    wakes.extend(self.take_back(&set).await?);
+                    if stage < Stage::Workloads {
+                        wakes.extend(self.take_back(&set).await?);
+                    }
                     break;
                 }
             }
@@ -84,7 +96,7 @@ impl App {
         begins && !self.is_stopped()
     }
 
-    /// A revert in mid-rollout waits for no stage: pods that had moved go back at once.
+    /// A revert in mid-rollout waits for no earlier stage: pods that had moved go back at once.
     async fn take_back(&mut self, set: &Arc<Set>) -> Result<Option<Timestamp>, BookFault> {
         let rolling: Vec<ObjectId> = set
             .keys()
@@ -102,10 +114,7 @@ impl App {
         if back.is_empty() {
             return Ok(None);
         }
-        Ok(match self.pace(&back, set).await? {
-            Progress::Done => None,
-            Progress::Waiting(wake) => wake,
-        })
+        Ok(self.pace(&back, set).await?.wake())
     }
 
     /// Returns the set of the aim; what keeps it from being read is told.
@@ -144,12 +153,13 @@ impl App {
             return Ok(Progress::Waiting(refused));
         }
         if !workloads.is_empty() {
-            return Ok(match (self.pace(&workloads, set).await?, refused) {
-                (progress, None) => progress,
-                (Progress::Done, refused) => Progress::Waiting(refused),
-                (Progress::Waiting(wake), refused) => {
-                    Progress::Waiting(wake.into_iter().chain(refused).min())
+            let progress = self.pace(&workloads, set).await?;
+            return Ok(match refused {
+                Some(again) => {
+                    let wake = progress.wake().map_or(again, |wake| wake.min(again));
+                    Progress::Waiting(Some(wake))
                 }
+                None => progress,
             });
         }
         let unhealthy = self.unhealthy(&plain, set);
@@ -185,13 +195,11 @@ impl App {
     fn due(&mut self, ids: &[ObjectId], set: &Set, now: Timestamp) -> Vec<ObjectId> {
         let mut due = Vec::new();
         for id in ids {
-            let rests = self.due_again(id, &set[id]).is_some();
             let is_due = match self.standing(id, set) {
                 Standing::InSync => {
                     self.calm(id);
                     false
                 }
-                Standing::Drifted | Standing::Missing if rests && self.is_recorded(id, set) => true,
                 Standing::Terminating => false,
                 Standing::Drifted => self.may_correct(id, set, now),
                 Standing::Missing if self.is_recorded(id, set) => self.may_correct(id, set, now),

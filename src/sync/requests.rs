@@ -235,7 +235,6 @@ impl App {
         }
     }
 
-    /// The tip is judged once more.
     /// What kept a tip out may have been in the cluster: a right, a field of the live object. Who asks
     /// for a look has it judged again.
     fn reopen_rejected(&mut self) {
@@ -250,6 +249,7 @@ impl App {
         }
     }
 
+    /// The tip is judged once more.
     pub(super) fn reopen(&mut self, commit: &CommitId) {
         self.sets.remove(commit);
         self.probes.clear();

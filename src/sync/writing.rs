@@ -194,8 +194,8 @@ impl App {
 
     /// The template that the rollout under way writes.
     fn template_under_way(&self, id: &ObjectId) -> Option<Digest> {
-        let kept = self.book.ledger.rollouts.get(id)?;
-        (!kept.is_over()).then(|| kept.write.template.clone())
+        let kept = self.book.ledger.rolling(id)?;
+        Some(kept.write.template.clone())
     }
 
     /// Records what was written.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::play;
-use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment};
+use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment, outcome_of, settings};
 
 const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";
 const FIXED: &str = "        env:\n        - {name: FIXED, value: \"1\"}\n";
@@ -13,20 +13,6 @@ const FIXED: &str = "        env:\n        - {name: FIXED, value: \"1\"}\n";
 fn web(tag: &str, on_failure: &str) -> String {
     let policy = format!("steps: [1, 100%]\nmaxSurge: 100%\nmonitor: 0s\nonFailure: {on_failure}");
     deployment("web", tag, &policy)
-}
-
-fn settings(fixed: bool) -> String {
-    format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{fixed: \"{fixed}\"}}\n"
-    )
-}
-
-fn outcome_of(on_failure: &str) -> &'static str {
-    if on_failure == "Pause" {
-        "Failed"
-    } else {
-        "RolledBack"
-    }
 }
 
 fn culprits(shop: &Shop) -> Vec<Value> {
@@ -40,18 +26,12 @@ fn is_quarantined(shop: &Shop, commit: &str) -> bool {
         .any(|culprit| culprit["commit"] == commit)
 }
 
-/// Pushes what a fresh shop begins with and waits until it runs.
-async fn begin(shop: &Shop, files: &[(&str, Option<&str>)]) {
-    let first = shop.repository.push("works", files);
-    shop.until_outcome(&first, "Succeeded").await;
-}
-
 #[test]
 fn under_pause_the_batch_stays_and_the_ledger_names_pod_container_and_reason() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "paused").await;
         let agent = shop.start();
-        begin(&shop, &[("web.yaml", Some(&web("1", "Pause")))]).await;
+        shop.begin(&[("web.yaml", Some(&web("1", "Pause")))]).await;
         let trace = shop.trace("web").await;
         let bad = shop
             .repository
@@ -97,13 +77,10 @@ fn under_rollback_pods_and_objects_of_the_whole_commit_are_back_and_it_is_not_tr
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "rolled-back").await;
         let agent = shop.start();
-        begin(
-            &shop,
-            &[
-                ("web.yaml", Some(&web("1", "Rollback"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        )
+        shop.begin(&[
+            ("web.yaml", Some(&web("1", "Rollback"))),
+            ("settings.yaml", Some(&settings(false))),
+        ])
         .await;
         let trace = shop.trace("web").await;
         let extra = settings(true).replace("settings", "extra");
@@ -249,7 +226,8 @@ fn a_commit_that_touches_a_comment_stays_held_until_a_retry_lifts_it() {
         let under = async |on_failure: &'static str| {
             let shop = Shop::open(&stage, &format!("comment-{}", on_failure.to_lowercase())).await;
             let agent = shop.start();
-            begin(&shop, &[("web.yaml", Some(&web("1", on_failure)))]).await;
+            shop.begin(&[("web.yaml", Some(&web("1", on_failure)))])
+                .await;
             let trace = shop.trace("web").await;
             let bad_text = web("2-crash", on_failure);
             let bad = shop
@@ -300,7 +278,7 @@ fn a_retry_of_what_is_held_in_place_judges_it_afresh() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "retried").await;
         let _agent = shop.start();
-        begin(&shop, &[("web.yaml", Some(&web("1", "Pause")))]).await;
+        shop.begin(&[("web.yaml", Some(&web("1", "Pause")))]).await;
         let trace = shop.trace("web").await;
         let bad = shop
             .repository
@@ -387,13 +365,10 @@ fn an_abort_takes_the_pods_back_and_the_commit_is_held_off() {
         let _agent = shop.start();
         let slow =
             |tag: &str| deployment("web", tag, "steps: [3, 100%]\nmaxSurge: 100%\nsoak: 10m");
-        begin(
-            &shop,
-            &[
-                ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        )
+        shop.begin(&[
+            ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
+            ("settings.yaml", Some(&settings(false))),
+        ])
         .await;
         let trace = shop.trace("web").await;
         let text = slow("2");
@@ -440,13 +415,10 @@ fn a_stage_that_does_not_become_healthy_acts_by_the_default_policy() {
             shop.configure(&json!({"healthTimeout": "3s", "rollout": {"onFailure": on_failure}}));
             let agent = shop.start();
             let text = |tag: &str| deployment("web", tag, "monitor: 0s");
-            begin(
-                &shop,
-                &[
-                    ("web.yaml", Some(&text("1"))),
-                    ("settings.yaml", Some(&settings(false))),
-                ],
-            )
+            shop.begin(&[
+                ("web.yaml", Some(&text("1"))),
+                ("settings.yaml", Some(&settings(false))),
+            ])
             .await;
             let trace = shop.trace("web").await;
             let bad = shop.repository.push(
@@ -492,7 +464,8 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "docs").await;
         let _agent = shop.start();
-        begin(&shop, &[("web.yaml", Some(&web("1", "Rollback")))]).await;
+        shop.begin(&[("web.yaml", Some(&web("1", "Rollback")))])
+            .await;
         let bad = shop
             .repository
             .push("breaks", &[("web.yaml", Some(&web("2-crash", "Rollback")))]);
@@ -538,13 +511,10 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
 async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
     let shop = Shop::open(stage, prefix).await;
     let agent = shop.start();
-    begin(
-        &shop,
-        &[
-            ("web.yaml", Some(&slow("1"))),
-            ("settings.yaml", Some(&settings(false))),
-        ],
-    )
+    shop.begin(&[
+        ("web.yaml", Some(&slow("1"))),
+        ("settings.yaml", Some(&settings(false))),
+    ])
     .await;
     let trace = shop.trace("web").await;
     let next = shop.repository.push(
@@ -556,7 +526,7 @@ async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
     );
     let one = |counts: &Counts| counts.with_tag("2") == 1;
     trace.until_settled("batch 1", SOON, one).await;
-    finalizers(&shop, r#"["shop.example/keep"]"#);
+    shop.keep("configmap/settings", true);
     shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
     (shop, agent, trace, next)
 }
@@ -564,11 +534,6 @@ async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
 fn slow(tag: &str) -> String {
     let policy = "steps: [1, 50%, 100%]\nsoak: 30m\nmonitor: 0s\nonFailure: Rollback";
     deployment("web", tag, policy)
-}
-
-fn finalizers(shop: &Shop, list: &str) {
-    let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
-    shop.kubectl(&["patch", "configmap/settings", "--type=merge", "-p", &patch]);
 }
 
 async fn until_back(trace: &Trace) {
@@ -589,7 +554,7 @@ fn an_abort_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
         let status = shop.verb(&["status", "web"]);
         assert!(status.contains("/settings is being deleted"), "{status}");
         assert_ne!(shop.outcome(&next), "Aborted", "not all of it is back");
-        finalizers(&shop, "null");
+        shop.keep("configmap/settings", false);
         shop.until_outcome(&next, "Aborted").await;
         assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
     });
@@ -608,7 +573,7 @@ fn a_revert_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
         );
         until_back(&trace).await;
         assert_eq!(shop.outcome(&revert), "InProgress");
-        finalizers(&shop, "null");
+        shop.keep("configmap/settings", false);
         shop.until_outcome(&revert, "Succeeded").await;
         assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
     });
@@ -620,11 +585,8 @@ fn an_abort_that_cannot_read_its_commits_yet_waits_for_them() {
         let mut shop = Shop::open(&stage, "abort-away").await;
         let policy = "steps: [1, 50%, 100%]\nsoak: 30m\nmonitor: 0s";
         let agent = shop.start();
-        begin(
-            &shop,
-            &[("web.yaml", Some(&deployment("web", "1", policy)))],
-        )
-        .await;
+        shop.begin(&[("web.yaml", Some(&deployment("web", "1", policy)))])
+            .await;
         let trace = shop.trace("web").await;
         let bad = shop.repository.push(
             "web 2",

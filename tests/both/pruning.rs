@@ -96,11 +96,7 @@ fn what_its_finalizers_keep_is_told_and_holds_up_no_commit_for_good() {
         let _agent = shop.start();
         shop.until_outcome(&shop.repository.head(), "Succeeded")
             .await;
-        let finalizers = |list: &str| {
-            let patch = format!(r#"{{"metadata":{{"finalizers":{list}}}}}"#);
-            shop.kubectl(&["patch", "configmap/map-0", "--type=merge", "-p", &patch]);
-        };
-        finalizers(r#"["shop.example/keep"]"#);
+        shop.keep("configmap/map-0", true);
         let gone = remove(&shop, "one goes", 0..1);
         shop.until("the stage to be told", || {
             let status = shop.verb(&["status", "web"]);
@@ -116,7 +112,7 @@ fn what_its_finalizers_keep_is_told_and_holds_up_no_commit_for_good() {
         shop.until_outcome(&gone, "Succeeded").await;
         let explained = shop.verb(&["explain", "web"]);
         assert!(explained.contains("shop.example/keep"), "{explained}");
-        finalizers("null");
+        shop.keep("configmap/map-0", false);
         shop.until("nothing to be told any more", || {
             shop.problem().0.is_empty() && maps(&shop) == 1
         })

@@ -6,27 +6,7 @@ use serde_json::json;
 
 use crate::cluster::ControlPlane;
 use crate::real;
-use crate::shop::{Agent, Counts, SOON, Shop, deployment};
-
-fn settings(fixed: bool) -> String {
-    format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{fixed: \"{fixed}\"}}\n"
-    )
-}
-
-fn outcome_of(on_failure: &str) -> &'static str {
-    if on_failure == "Pause" {
-        "Failed"
-    } else {
-        "RolledBack"
-    }
-}
-
-/// Pushes what a fresh shop begins with and waits until it runs.
-async fn begin(shop: &Shop, files: &[(&str, Option<&str>)]) {
-    let first = shop.repository.push("works", files);
-    shop.until_outcome(&first, "Succeeded").await;
-}
+use crate::shop::{Agent, Counts, SOON, Shop, deployment, outcome_of, settings};
 
 /// Denies writes of one kind with `denied: "true"` in its labels, dry runs apart.
 fn denial(namespace: &str, group: &str, resource: &str) -> String {
@@ -81,13 +61,10 @@ async fn under_policy(prefix: &str, on_failure: &str) -> (Shop, Agent) {
     let shop = Shop::open(&real(), &format!("{prefix}-{}", on_failure.to_lowercase())).await;
     shop.configure(&json!({"rollout": {"onFailure": on_failure}}));
     let agent = shop.start();
-    begin(
-        &shop,
-        &[
-            ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
-            ("settings.yaml", Some(&settings(false))),
-        ],
-    )
+    shop.begin(&[
+        ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
+        ("settings.yaml", Some(&settings(false))),
+    ])
     .await;
     (shop, agent)
 }
@@ -182,7 +159,7 @@ async fn a_revert_takes_pods_back_at_once_and_is_not_failed_for_what_it_may_not_
         .iter()
         .map(|(name, text)| (*name, text.as_deref()))
         .collect();
-    begin(&shop, &before).await;
+    shop.begin(&before).await;
     let trace = shop.trace("web").await;
     shop.repository.push(
         "web 2",

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::cluster::ControlPlane;
-use crate::shop::{Agent, SOON, until};
+use crate::shop::{ADA, Agent, SOON, until};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const FOLDER: &str = "/tmp/tidegate-demo";
@@ -26,14 +26,7 @@ fn shell(script: &str, home: &Path) -> Command {
         .args(["-e", "-c", script])
         .current_dir(ROOT)
         .env("HOME", home)
-        .envs([
-            ("GIT_AUTHOR_NAME", "Ada"),
-            ("GIT_AUTHOR_EMAIL", "ada@example.com"),
-        ])
-        .envs([
-            ("GIT_COMMITTER_NAME", "Ada"),
-            ("GIT_COMMITTER_EMAIL", "ada@example.com"),
-        ]);
+        .envs(ADA);
     command
 }
 

@@ -31,7 +31,7 @@ pub(crate) use agent::Agent;
 pub(crate) use counts::Counts;
 pub(crate) use exposure::Exposure;
 pub(crate) use ground::{Ground, Simulated};
-pub(crate) use repository::Repository;
+pub(crate) use repository::{ADA, Repository};
 pub(crate) use stage::{Stage, play};
 pub(crate) use trace::Trace;
 
@@ -239,6 +239,20 @@ impl Shop {
         .await;
     }
 
+    /// Pushes what a fresh shop begins with and waits until it runs.
+    pub(crate) async fn begin(&self, files: &[(&str, Option<&str>)]) {
+        let first = self.repository.push("works", files);
+        self.until_outcome(&first, "Succeeded").await;
+    }
+
+    /// Has a finalizer of somebody else, `shop.example/keep`, keep an object from being gone, or
+    /// takes it off.
+    pub(crate) fn keep(&self, what: &str, is_kept: bool) {
+        let finalizers = is_kept.then_some(["shop.example/keep"]);
+        let patch = json!({"metadata": {"finalizers": finalizers}}).to_string();
+        self.kubectl(&["patch", what, "--type=merge", "-p", &patch]);
+    }
+
     /// Waits until a commit has an outcome.
     pub(crate) async fn until_outcome(&self, commit: &str, outcome: &str) {
         self.until(&format!("{commit} to be {outcome}"), || {
@@ -315,6 +329,22 @@ pub(crate) fn config_map(name: &str, value: &str) -> String {
     format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  value: \"{value}\"\n"
     )
+}
+
+/// The ConfigMap `settings` that pods need, as they need it or not.
+pub(crate) fn settings(fixed: bool) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{fixed: \"{fixed}\"}}\n"
+    )
+}
+
+/// The outcome of a commit that fails under this policy.
+pub(crate) fn outcome_of(on_failure: &str) -> &'static str {
+    if on_failure == "Pause" {
+        "Failed"
+    } else {
+        "RolledBack"
+    }
 }
 
 /// A Deployment of `shop/NAME:TAG` with ten pods and this policy as its annotation.

@@ -3,6 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Who commits.
+pub(crate) const ADA: [(&str, &str); 4] = [
+    ("GIT_AUTHOR_NAME", "Ada"),
+    ("GIT_AUTHOR_EMAIL", "ada@example.com"),
+    ("GIT_COMMITTER_NAME", "Ada"),
+    ("GIT_COMMITTER_EMAIL", "ada@example.com"),
+];
+
 pub(crate) struct Repository {
     root: PathBuf,
     work: PathBuf,
@@ -83,14 +91,7 @@ impl Repository {
             .current_dir(&self.work)
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("HOME", &self.work)
-            .envs([
-                ("GIT_AUTHOR_NAME", "Ada"),
-                ("GIT_AUTHOR_EMAIL", "ada@example.com"),
-            ])
-            .envs([
-                ("GIT_COMMITTER_NAME", "Ada"),
-                ("GIT_COMMITTER_EMAIL", "ada@example.com"),
-            ])
+            .envs(ADA)
             .args(arguments)
             .output()
             .expect("git is installed");

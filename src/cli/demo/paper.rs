@@ -12,7 +12,7 @@ use super::stage::{NODES, Places};
 use crate::cli::failure::Failure;
 use crate::cli::live::{Canvas, Line, Screen, Sheet, Size, draw, is_live, wrapped};
 use crate::cli::show::{Show, plain_signs, stream};
-use crate::cli::table::{Tint, paint, plain};
+use crate::cli::table::{Tint, paint, plain, quoted};
 use crate::clock;
 use crate::status::Picture;
 
@@ -221,7 +221,7 @@ pub(super) fn shown(path: &Path) -> String {
     if path.chars().all(is_plain) {
         path
     } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
+        quoted(&path)
     }
 }
 

@@ -1,0 +1,32 @@
+//! Which way the cluster goes, and what rolls on it.
+
+use crate::object::ObjectId;
+use crate::revision::CommitId;
+use crate::rollout::Checkpoint;
+
+use super::{Course, Ledger};
+
+impl Ledger {
+    /// Returns the rollout of a workload, where one is under way.
+    #[must_use]
+    pub fn rolling(&self, id: &ObjectId) -> Option<&Checkpoint> {
+        self.rollouts.get(id).filter(|kept| !kept.is_over())
+    }
+
+    /// Says whether the cluster goes back from this commit, or went.
+    #[must_use]
+    pub fn has_left(&self, commit: &CommitId) -> bool {
+        self.aim.as_ref().is_some_and(|aim| match &aim.course {
+            Course::Forward => false,
+            Course::Back { from, .. } => from == commit,
+        })
+    }
+
+    /// Says whether the aim goes back and has not arrived.
+    #[must_use]
+    pub fn goes_back(&self) -> bool {
+        self.aim
+            .as_ref()
+            .is_some_and(|aim| aim.course != Course::Forward && !aim.is_done)
+    }
+}
