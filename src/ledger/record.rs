@@ -41,6 +41,9 @@ pub struct Ledger {
     pub last_good: Option<Revision>,
     /// Rollouts that have not ended, and those that ended under the present aim.
     pub rollouts: BTreeMap<ObjectId, Checkpoint>,
+    /// Workloads of the aim whose turn comes when others have ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queued: Vec<ObjectId>,
     /// What failed and must not come again by itself.
     pub quarantine: Quarantine,
     /// What became of commits that change the path, newest first.
@@ -316,6 +319,7 @@ impl Ledger {
             aim: None,
             last_good: None,
             rollouts: BTreeMap::new(),
+            queued: Vec::new(),
             quarantine: Quarantine::default(),
             history: Vec::new(),
             untouched: Vec::new(),

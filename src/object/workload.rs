@@ -166,6 +166,13 @@ impl<'a> Deployment<'a> {
             .collect()
     }
 
+    /// Returns how many of its pods are Ready; 0 where nothing is known.
+    #[must_use]
+    pub fn ready_replicas(self) -> u32 {
+        let ready = self.0.at("/status/readyReplicas").and_then(Value::as_u64);
+        ready.map_or(0, |ready| u32::try_from(ready).unwrap_or(u32::MAX))
+    }
+
     /// Returns `status.observedGeneration`.
     #[must_use]
     pub fn observed_generation(self) -> i64 {

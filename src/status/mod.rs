@@ -19,7 +19,7 @@ pub use condition::{Condition, Reason, Truth};
 pub use explanation::{Explanation, Why, explain};
 pub use news::{News, news};
 pub use next::{Approval, approvals};
-pub use picture::{Picture, picture, subject};
+pub use picture::{Errand, Picture, picture, subject};
 pub use pods::{Slot, Tally};
 pub use strip::{Progress, Row, Strip};
 pub use timeline::{Happening, timeline};

@@ -47,7 +47,7 @@ impl App {
         set: &Arc<Set>,
     ) -> Result<Progress, BookFault> {
         self.found(ids, set).await?;
-        let (mut wakes, mut paused) = (Vec::new(), Vec::new());
+        let (mut wakes, mut paused, mut queued) = (Vec::new(), Vec::new(), Vec::new());
         let mut is_done = true;
         let is_rolling = |id: &&ObjectId| self.is_rolling(id) && !self.is_held_back(id);
         let mut rolling = ids.iter().filter(is_rolling).count();
@@ -64,6 +64,7 @@ impl App {
             }
             if !active && rolling >= AT_ONCE {
                 is_done = false;
+                queued.push(id.clone());
                 continue;
             }
             let driven = self.drive(id, set, stance).await?;
@@ -84,6 +85,7 @@ impl App {
             }
         }
         self.tell_paused(&paused);
+        self.book.ledger.queued = queued;
         Ok(if is_done {
             Progress::Done
         } else {

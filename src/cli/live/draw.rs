@@ -1,21 +1,11 @@
 //! A picture as lines for a terminal of some size.
 
-use crate::status::{Picture, Progress, Reason, Row, Slot, Strip};
+use crate::object::ObjectId;
+use crate::status::{Errand, Picture, Progress, Reason, Slot, Strip};
 
-use super::line::{Line, wrapped};
+use super::bars::tint_of;
+use super::line::{Line, paragraph};
 use crate::cli::table::Tint;
-
-/// Most cells of a batch; more pods make a bar.
-const CELLS: usize = 40;
-/// Columns that a note beside the cells is left at least.
-const NOTE: usize = 16;
-/// Most columns of a bar.
-const BAR: usize = 24;
-
-/// Columns of the label before a remark.
-const LABEL: usize = 7;
-/// Most rows of a remark.
-const REMARK: usize = 3;
 
 /// What is drawn on.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +18,7 @@ pub(in crate::cli) struct Canvas {
 
 /// How much is folded so that a picture fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fold {
+pub(super) enum Fold {
     Nothing,
     /// Batches that are closed become one line.
     Closed,
@@ -60,25 +50,32 @@ fn cut_middle(mut lines: Vec<Line>, canvas: Canvas) -> Vec<Line> {
 }
 
 /// Draws with one measure.
-struct Pen {
-    canvas: Canvas,
-    fold: Fold,
+pub(super) struct Pen {
+    pub(super) canvas: Canvas,
+    pub(super) fold: Fold,
 }
 
 impl Pen {
     fn all(&self, picture: &Picture, tail: &[Line]) -> Vec<Line> {
-        let mut lines = vec![self.title(picture), self.state(picture)];
+        let mut lines = self.title(picture);
+        lines.extend(self.state(picture));
         for strip in &picture.strips {
             self.gap(&mut lines);
             self.strip(strip, &mut lines);
         }
+        if !picture.queued.is_empty() {
+            self.gap(&mut lines);
+            let words = waiting(&picture.queued);
+            let words = format!("{} {words}", self.sign(Progress::Ahead));
+            lines.extend(paragraph(&words, self.canvas.columns, Tint::Plain));
+        }
         if picture.is_partial() {
-            let words = "  the pods cannot be seen; this is what the ledger tells of them";
-            lines.push(Line::default().with(words, Tint::Busy));
+            let words = " the pods cannot be seen; this is what the ledger tells of them";
+            lines.extend(paragraph(words, self.canvas.columns, Tint::Busy));
         }
         if picture.strips.iter().any(|strip| !strip.is_over()) {
             self.gap(&mut lines);
-            lines.push(self.legend(picture));
+            lines.extend(self.legend(picture));
         }
         lines.extend_from_slice(tail);
         lines
@@ -91,8 +88,8 @@ impl Pen {
     }
 
     /// What goes where: `shop/web  main  41aa0d7 -> 9f3c2e1  "subject"  author`.
-    fn title(&self, picture: &Picture) -> Line {
-        let mut words = format!(" {}  {}", picture.app, picture.branch);
+    fn title(&self, picture: &Picture) -> Vec<Line> {
+        let mut words = format!("{}  {}", picture.app, picture.branch);
         let arrow = if self.canvas.is_ascii { "->" } else { "→" };
         if let Some(subject) = &picture.subject {
             let from = picture.from.as_ref();
@@ -100,10 +97,10 @@ impl Pen {
             let (id, title) = (subject.id.short(), &subject.subject);
             words.push_str(&format!("  {from}{id}  \"{title}\"  {}", subject.author));
         }
-        Line::from(words.as_str())
+        paragraph(&words, self.canvas.columns, Tint::Plain)
     }
 
-    fn state(&self, picture: &Picture) -> Line {
+    fn state(&self, picture: &Picture) -> Vec<Line> {
         let (progress, tint) = match picture.state {
             Reason::Synced => (Progress::Closed, Tint::Good),
             Reason::RollingOut => (Progress::Open, Tint::Busy),
@@ -117,162 +114,31 @@ impl Pen {
             | Reason::InvalidSpec
             | Reason::Quarantined => (Progress::Failed, Tint::Bad),
         };
-        let mut words = vec![format!(" {} {}", self.sign(progress), said(picture))];
+        let is_moving = picture.strips.iter().any(|strip| !strip.is_over());
+        let said = said(picture);
+        let mut rows = said.lines();
+        let first = rows.next().unwrap_or_default();
+        let mut words = vec![format!("{} {first}", self.sign(progress))];
         if let [strip] = picture.strips.as_slice()
             && strip.batch > 0
             && !strip.is_over()
         {
             words.push(format!("batch {} of {}", strip.batch, strip.batches));
         }
-        if !picture.took.is_empty() && picture.strips.iter().any(|strip| !strip.is_over()) {
+        if picture.strips.len() > 1 && is_moving {
+            let (ready, all) = picture.ready();
+            words.push(format!("{ready} of {all} new pods ready"));
+        }
+        if !picture.took.is_empty() && is_moving {
             words.push(format!("{} elapsed", picture.took));
         }
-        Line::default().with(&words.join("   "), tint)
+        let columns = self.canvas.columns;
+        let mut lines = paragraph(&words.join("   "), columns, tint);
+        lines.extend(rows.flat_map(|row| paragraph(&format!("  {row}"), columns, tint)));
+        lines
     }
 
-    fn strip(&self, strip: &Strip, lines: &mut Vec<Line>) {
-        if strip.is_over() {
-            lines.push(self.finished(strip));
-            return;
-        }
-        lines.push(self.overall(strip));
-        let rows = folded(&strip.rows, self.fold);
-        let layout = self.layout(&rows);
-        lines.extend(rows.iter().map(|row| self.row(row, layout)));
-        let (columns, most) = match self.fold {
-            Fold::Nothing | Fold::Closed => (self.canvas.columns, REMARK),
-            Fold::Ahead => (self.canvas.columns, 1),
-        };
-        let mut remark = |label: &str, words: &str, tint| {
-            let rows = wrapped(words, columns.saturating_sub(2 + LABEL), most);
-            let labels = std::iter::once(label).chain(std::iter::repeat(""));
-            lines.extend(labels.zip(&rows).map(|(label, row)| {
-                Line::from(format!("  {label:<LABEL$}").as_str()).with(row, tint)
-            }));
-        };
-        if let Some(cause) = &strip.cause {
-            remark("cause", cause, Tint::Bad);
-        }
-        if let Some(trouble) = &strip.trouble
-            && strip.cause.as_ref() != Some(trouble)
-        {
-            remark("waits", trouble, Tint::Busy);
-        }
-        if let Some(next) = &strip.next {
-            let failure = strip
-                .on_failure
-                .map(|act| format!("   on failure: {act:?}"));
-            let room = (self.canvas.columns).saturating_sub(2 + LABEL + next.len());
-            let failure = failure.filter(|words| words.len() <= room);
-            let words = format!("{next}{}", failure.unwrap_or_default());
-            remark("next", &words, Tint::Plain);
-        }
-    }
-
-    /// A workload of which nothing more is to come, in one line.
-    fn finished(&self, strip: &Strip) -> Line {
-        let sign = if strip.is_back() {
-            self.cell(Slot::Back)
-        } else {
-            self.sign(Progress::Closed)
-        };
-        let mut words = format!(
-            " {sign} {}  {}/{} pods ready on {}",
-            strip.id.short(),
-            strip.tally.ready,
-            strip.desired,
-            strip.to.short()
-        );
-        if !strip.took.is_empty() {
-            words.push_str(&format!("  took {}", strip.took));
-        }
-        Line::default().with(&words, Tint::Good)
-    }
-
-    /// Name, a bar over all pods, and their numbers.
-    fn overall(&self, strip: &Strip) -> Line {
-        let tally = strip.tally;
-        let slots: Vec<Slot> = strip
-            .rows
-            .iter()
-            .flat_map(|row| row.slots.clone())
-            .collect();
-        let mut line = Line::from(format!(" {}  ", strip.id.short()).as_str());
-        self.bar(&slots, BAR.min(self.canvas.columns / 4), &mut line);
-        let counts = [
-            (tally.ready, "ready"),
-            (tally.starting, "starting"),
-            (tally.failing, "failing"),
-            (tally.old, "old"),
-        ];
-        let counts: Vec<String> = counts
-            .into_iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| format!("{count} {word}"))
-            .collect();
-        let words = format!("  {} / {}", counts.join(", "), strip.desired);
-        line.with(&words, Tint::Plain)
-    }
-
-    /// Where the columns of the rows are: after the title, after the cells, after the count.
-    fn layout(&self, rows: &[Row]) -> [usize; 3] {
-        let titles = rows.iter().map(|row| title(row).len()).max().unwrap_or(0);
-        let counts = rows.iter().map(|row| count(row).len()).max().unwrap_or(0);
-        let cells = rows.iter().map(|row| row.slots.len()).max().unwrap_or(0);
-        let first = 2 + titles + 2 + 1 + 2;
-        let most = self
-            .canvas
-            .columns
-            .saturating_sub(first + 2 + counts + 2 + NOTE);
-        let cells = if cells <= most.min(CELLS) {
-            cells
-        } else {
-            BAR.min(most.max(8))
-        };
-        [first, first + cells + 2, first + cells + 2 + counts + 2]
-    }
-
-    fn row(&self, row: &Row, [cells, count_at, note]: [usize; 3]) -> Line {
-        let tint = match row.progress {
-            Progress::Closed | Progress::Arrived => Tint::Good,
-            Progress::Open | Progress::Back => Tint::Busy,
-            Progress::Failed => Tint::Bad,
-            Progress::Ahead => Tint::Plain,
-        };
-        let mut line = Line::from(format!("  {}", title(row)).as_str());
-        line.pad(cells - 3);
-        line.add(self.sign(row.progress), tint);
-        line.pad(cells);
-        if row.slots.len() <= count_at - cells - 2 {
-            for slot in &row.slots {
-                line.add(self.cell(*slot), tint_of(*slot));
-            }
-        } else {
-            self.bar(&row.slots, count_at - cells - 2, &mut line);
-        }
-        line.pad(count_at);
-        line.add(&count(row), Tint::Plain);
-        line.pad(note);
-        line.with(&row.note, Tint::Plain)
-    }
-
-    /// Draws so many pods into so many columns.
-    fn bar(&self, slots: &[Slot], columns: usize, line: &mut Line) {
-        for column in 0..columns {
-            let Some(slot) = slots.get(column * slots.len() / columns) else {
-                break;
-            };
-            let sign = match (slot, self.canvas.is_ascii) {
-                (_, true) | (Slot::Failing | Slot::Back | Slot::Empty, false) => self.cell(*slot),
-                (Slot::Ready, false) => "█",
-                (Slot::Starting, false) => "▒",
-                (Slot::Old, false) => "░",
-            };
-            line.add(sign, tint_of(*slot));
-        }
-    }
-
-    fn legend(&self, picture: &Picture) -> Line {
+    fn legend(&self, picture: &Picture) -> Vec<Line> {
         let is_back = picture.strips.iter().any(Strip::is_back);
         let signs = [
             (Slot::Ready, "new, ready"),
@@ -281,38 +147,37 @@ impl Pen {
             (Slot::Old, "old"),
             (Slot::Back, "came back"),
         ];
-        let mut line = Line::default();
+        let mut lines = vec![Line::default()];
         for (slot, words) in signs {
-            if slot != Slot::Back || is_back {
-                line.add(" ", Tint::Plain);
-                line.add(self.cell(slot), tint_of(slot));
-                line.add(&format!(" {words}  "), Tint::Plain);
+            if slot == Slot::Back && !is_back {
+                continue;
+            }
+            let sign = Line::from(" ")
+                .with(self.cell(slot), tint_of(slot))
+                .with(&format!(" {words}"), Tint::Plain);
+            let line = lines.last_mut().expect("there is always one");
+            if line.width() == 0 {
+                *line = sign;
+            } else if line.width() + 2 + sign.width() <= self.canvas.columns {
+                line.add("  ", Tint::Plain);
+                line.append(sign);
+            } else {
+                lines.push(sign);
             }
         }
-        line
+        lines
     }
+}
 
-    fn cell(&self, slot: Slot) -> &'static str {
-        let (sign, ascii) = match slot {
-            Slot::Ready => ("■", "#"),
-            Slot::Starting => ("◧", "+"),
-            Slot::Failing => ("✖", "x"),
-            Slot::Old => ("□", "."),
-            Slot::Back => ("↩", "<"),
-            Slot::Empty => ("·", "-"),
-        };
-        if self.canvas.is_ascii { ascii } else { sign }
-    }
-
-    fn sign(&self, progress: Progress) -> &'static str {
-        let (sign, ascii) = match progress {
-            Progress::Closed | Progress::Arrived => ("✔", "v"),
-            Progress::Open | Progress::Back => ("●", "*"),
-            Progress::Failed => ("✖", "x"),
-            Progress::Ahead => ("·", "."),
-        };
-        if self.canvas.is_ascii { ascii } else { sign }
-    }
+/// The workloads whose turn has not come; of many only the first are named.
+fn waiting(queued: &[ObjectId]) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<String> = queued.iter().take(NAMED).map(ObjectId::short).collect();
+    let more = match queued.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}: when others have ended", named.join(", "))
 }
 
 /// The state in the words of the moment; a cause stands beside its workload.
@@ -320,72 +185,23 @@ fn said(picture: &Picture) -> String {
     let back = picture.back_to.as_ref();
     let is_moving = picture.strips.iter().any(|strip| !strip.is_over());
     match (picture.state, back) {
-        (Reason::RollingOut, _) if is_moving => "rolling out".to_owned(),
+        (Reason::RollingOut, _) if is_moving => match picture.errand {
+            Errand::Commit => "rolling out".to_owned(),
+            Errand::Restart => "restarting: new pods, the same content".to_owned(),
+            Errand::Repair => "taking back what was changed past Git".to_owned(),
+        },
         (Reason::RolloutFailed, Some(back)) if is_moving => {
             format!("failed, going back to {}", back.short())
         }
         (Reason::RolloutFailed, None) if is_moving => "failed, held as it is".to_owned(),
-        (Reason::Synced, _) => format!("in sync: {}", picture.message),
+        (Reason::Synced, _) => {
+            let missing = picture.pods.filter(|(ready, all)| ready < all);
+            let missing = missing.map(|(ready, all)| format!("; {ready} of {all} pods are ready"));
+            let missing = missing.unwrap_or_default();
+            format!("in sync: {}{missing}", picture.message)
+        }
         (state, _) => format!("{state}: {}", picture.message),
     }
-}
-
-fn tint_of(slot: Slot) -> Tint {
-    match slot {
-        Slot::Ready | Slot::Back => Tint::Good,
-        Slot::Starting => Tint::Busy,
-        Slot::Failing => Tint::Bad,
-        Slot::Old | Slot::Empty => Tint::Plain,
-    }
-}
-
-fn title(row: &Row) -> String {
-    match (row.progress, row.first, row.last) {
-        (Progress::Back | Progress::Arrived, _, _) => "rollback".to_owned(),
-        (_, 0, _) => "pods".to_owned(),
-        (_, first, last) if first == last => format!("batch {first}"),
-        (_, first, last) => format!("batches {first}-{last}"),
-    }
-}
-
-/// Pods that are as they should be, of all in the row; only all where none can be yet.
-fn count(row: &Row) -> String {
-    let all = row.slots.len();
-    let of = |wanted: &[Slot]| {
-        row.slots
-            .iter()
-            .filter(|slot| wanted.contains(slot))
-            .count()
-    };
-    match row.progress {
-        Progress::Failed if all == 0 => String::new(),
-        Progress::Closed | Progress::Open | Progress::Failed => {
-            format!("{}/{all}", of(&[Slot::Ready]))
-        }
-        Progress::Ahead => all.to_string(),
-        Progress::Back | Progress::Arrived => format!("{}/{all}", of(&[Slot::Old, Slot::Back])),
-    }
-}
-
-/// Neighbours that are folded into one row.
-fn folded(rows: &[Row], fold: Fold) -> Vec<Row> {
-    let folds = |row: &Row| match row.progress {
-        Progress::Closed => fold >= Fold::Closed,
-        Progress::Ahead => fold >= Fold::Ahead,
-        Progress::Open | Progress::Failed | Progress::Back | Progress::Arrived => false,
-    };
-    let mut kept: Vec<Row> = Vec::new();
-    for row in rows {
-        match kept.last_mut() {
-            Some(last) if folds(row) && last.progress == row.progress => {
-                last.last = row.last;
-                last.slots.extend_from_slice(&row.slots);
-                last.note.clear();
-            }
-            Some(_) | None => kept.push(row.clone()),
-        }
-    }
-    kept
 }
 
 #[cfg(test)]
@@ -398,7 +214,7 @@ mod tests {
     use super::*;
     use crate::health::Pod;
     use crate::ledger::Ledger;
-    use crate::object::{ObjectId, Strategy};
+    use crate::object::Strategy;
     use crate::plan::Entry;
     use crate::policy::{Batches, OnFailure, Policy, Resolved};
     use crate::rollout::{Counts, Live, Seen, Set};
@@ -540,15 +356,86 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_terminal_gets_the_same_cut_at_its_edge() {
+    fn workloads_whose_turn_has_not_come_are_named_and_counted() {
+        let mut ledger = ledger(&STEPS, &[]);
+        let id = |name| format!("apps/Deployment/shop/{name}").parse().unwrap();
+        ledger.queued = ["a", "b", "c", "d", "e"].map(id).to_vec();
+        let drawn = drawn(&ledger, Some(seen(&ledger, "rsrs", 6)), canvas(80));
+        let told = " · Deployment/a, Deployment/b, Deployment/c and 2 more: when others have ended";
+        assert!(drawn.contains(told), "{drawn}");
+    }
+
+    #[test]
+    fn a_restart_is_told_as_one() {
+        let mut ledger = ledger(&STEPS, &[("/aim/isDone", json!(true))]);
+        let restart = json!({"at": "2026-11-21T10:41:00Z", "by": "ada", "from": null});
+        let restart = serde_json::from_value(restart).unwrap();
+        ledger.restarts.insert(web(), restart);
+        let drawn = drawn(&ledger, Some(seen(&ledger, "rsrs", 6)), canvas(80));
+        let head = " shop/web  main  9f3c2e1  \"bump web to 1.8.0\"  Ada L.
+ ● restarting: new pods, the same content   batch 2 of 3   1m28s elapsed
+";
+        assert!(drawn.starts_with(head), "{drawn}");
+    }
+
+    /// A picture at rest, with a state that takes many words.
+    fn resting(message: &str, columns: usize) -> Vec<String> {
+        let mut ledger = ledger(&STEPS, &[("/aim/isDone", json!(true))]);
+        ledger.rollouts.clear();
+        let mut picture = picture("shop/web", &ledger, &BTreeMap::new(), now());
+        picture.pods = Some((10, 12));
+        if !message.is_empty() {
+            (picture.state, picture.message) = (Reason::AwaitingPromotion, message.to_owned());
+        }
+        let lines = draw(&picture, &[], canvas(columns));
+        lines.iter().map(|line| line.text(columns, false)).collect()
+    }
+
+    #[test]
+    fn a_head_is_wrapped_and_never_cut() {
+        let words = "the branch main was rewritten: d221543 does not descend from 9f3c2e1; \
+                     tidegate approve shop/web accepts it";
+        for columns in [60, 80] {
+            let lines = resting(words, columns);
+            let text = lines.join(" ");
+            let text: Vec<&str> = text.split_whitespace().collect();
+            assert!(text.join(" ").ends_with(words), "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn pods_that_are_missing_at_rest_are_counted() {
+        let lines = resting("", 80);
+        assert!(lines[1].contains("; 10 of 12 pods are ready"), "{lines:#?}");
+    }
+
+    #[test]
+    fn counts_stand_below_a_bar_that_has_no_room_for_them() {
+        let mut ledger = ledger(&STEPS, &[]);
+        let long: ObjectId = "apps/Deployment/shop/a-name-that-nobody-would-type-twice"
+            .parse()
+            .unwrap();
+        let kept = ledger.rollouts.remove(&web()).unwrap();
+        ledger.rollouts.insert(long, kept);
+        let drawn = drawn(&ledger, None, canvas(60));
+        let rows = " Deployment/a-name-that-nobody-would-type-twice
+   ██▒▒▒▒▒▒░░░░░░░
+   1 ready, 4 starting, 5 old / 10
+";
+        assert!(drawn.contains(rows), "{drawn}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_the_same_with_no_word_and_no_count_cut() {
         let ledger = ledger(&STEPS, &[]);
         let drawn = drawn(&ledger, Some(seen(&ledger, "rsrs", 6)), canvas(60));
         assert_eq!(
             drawn,
-            " shop/web  main  41aa0d7 → 9f3c2e1  \"bump web to 1.8.0\"  Ad…
+            " shop/web  main  41aa0d7 → 9f3c2e1  \"bump web to 1.8.0\"
+   Ada L.
  ● rolling out   batch 2 of 3   1m30s elapsed
 
- Deployment/web  ███▒▒▒░░░░░░░░░  2 ready, 2 starting, 6 ol…
+ Deployment/web  ██▒▒░░░░░░  2 ready, 2 starting, 6 old / 10
   batch 1  ✔  ■      1/1  took 58s
   batch 2  ●  ■◧◧□   1/4  open for 30s
   batch 3  ·  □□□□□  5
@@ -730,10 +617,11 @@ mod tests {
         };
         assert_eq!(
             drawn(&ledger, Some(seen), ascii),
-            " shop/web  main  41aa0d7 -> 9f3c2e1  \"bump web to 1.8.0\"  A…
+            " shop/web  main  41aa0d7 -> 9f3c2e1  \"bump web to 1.8.0\"
+   Ada L.
  * rolling out   batch 2 of 3   1m30s elapsed
 
- Deployment/web  #####++........  60 ready, 30 starting, 11…
+ Deployment/web  ##+..  60 ready, 30 starting, 110 old / 200
   batch 1  v  ####################   20/20  took 58s
   batch 2  *  ###########++++++++..  40/80  open for 30s
   batch 3  .  .....................  100
@@ -850,7 +738,7 @@ mod tests {
         assert_eq!(
             drawn,
             " shop/web  main  41aa0d7 → 9f3c2e1  \"bump web to 1.8.0\"  Ada L.
- ● rolling out   1m30s elapsed
+ ● rolling out   7 of 20 new pods ready   1m30s elapsed
 
  ✔ Deployment/api  5/10 pods ready on 9f3c2e1  took 58s
 

@@ -11,7 +11,8 @@ use crate::cli::failure::Failure;
 use crate::cli::reach::{App, Found, read};
 use crate::cluster::{Cause, Changed, Cluster, Live, Records, Refusal, Watch};
 use crate::ledger::Ledger;
-use crate::object::{Object, ObjectId};
+use crate::object::{Deployment, Object, ObjectId, mark};
+use crate::plan::Owner;
 use crate::rollout::Seen;
 use crate::status::{Picture, picture};
 use crate::sync::observe;
@@ -55,7 +56,46 @@ impl Eyes {
         self.refresh().await?;
         self.follow().await?;
         let seen = self.seen(now).await;
-        Ok(picture(&self.app.to_string(), &self.ledger, &seen, now))
+        let picture = picture(&self.app.to_string(), &self.ledger, &seen, now);
+        let pods = self.pods();
+        Ok(Picture { pods, ..picture })
+    }
+
+    /// The Ready pods of all workloads, and those that are to be; `None` while they cannot be seen.
+    fn pods(&self) -> Option<(u32, u32)> {
+        let (mut ready, mut all) = (0, 0);
+        let mut workloads = self.ledger.inventory.keys().filter(|id| id.is_deployment());
+        let is_seen = workloads.all(|id| {
+            let Some(live) = self.live.get(id) else {
+                return false;
+            };
+            let live = Deployment(&live);
+            ready += live.ready_replicas().min(live.replicas());
+            all += live.replicas();
+            true
+        });
+        is_seen.then_some((ready, all))
+    }
+
+    /// Follows the workloads themselves, on their way or not: one watch for a namespace.
+    fn follow_all(&mut self) {
+        let App { namespace, name } = self.app.clone();
+        let instance = self.ledger.instance.clone();
+        let owner = Owner {
+            instance,
+            namespace,
+            name,
+        };
+        let workloads = self.ledger.inventory.keys().filter(|id| id.is_deployment());
+        let namespaces: BTreeSet<Option<String>> =
+            workloads.map(|id| id.namespace.clone()).collect();
+        for namespace in namespaces {
+            self.live.follow(Watch {
+                namespace,
+                labels: [(mark::GITSYNC.to_owned(), owner.label())].into(),
+                ..Watch::of("apps/v1", "Deployment")
+            });
+        }
     }
 
     /// Reads the ledger where its head has changed.
@@ -73,6 +113,7 @@ impl Eyes {
 
     /// Watches the workloads that are on their way with their ReplicaSets and pods, and no others.
     async fn follow(&mut self) -> Result<(), Failure> {
+        self.follow_all();
         let wanted: BTreeSet<ObjectId> = self.ledger.rollouts.keys().cloned().collect();
         let gone: Vec<ObjectId> = self
             .followed
@@ -87,7 +128,8 @@ impl Eyes {
                     .values()
                     .flatten()
                     .any(|other| *other == watch);
-                if !is_shared {
+                // The workloads themselves are followed all the time.
+                if !is_shared && watch.kind != "Deployment" {
                     self.live.unfollow(&watch);
                 }
             }
@@ -146,7 +188,7 @@ fn watches(object: &Object) -> BTreeSet<Watch> {
             .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
             .collect()
     };
-    let own = crate::object::mark::GITSYNC;
+    let own = mark::GITSYNC;
     let mark = labels("/metadata/labels");
     let mark = mark.into_iter().filter(|(key, _)| key == own).collect();
     let selected = labels("/spec/selector/matchLabels");

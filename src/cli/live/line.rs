@@ -1,6 +1,6 @@
 //! One line of a screen: words with their tints.
 
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::cli::table::{Tint, cut, paint, plain};
 
@@ -22,6 +22,11 @@ impl Line {
     pub(in crate::cli) fn with(mut self, words: &str, tint: Tint) -> Self {
         self.add(words, tint);
         self
+    }
+
+    /// Adds another line behind this one.
+    pub(in crate::cli) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 
     /// Adds spaces up to a column.
@@ -67,22 +72,54 @@ impl Line {
 }
 
 /// Breaks words into rows of so many columns, at most `most` of them, of which the last has all that
-/// is left; a word that is wider has a row of its own.
+/// is left; a word that is wider than a row is broken where the row ends.
 pub(in crate::cli) fn wrapped(words: &str, columns: usize, most: usize) -> Vec<String> {
     let mut rows = vec![String::new()];
     for word in words.split(' ') {
         let is_last = rows.len() >= most;
         let row = rows.last_mut().expect("there is always one");
-        if row.is_empty() {
+        let gap = usize::from(!row.is_empty());
+        if is_last || row.width() + gap + word.width() <= columns {
+            row.push_str(&" "[..gap]);
             row.push_str(word);
-        } else if is_last || row.width() + 1 + word.width() <= columns {
-            row.push(' ');
-            row.push_str(word);
-        } else {
-            rows.push(word.to_owned());
+            continue;
         }
+        if row.is_empty() {
+            rows.pop();
+        }
+        rows.extend(pieces(word, columns));
     }
     rows
+}
+
+/// Breaks a word into pieces of so many columns.
+fn pieces(word: &str, columns: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    for letter in word.chars() {
+        let piece = pieces.last_mut().expect("there is always one");
+        if !piece.is_empty() && piece.width() + letter.width().unwrap_or_default() > columns {
+            pieces.push(letter.to_string());
+        } else {
+            piece.push(letter);
+        }
+    }
+    pieces
+}
+
+/// Lays words out as lines of so many columns, those after the first two columns further in; spaces
+/// before the words move all of them.
+pub(in crate::cli) fn paragraph(words: &str, columns: usize, tint: Tint) -> Vec<Line> {
+    const MARGIN: usize = 1;
+    const FURTHER: usize = 3;
+    let inner = words.trim_start();
+    let indent = words.len() - inner.len();
+    let rows = wrapped(inner, columns.saturating_sub(FURTHER + indent), usize::MAX);
+    let mut rows = rows.iter();
+    let first = rows.next().map(|row| (MARGIN + indent, row.as_str()));
+    let others = rows.map(|row| (FURTHER + indent, row.trim_start()));
+    let line =
+        |(margin, row): (usize, &str)| Line::from(" ".repeat(margin).as_str()).with(row, tint);
+    first.into_iter().chain(others).map(line).collect()
 }
 
 impl From<&str> for Line {
@@ -115,6 +152,17 @@ mod tests {
     }
 
     #[test]
+    fn a_paragraph_loses_no_letter_at_any_width() {
+        let words = "AwaitingPromotion: d221543 does not descend from 9f3c2e1";
+        for columns in 10..80 {
+            let lines = paragraph(words, columns, Tint::Plain);
+            let text: Vec<String> = lines.iter().map(|line| line.text(columns, false)).collect();
+            let letters = |text: &str| text.replace([' ', '\n'], "");
+            assert_eq!(letters(&text.join("\n")), letters(words), "{columns}");
+        }
+    }
+
+    #[test]
     fn rows_are_broken_between_words_and_the_last_has_the_rest() {
         assert_eq!(
             wrapped("1.1 runs on all pods", 11, 9),
@@ -122,7 +170,7 @@ mod tests {
         );
         assert_eq!(
             wrapped("a considerably long one", 6, 9),
-            ["a", "considerably", "long", "one"]
+            ["a", "consid", "erably", "long", "one"]
         );
         assert_eq!(wrapped("a b c d", 1, 2), ["a", "b c d"]);
     }

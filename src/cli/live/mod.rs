@@ -1,6 +1,7 @@
 //! Follows one GitSync: a picture that is painted over and over on a terminal, elsewhere one line a
 //! change.
 
+mod bars;
 mod draw;
 mod eyes;
 mod line;

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use rustix::process::Signal as Name;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Columns where the terminal does not tell its size.
 const COLUMNS: usize = 80;
@@ -67,44 +67,73 @@ impl Screen {
         if lines == self.painted {
             return String::new();
         }
-        let mut text = self.to_the_top(columns);
-        for line in &lines {
-            text.push_str(line);
-            // What is left of a longer line goes.
-            text.push_str("\u{1b}[K\n");
-        }
-        if lines.len() < self.painted.len() {
+        let before = self.rows(columns);
+        let mut text = to_the_top(before);
+        let rows: usize = lines.iter().map(|line| rows(line, columns)).sum();
+        text.extend(lines.iter().map(|line| ended(line, columns)));
+        if rows < before {
             text.push_str("\u{1b}[J");
         }
         self.painted = lines;
         text
     }
 
-    /// Returns what is to be written so that these lines stay for good, above whatever is painted
-    /// next. They may be wider than the terminal, which wraps them.
+    /// Returns what is to be written so that these lines stay for good, above what is painted, which
+    /// then stands below them. They may be wider than the terminal, which wraps them.
     pub(in crate::cli) fn leave(&mut self, lines: &[String], columns: usize) -> String {
         self.look_for_stops();
-        let mut text = self.to_the_top(columns);
+        let mut text = to_the_top(self.rows(columns));
+        let all = lines.iter().chain(&self.painted);
+        text.extend(all.map(|line| ended(line, columns)));
+        text
+    }
+
+    /// Returns what is to be written so that nothing that was painted is left.
+    pub(in crate::cli) fn clear(&mut self, columns: usize) -> String {
+        self.look_for_stops();
+        let mut text = to_the_top(self.rows(columns));
         if !text.is_empty() {
             text.push_str("\u{1b}[J");
         }
         self.painted.clear();
-        for line in lines {
-            text.push_str(line);
-            text.push('\n');
-        }
         text
     }
 
-    /// Moves the cursor to the first line that was painted. Where the terminal has become narrower
-    /// since, it has wrapped them.
-    fn to_the_top(&self, columns: usize) -> String {
-        let rows = |line: &String| bare(line).width().div_ceil(columns.max(1)).max(1);
-        match self.painted.iter().map(rows).sum::<usize>() {
-            0 => String::new(),
-            rows => format!("\r\u{1b}[{rows}A"),
-        }
+    /// The rows that the painted lines take now: where the terminal has become narrower since, it has
+    /// wrapped them.
+    fn rows(&self, columns: usize) -> usize {
+        self.painted.iter().map(|line| rows(line, columns)).sum()
     }
+}
+
+/// Moves the cursor up to the first of so many rows.
+fn to_the_top(rows: usize) -> String {
+    match rows {
+        0 => String::new(),
+        rows => format!("\r\u{1b}[{rows}A"),
+    }
+}
+
+/// A line that takes the place of whatever stood in its rows.
+fn ended(line: &str, columns: usize) -> String {
+    let width = bare(line).width();
+    // Behind a full row the cursor still stands on its last column, which would be erased.
+    let is_full = width > 0 && width.is_multiple_of(columns.max(1));
+    let end = if is_full { "\n" } else { "\u{1b}[K\n" };
+    format!("{line}{end}")
+}
+
+/// The rows that a terminal of so many columns wraps a line into; a wide character is not split.
+fn rows(line: &str, columns: usize) -> usize {
+    let (mut rows, mut column) = (1, 0);
+    for letter in bare(line).chars() {
+        let width = letter.width().unwrap_or_default();
+        if column + width > columns {
+            (rows, column) = (rows + 1, 0);
+        }
+        column += width;
+    }
+    rows
 }
 
 /// A line without its colours.
@@ -140,14 +169,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_stays_above_what_is_painted_later() {
+    fn what_is_left_stays_above_and_the_picture_stands_below_it_in_the_same_write() {
         let mut screen = Screen::default();
-        assert_eq!(screen.leave(&lines(&["story"]), 80), "story\n");
+        assert_eq!(screen.leave(&lines(&["story"]), 80), "story\u{1b}[K\n");
         screen.paint(lines(&["one", "two"]), 80);
         let left = screen.leave(&lines(&["more"]), 80);
-        assert_eq!(left, "\r\u{1b}[2A\u{1b}[Jmore\n");
-        let next = screen.paint(lines(&["one", "two"]), 80);
-        assert_eq!(next, "one\u{1b}[K\ntwo\u{1b}[K\n", "it is not painted over");
+        assert_eq!(left, "\r\u{1b}[2Amore\u{1b}[K\none\u{1b}[K\ntwo\u{1b}[K\n");
+        let next = screen.paint(lines(&["1", "two"]), 80);
+        assert_eq!(
+            next, "\r\u{1b}[2A1\u{1b}[K\ntwo\u{1b}[K\n",
+            "what was left is not painted over"
+        );
+        assert_eq!(screen.clear(80), "\r\u{1b}[2A\u{1b}[J");
+        assert_eq!(screen.clear(80), "", "nothing is painted any more");
     }
 
     #[test]
@@ -158,10 +192,23 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_a_narrower_terminal_wrapped_count_as_often() {
+    fn a_narrower_terminal_keeps_nothing_of_the_lines_that_it_wrapped() {
         let mut screen = Screen::default();
         screen.paint(lines(&["\u{1b}[32m12345678\u{1b}[0m", "1234"]), 8);
-        let text = screen.paint(lines(&["x"]), 4);
-        assert!(text.starts_with("\r\u{1b}[3A"), "{text:?}");
+        let text = screen.paint(lines(&["x", "y"]), 4);
+        assert_eq!(text, "\r\u{1b}[3Ax\u{1b}[K\ny\u{1b}[K\n\u{1b}[J");
+    }
+
+    #[test]
+    fn a_wide_letter_that_does_not_fit_stands_in_the_next_row() {
+        assert_eq!(rows("山田太", 5), 2);
+        assert_eq!(rows("山田太", 6), 1);
+        assert_eq!(rows("", 6), 1);
+    }
+
+    #[test]
+    fn the_last_letter_of_a_full_row_is_not_erased() {
+        let mut screen = Screen::default();
+        assert_eq!(screen.paint(lines(&["1234"]), 4), "1234\n");
     }
 }

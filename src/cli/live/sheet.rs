@@ -6,14 +6,14 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::draw::{Canvas, draw};
-use super::line::Line;
+use super::line::{Line, paragraph, wrapped};
 use super::screen::{Screen, Size};
 use crate::cli::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::show::{Form, Show, plain_signs, stream, unwritten};
 use crate::cli::table::{Tint, paint, plain};
 use crate::clock;
-use crate::status::{News, Picture, news};
+use crate::status::{Errand, News, Picture, news};
 
 /// The longest silence off a terminal, so that a CI runner does not take the job for dead.
 const HEARTBEAT: Duration = Duration::from_mins(1);
@@ -119,15 +119,18 @@ impl Sheet {
                 };
                 let took = &picture.took;
                 let text = format!("{sign} {}: {id} {words} ({pods}, {took})", self.app);
-                let mut last = paint(&plain(&text), tint, self.show.is_colourful());
+                let columns = Size::now().columns;
+                let mut rows = wrapped(&plain(&text), columns, usize::MAX);
+                for row in &mut rows {
+                    *row = paint(row, tint, self.show.is_colourful());
+                }
                 if exit != Exit::Done {
-                    last.push_str(&format!("\n  details: tidegate explain {}", self.app));
+                    rows.push(format!("  details: tidegate explain {}", self.app));
                 }
-                for command in &picture.next {
-                    last.push_str(&format!("\n  next: {}", plain(command)));
-                }
-                // These are never painted over, so they may be as long as they are.
-                stream(&format!("\n{last}\n"))
+                // Commands are for copying: the terminal breaks them, which leaves them whole.
+                let next = picture.next.iter();
+                rows.extend(next.map(|command| format!("  next: {}", plain(command))));
+                stream(&format!("\n{}\n", rows.join("\n")))
             }
             Medium::Lines { .. } => {
                 self.tell_news(picture)?;
@@ -144,13 +147,14 @@ impl Sheet {
     pub(in crate::cli) fn trouble(&mut self, words: &str) -> Result<(), Failure> {
         match &mut self.medium {
             Medium::Terminal { screen, last } => {
-                let note = Line::default().with(&format!(" {words}"), Tint::Bad);
+                let columns = Size::now().columns;
+                let note = paragraph(words, columns, Tint::Bad);
                 match last {
-                    Some(picture) => frame(screen, picture, &[note], self.show),
+                    Some(picture) => frame(screen, picture, &note, self.show),
                     None => {
-                        let columns = Size::now().columns;
-                        let text = note.text(columns, self.show.is_colourful());
-                        stream(&screen.paint(vec![text], columns))
+                        let is_colourful = self.show.is_colourful();
+                        let text = note.iter().map(|line| line.text(columns, is_colourful));
+                        stream(&screen.paint(text.collect(), columns))
                     }
                 }
             }
@@ -167,22 +171,31 @@ impl Sheet {
 
     /// The last lines of a screen: what can be done.
     fn tail(&self, picture: &Picture, is_awaited: bool) -> Vec<Line> {
-        let mut tail: Vec<Line> = picture
+        let mut words: Vec<String> = picture
             .next
             .iter()
-            .map(|command| Line::from(format!(" next: {command}").as_str()))
+            .map(|command| format!("next: {command}"))
             .collect();
         let is_moving = picture.strips.iter().any(|strip| !strip.is_over());
-        let hint = match (is_awaited, is_moving) {
-            (_, true) => format!(
-                " Ctrl-C stops watching; the rollout goes on.   tidegate pause|abort {}",
-                self.app
-            ),
-            (false, false) => " Waits for the next commit. Ctrl-C stops watching.".to_owned(),
-            (true, false) => " Ctrl-C stops watching.".to_owned(),
-        };
-        tail.push(Line::from(hint.as_str()));
-        tail
+        match (is_awaited, is_moving) {
+            (_, true) => {
+                words.push("Ctrl-C stops watching; the rollout goes on.".to_owned());
+                let verbs = match picture.errand {
+                    Errand::Commit => "pause|abort",
+                    Errand::Restart | Errand::Repair => "pause",
+                };
+                words.push(format!("tidegate {verbs} {}", self.app));
+            }
+            (false, false) => {
+                words.push("Waits for the next commit. Ctrl-C stops watching.".to_owned());
+            }
+            (true, false) => words.push("Ctrl-C stops watching.".to_owned()),
+        }
+        let columns = Size::now().columns;
+        let lines = words.iter();
+        lines
+            .flat_map(|words| paragraph(words, columns, Tint::Plain))
+            .collect()
     }
 
     fn tell_news(&mut self, picture: &Picture) -> Result<(), Failure> {
