@@ -21,6 +21,8 @@ pub(super) enum Key {
 pub(super) struct Keys {
     pressed: Option<UnboundedReceiver<Key>>,
     is_terminal: bool,
+    /// Whether any key has come.
+    has_come: bool,
     _quiet: Option<Quiet>,
 }
 
@@ -42,6 +44,7 @@ impl Keys {
         Self {
             pressed: is_asked.then(listen),
             is_terminal,
+            has_come: false,
             _quiet: quiet,
         }
     }
@@ -55,10 +58,17 @@ impl Keys {
         }
         loop {
             let key = pressed.try_recv().ok()?;
+            self.has_come = true;
             if is_asked || key == Key::Quit {
                 return Some(key);
             }
         }
+    }
+
+    /// Says whether input that is no terminal has brought its last key. Where it never brought one,
+    /// the demo is played by hand.
+    pub(super) fn have_run_out(&self) -> bool {
+        self.has_come && !self.is_terminal && !self.are_open()
     }
 
     /// Says whether anybody may still press a key.

@@ -34,15 +34,15 @@ impl Play {
     /// Lets the mishap of a step come, or pass. Returns what did not happen as told.
     pub(super) fn befall(&mut self, index: usize) -> Result<Option<String>, Failure> {
         let (step, _) = &self.steps[index];
-        let (Some(mishap), to) = (step.mishap, step.to) else {
+        let (Some(mishap), to) = (step.mishap, step.to.clone()) else {
             return Ok(None);
         };
         let Scene::Step(_, _, blow) = &self.scene else {
             return Ok(None);
         };
-        let new = self.stage.witness.account().now.pods(to);
+        let new = self.stage.witness.account().now.pods(&to);
         match blow {
-            Blow::Spared if new >= UNDER_WAY => self.strike(mishap, to).map(|()| None),
+            Blow::Spared if new >= UNDER_WAY => self.strike(mishap, &to).map(|()| None),
             Blow::Struck(at, Wreck::NoAgent) if since_boot() >= *at + self.speed.of(ABSENCE) => {
                 self.replace_agent(new)
             }

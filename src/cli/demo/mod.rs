@@ -2,7 +2,11 @@
 //! agent, the reading of the cluster and the live view are those of `run` and `watch`, over HTTP.
 
 mod agent;
+mod choices;
+mod deed;
+mod drift;
 mod keys;
+mod loss;
 mod mishap;
 mod paper;
 mod play;
@@ -78,6 +82,11 @@ pub(super) async fn run(asked: Arguments, voice: Voice, level: &str) -> Result<E
         _ = interrupt.recv() => Ok(Exit::Interrupted),
         _ = terminate.recv() => Ok(Exit::Terminated),
         _ = hangup.recv() => Ok(Exit::Terminated),
+    };
+    // It was not all played, so it does not end as if it were.
+    let exit = match exit {
+        Err(Failure::ReaderGone) => Ok(Exit::Difference),
+        exit => exit,
     };
     let is_hurried = !matches!(exit, Ok(Exit::Done | Exit::Difference));
     if let Some(play) = play {

@@ -79,29 +79,43 @@ impl Paper {
     /// Says what this is, where everything is, and what can be tried.
     pub(super) fn introduce(&mut self, folder: &Path, steps: &[Step]) -> Result<(), Failure> {
         let places = Places::of(folder);
-        let mut lines = vec![
-            banner(),
-            Line::default(),
-            Line::from(
-                format!(
-                    "  cluster     {NODES} nodes; {NAME} ({PODS} pods) and cache (3 pods) in \
-                     namespace {NAMESPACE}"
-                )
-                .as_str(),
-            ),
-            place("repository", &format!("cd {}", shown(&places.repository))),
-            place(
+        let columns = match self.medium {
+            Medium::Terminal(_) => Size::now().columns,
+            Medium::Lines(..) => usize::MAX,
+        };
+        let cluster = format!(
+            "{NODES} nodes; {NAME} ({PODS} pods) and cache (3 pods) in namespace {NAMESPACE}"
+        );
+        let mut lines = vec![banner(), Line::default()];
+        for (label, words) in [
+            ("cluster", cluster),
+            ("repository", format!("cd {}", shown(&places.repository))),
+            (
                 "kubectl",
-                &format!("export KUBECONFIG={}", shown(&places.kubeconfig)),
+                format!("export KUBECONFIG={}", shown(&places.kubeconfig)),
             ),
-            place("agent's log", &shown(&places.log)),
-            Line::default(),
-            Line::from(match steps.len() {
-                1 => "To try, by Enter here or by hand in another terminal:",
-                _ => "Things to try, by Enter here or by hand in another terminal:",
-            }),
-            Line::default(),
-        ];
+            (
+                "tidegate",
+                format!("status|watch|explain {NAME}, with the same KUBECONFIG"),
+            ),
+            ("agent's log", shown(&places.log)),
+        ] {
+            lines.extend(place(label, &words, columns));
+        }
+        let words = match steps.len() {
+            1 => {
+                "To try, by Enter here or by hand in another terminal, where a commit is enough: \
+                  the agent watches the repository."
+            }
+            _ => {
+                "Things to try, by Enter here or by hand in another terminal, where a commit is \
+                  enough: the agent watches the repository."
+            }
+        };
+        lines.push(Line::default());
+        let rows = wrapped(words, columns, usize::MAX);
+        lines.extend(rows.iter().map(|row| Line::from(row.as_str())));
+        lines.push(Line::default());
         for (number, step) in (1..).zip(steps) {
             lines.push(Line::from(format!("  {number}  {}", step.title).as_str()));
             let commands = step.commands();
@@ -192,7 +206,10 @@ impl Paper {
 
     /// Takes away what is painted, so that the terminal's next line follows the story.
     pub(super) fn close(&mut self) -> Result<(), Failure> {
-        self.leave(&[])
+        match &mut self.medium {
+            Medium::Terminal(screen) => stream(&screen.clear(Size::now().columns)),
+            Medium::Lines(..) => Ok(()),
+        }
     }
 
     fn signs(&self, text: &str) -> String {
@@ -210,8 +227,23 @@ fn banner() -> Line {
         .with(" cluster, in this process alone", Tint::Plain)
 }
 
-fn place(label: &str, words: &str) -> Line {
-    Line::from(format!("  {label:<11} {words}").as_str())
+/// Words beside a label, below it where they have no room there; what is copied is never broken.
+fn place(label: &str, words: &str, columns: usize) -> Vec<Line> {
+    let beside = Line::from(format!("  {label:<11} {words}").as_str());
+    if beside.width() <= columns {
+        return vec![beside];
+    }
+    let rows = if words.starts_with("cd ") || words.starts_with("export ") {
+        vec![words.to_owned()]
+    } else {
+        wrapped(words, columns.saturating_sub(4), usize::MAX)
+    };
+    let rows = rows
+        .iter()
+        .map(|row| Line::from(format!("    {row}").as_str()));
+    std::iter::once(Line::from(format!("  {label}").as_str()))
+        .chain(rows)
+        .collect()
 }
 
 /// A path as a shell takes it.
@@ -282,6 +314,26 @@ mod tests {
                 " SIMULATED   v a good commit",
                 "             * a broken one  . a revert"
             ]
+        );
+    }
+
+    #[test]
+    fn places_are_broken_between_words_and_what_is_copied_not_at_all() {
+        let text = |label, words: &str, columns| -> Vec<String> {
+            let lines = place(label, words, columns);
+            lines.iter().map(|line| line.text(99, false)).collect()
+        };
+        let kubeconfig = "export KUBECONFIG=/tmp/tidegate-abcdef/kubeconfig";
+        assert_eq!(
+            text("kubectl", kubeconfig, 60),
+            [
+                "  kubectl",
+                "    export KUBECONFIG=/tmp/tidegate-abcdef/kubeconfig"
+            ]
+        );
+        assert_eq!(
+            text("cluster", "4 nodes; web (12 pods) and cache", 30),
+            ["  cluster", "    4 nodes; web (12 pods) and", "    cache"]
         );
     }
 

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
+use super::drift::Drift;
 use super::keys::{Key, Keys};
+use super::loss::Loss;
 use super::mishap::Blow;
-use super::paper::{Mark, Paper, shown};
+use super::paper::{Mark, Paper};
 use super::promise::{Known, Standing, judge};
-use super::script::{Act, Step};
-use super::shop::{FILE, PODS, retagged, tag};
+use super::script::Step;
+use super::shop::{NAME, PODS};
 use super::stage::{Speed, Stage};
 use crate::cli::failure::Failure;
 use crate::cli::live::Eyes;
 use crate::clock::{now, since_boot};
-use crate::git::GitFault;
 use crate::revision::{CommitId, Revision};
 use crate::status::{Picture, Verdict, verdict};
 
@@ -36,17 +37,22 @@ pub(super) enum Ended {
 pub(super) struct Play {
     pub(super) stage: Stage,
     pub(super) paper: Paper,
-    keys: Keys,
+    pub(super) keys: Keys,
     pub(super) speed: Speed,
-    is_auto: bool,
+    pub(super) is_auto: bool,
     pub(super) steps: Vec<(Step, Mark)>,
     pub(super) eyes: Option<Eyes>,
     pub(super) scene: Scene,
     /// When the scene began, since boot.
     since: Duration,
     /// The newest commit that was taken notice of.
-    tip: Option<CommitId>,
-    has_failed: bool,
+    pub(super) tip: Option<CommitId>,
+    /// The tag that it says.
+    pub(super) said: Option<String>,
+    pub(super) has_failed: bool,
+    /// What is gone of what is looked at.
+    pub(super) loss: Option<Loss>,
+    pub(super) drift: Drift,
 }
 
 /// What is going on.
@@ -78,7 +84,10 @@ impl Play {
             scene: Scene::Opening,
             since: since_boot(),
             tip: None,
+            said: None,
             has_failed: false,
+            loss: None,
+            drift: Drift::default(),
         }
     }
 
@@ -91,7 +100,8 @@ impl Play {
         loop {
             let frame = tokio::time::Instant::now() + FRAME;
             let picture = self.look().await?;
-            let (marks, foot) = (self.marks(), self.foot());
+            self.tell_drift(picture.as_ref()).await?;
+            let (marks, foot) = (self.marks(), self.foot(picture.as_ref())?);
             self.paper.show(picture.as_ref(), &marks, &foot)?;
             if let Some(ended) = self.turn(picture.as_ref()).await? {
                 self.paper.close()?;
@@ -115,15 +125,30 @@ impl Play {
         {
             return Err(Failure::AgentEnded(why));
         }
-        if self.eyes.is_none() {
-            self.eyes = self.stage.app().await?.map(Eyes::new);
-        }
-        let Some(eyes) = &mut self.eyes else {
-            return Ok(None);
+        let look = match &mut self.eyes {
+            Some(eyes) => eyes.look(now()).await.map(Some),
+            None => match self.stage.app().await {
+                Ok(None) if self.loss.is_some() => Err(Failure::NoSuchApp(NAME.to_owned())),
+                Ok(found) => {
+                    self.eyes = found.map(Eyes::new);
+                    Ok(None)
+                }
+                Err(failure) => Err(failure),
+            },
         };
-        match eyes.look(now()).await {
+        match look {
+            Ok(picture) => {
+                if picture.is_some() {
+                    self.find()?;
+                }
+                Ok(picture)
+            }
             Err(Failure::Refused(refusal)) if refusal.is_transient() => Ok(None),
-            look => look.map(Some),
+            Err(failure @ (Failure::NoSuchApp(_) | Failure::Ledger { .. })) => {
+                self.lose(&failure).await?;
+                Ok(None)
+            }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -133,6 +158,11 @@ impl Play {
         let key = self.keys.next(is_asked);
         if key == Some(Key::Quit) {
             return Ok(Some(Ended::Well));
+        }
+        if is_asked && key.is_none() && self.keys.have_run_out() {
+            let words = "the input has ended, and so does the demo";
+            self.paper.tell(Mark::Done, words)?;
+            return Ok(Some(self.ended()));
         }
         match self.scene {
             Scene::Opening => self.open(picture),
@@ -158,6 +188,7 @@ impl Play {
                 );
                 self.paper.tell(Mark::Done, &words)?;
                 self.tip = Some(first.id);
+                self.said = self.stage.tag()?;
                 self.rest_now();
                 Ok(None)
             }
@@ -177,8 +208,7 @@ impl Play {
             }
             return match next {
                 Some(next) => self.begin(next).await,
-                None if self.has_failed => Ok(Some(Ended::Badly)),
-                None => Ok(Some(Ended::Well)),
+                None => Ok(Some(self.ended())),
             };
         }
         if let Some(next) = next
@@ -189,80 +219,6 @@ impl Play {
         match (key, next) {
             (Some(Key::Enter), Some(next)) => self.begin(next).await,
             (Some(Key::Enter | Key::Quit) | None, _) => Ok(None),
-        }
-    }
-
-    /// Takes notice where the user has done a step by hand.
-    fn has_begun(&mut self, index: usize) -> Result<bool, Failure> {
-        let step = &self.steps[index].0;
-        if step.act == Act::SetImage {
-            let wanted = self.stage.witness.account().now.wanted;
-            let has_begun = wanted.as_deref() == Some(step.to);
-            if has_begun {
-                self.enter(index, None);
-            }
-            return Ok(has_begun);
-        }
-        let tip = self.stage.worktree.tip()?;
-        let Some(tip) = tip.filter(|tip| self.tip.as_ref() != Some(&tip.id)) else {
-            return Ok(false);
-        };
-        let file = self.stage.worktree.file(FILE)?;
-        let is_it = file.as_deref().and_then(tag) == Some(step.to);
-        self.tip = Some(tip.id.clone());
-        let words = format!("you committed {} \"{}\"", tip.id.short(), tip.subject);
-        self.paper.tell(Mark::Busy, &words)?;
-        if is_it {
-            self.enter(index, Some(tip));
-        }
-        Ok(is_it)
-    }
-
-    /// Does a step.
-    async fn begin(&mut self, index: usize) -> Result<Option<Ended>, Failure> {
-        let step = self.steps[index].0.clone();
-        self.stage.witness.begin();
-        match self.act(&step).await {
-            Ok(commit) => {
-                for command in step.commands() {
-                    self.paper.tell(Mark::Typed, &command)?;
-                }
-                if let Some(commit) = &commit {
-                    self.tip = Some(commit.id.clone());
-                }
-                self.enter(index, commit);
-                Ok(None)
-            }
-            // The user's own changes are in the way; it is for the user to say what becomes of them.
-            Err(Failure::Worktree(
-                fault @ (GitFault::Worktree { .. } | GitFault::Revert { .. }),
-            )) => {
-                self.paper.tell(Mark::Failed, &fault.to_string())?;
-                self.has_failed = true;
-                Ok(self.is_auto.then_some(Ended::Badly))
-            }
-            Err(failure) => Err(failure),
-        }
-    }
-
-    /// Does what a person would do; returns the commit where it made one.
-    async fn act(&self, step: &Step) -> Result<Option<Revision>, Failure> {
-        let worktree = &self.stage.worktree;
-        match step.act {
-            Act::Commit => {
-                let file = worktree.file(FILE)?.unwrap_or_default();
-                let file = retagged(&file, step.to);
-                let commit = worktree.commit(&step.subject(), &[(FILE, &file)])?;
-                Ok(Some(commit))
-            }
-            Act::Revert => match worktree.tip()? {
-                Some(tip) => Ok(Some(worktree.revert(&tip.id)?)),
-                None => Ok(None),
-            },
-            Act::SetImage => {
-                self.stage.set_image(step.to).await?;
-                Ok(None)
-            }
         }
     }
 
@@ -282,11 +238,13 @@ impl Play {
             return Ok(None);
         };
         let account = self.stage.witness.account();
+        let tip = self.stage.worktree.tip()?.map(|tip| tip.id);
         let known = Known {
             ledger: &eyes.ledger,
             picture,
             account: &account,
             commit: commit.as_ref(),
+            tip: tip.as_ref(),
         };
         let step = &self.steps[index].0;
         let is_unharmed = step.mishap.is_some() && matches!(blow, Blow::Spared);
@@ -306,7 +264,16 @@ impl Play {
         }
     }
 
-    fn enter(&mut self, index: usize, commit: Option<Revision>) {
+    /// How it ends if it ends now.
+    fn ended(&self) -> Ended {
+        if self.has_failed {
+            Ended::Badly
+        } else {
+            Ended::Well
+        }
+    }
+
+    pub(super) fn enter(&mut self, index: usize, commit: Option<Revision>) {
         self.steps[index].1 = Mark::Busy;
         self.scene = Scene::Step(index, commit, Blow::Spared);
         self.since = since_boot();
@@ -327,7 +294,7 @@ impl Play {
     }
 
     /// Tells what did not happen. Nothing more is played by itself.
-    fn broken(&mut self, why: &str) -> Result<Option<Ended>, Failure> {
+    pub(super) fn broken(&mut self, why: &str) -> Result<Option<Ended>, Failure> {
         if let Scene::Step(index, ..) = &self.scene {
             self.steps[*index].1 = Mark::Failed;
         }
@@ -342,40 +309,5 @@ impl Play {
     fn marks(&self) -> Vec<(&'static str, Mark)> {
         let marks = self.steps.iter().map(|(step, mark)| (step.title, *mark));
         marks.collect()
-    }
-
-    /// What there is to see, or to do, each with a label.
-    fn foot(&self) -> Vec<(&'static str, String)> {
-        match &self.scene {
-            Scene::Opening => {
-                let words = "the agent starts, and installs what Git says";
-                vec![("wait", words.to_owned())]
-            }
-            Scene::Step(index, ..) => vec![("look", self.steps[*index].0.tale.to_owned())],
-            Scene::Rest if self.is_auto => Vec::new(),
-            Scene::Rest => self.choices(),
-        }
-    }
-
-    /// What the user can do next.
-    fn choices(&self) -> Vec<(&'static str, String)> {
-        let mut choices = Vec::new();
-        let next = self.steps.iter().find(|(_, mark)| *mark == Mark::Ahead);
-        if let Some((step, _)) = next
-            && self.keys.are_open()
-        {
-            choices.push(("Enter", format!("does the next: {}", step.title)));
-        }
-        let words = match next {
-            Some(_) => "or by hand, in another terminal:",
-            None => "play on by hand, in another terminal: edit, commit, revert",
-        };
-        let places = &self.stage.places;
-        let (repository, kubeconfig) = (shown(&places.repository), shown(&places.kubeconfig));
-        choices.push(("", words.to_owned()));
-        choices.push(("", format!("cd {repository}")));
-        choices.push(("", format!("export KUBECONFIG={kubeconfig}")));
-        choices.push(("q", "ends the demo".to_owned()));
-        choices
     }
 }

@@ -1,11 +1,11 @@
 //! Whether what was told has happened. Pure.
 
-use crate::ledger::{Ledger, Outcome};
-use crate::revision::Revision;
+use crate::ledger::{Ledger, Outcome, Trouble};
+use crate::revision::{CommitId, Revision};
 use crate::status::{Picture, Verdict, Waits, verdict};
 
 use super::script::{Mishap, Promise, Step};
-use super::shop::{BATCHES, PODS};
+use super::shop::{BATCHES, NAME, PODS};
 use super::witness::Account;
 
 /// How a promise stands.
@@ -26,6 +26,8 @@ pub(super) struct Known<'a> {
     pub(super) account: &'a Account,
     /// Its commit; `None` where it is none.
     pub(super) commit: Option<&'a Revision>,
+    /// The newest commit of the repository.
+    pub(super) tip: Option<&'a CommitId>,
 }
 
 /// Judges the promise of a step.
@@ -36,6 +38,10 @@ pub(super) fn judge(step: &Step, known: &Known<'_>) -> Standing {
         Promise::GoesBack => goes_back(step, known),
         Promise::IsUndone => is_undone(step, known),
         Promise::IsTakenBack => is_taken_back(step, known),
+    };
+    let standing = match (standing, overtaken(known)) {
+        (Standing::Open(_), Some(why)) => Standing::Broken(why),
+        (standing, _) => standing,
     };
     // Whoever loses a node, or changes things past Git, loses pods by that.
     let is_whole = step.mishap != Some(Mishap::NodeLost) && step.promise != Promise::IsTakenBack;
@@ -49,6 +55,45 @@ pub(super) fn judge(step: &Step, known: &Known<'_>) -> Standing {
     }
 }
 
+/// Why nothing more can come of a commit that the branch has left.
+fn overtaken(known: &Known<'_>) -> Option<String> {
+    let commit = known.commit?;
+    if let Some(problem) = known.ledger.problem(Trouble::HistoryRewritten) {
+        return Some(problem.message.clone());
+    }
+    let seen = known.ledger.tip.as_ref().map(|tip| &tip.revision.id);
+    let has_gone_on = known.tip.is_some_and(|tip| *tip != commit.id) && seen == known.tip;
+    let is_unseen = verdict(known.ledger, &commit.id) == Verdict::Unseen;
+    (has_gone_on && is_unseen).then(|| {
+        let name = commit.id.short();
+        format!("a newer commit came before the agent had seen {name}")
+    })
+}
+
+/// Why all pods cannot be as many as was told.
+fn resized(known: &Known<'_>) -> Option<Standing> {
+    let replicas = known.account.now.replicas?;
+    (replicas != PODS).then(|| {
+        Standing::Broken(format!(
+            "Git asks for {replicas} pods of {NAME} now, and this was told of {PODS}"
+        ))
+    })
+}
+
+/// Who goes on serving beside a tag: `all 12 of 1.0`.
+fn serving(known: &Known<'_>, tag: &str) -> String {
+    match known.account.now.serving_beside(tag).as_slice() {
+        [(other, PODS)] => format!("all {PODS} of {other}"),
+        others => {
+            let each: Vec<String> = others
+                .iter()
+                .map(|(other, ready)| format!("{ready} of {other}"))
+                .collect();
+            each.join(" and ")
+        }
+    }
+}
+
 fn rolls_out(step: &Step, known: &Known<'_>) -> Standing {
     let (name, fate) = fate(known);
     match fate {
@@ -59,7 +104,10 @@ fn rolls_out(step: &Step, known: &Known<'_>) -> Standing {
         }
         Verdict::Superseded => return superseded(&name),
     }
-    let (pods, now) = (step.to, &known.account.now);
+    if let Some(broken) = resized(known) {
+        return broken;
+    }
+    let (pods, now) = (&step.to, &known.account.now);
     if now.ready(pods) != PODS || now.others(pods) != 0 {
         return Standing::Open(format!("all {PODS} pods to be those of {name}"));
     }
@@ -86,10 +134,10 @@ fn is_held(step: &Step, known: &Known<'_>) -> Standing {
         }
         Verdict::Superseded => return superseded(&name),
     }
-    match known.account.most(step.to) {
+    match known.account.most(&step.to) {
         1 => Standing::Kept(format!(
-            "{name} failed with its first pod and is held; all {PODS} of {} go on serving",
-            step.from
+            "{name} failed with its first pod and is held; {} go on serving",
+            serving(known, &step.to)
         )),
         most => exposed(&name, most),
     }
@@ -110,14 +158,13 @@ fn goes_back(step: &Step, known: &Known<'_>) -> Standing {
         return Standing::Broken(format!("{name} was to be rolled back, and was {outcome:?}"));
     }
     let now = &known.account.now;
-    if now.ready(step.from) != PODS || now.others(step.from) != 0 {
-        return Standing::Open(format!("all {PODS} pods of {} to be back", step.from));
+    if now.pods(&step.to) != 0 || now.all_ready() != PODS {
+        return Standing::Open(format!("nothing of {} to be left", step.to));
     }
-    match known.account.most(step.to) {
+    match known.account.most(&step.to) {
         1 => Standing::Kept(format!(
-            "{name} failed with its first pod and the agent went back; all {PODS} of {} went on \
-             serving",
-            step.from
+            "{name} failed with its first pod and the agent went back; {} went on serving",
+            serving(known, &step.to)
         )),
         most => exposed(&name, most),
     }
@@ -133,8 +180,11 @@ fn is_undone(step: &Step, known: &Known<'_>) -> Standing {
         }
         Verdict::Superseded => return superseded(&name),
     }
+    if let Some(broken) = resized(known) {
+        return broken;
+    }
     let now = &known.account.now;
-    if now.ready(step.to) != PODS || now.others(step.to) != 0 {
+    if now.ready(&step.to) != PODS || now.others(&step.to) != 0 {
         return Standing::Open(format!("all {PODS} pods to be of {}", step.to));
     }
     Standing::Kept(format!(
@@ -146,20 +196,20 @@ fn is_undone(step: &Step, known: &Known<'_>) -> Standing {
 
 fn is_taken_back(step: &Step, known: &Known<'_>) -> Standing {
     let account = known.account;
-    if account.most(step.to) == 0 {
+    if account.most(&step.to) == 0 {
         return Standing::Open(format!("pods of {} to appear", step.to));
     }
     let is_moving = known.picture.strips.iter().any(|strip| !strip.is_over());
-    let is_back = account.now.wanted.as_deref() == Some(step.from)
-        && account.now.ready(step.from) == PODS
-        && account.now.others(step.from) == 0;
+    let is_back = account.now.wanted.as_deref() == Some(step.from.as_str())
+        && account.now.ready(&step.from) == PODS
+        && account.now.others(&step.from) == 0;
     if is_moving || !is_back {
         return Standing::Open(format!("all {PODS} pods to be of {} again", step.from));
     }
     Standing::Kept(format!(
         "{} reached {} pods by hand; Git says {}, and so do all {PODS} pods again",
         step.to,
-        account.most(step.to),
+        account.most(&step.to),
         step.from
     ))
 }
@@ -235,6 +285,7 @@ mod tests {
             picture: &picture("shop/web", ledger, &BTreeMap::new(), now),
             account,
             commit: Some(&commit),
+            tip: ledger.tip.as_ref().map(|tip| &tip.revision.id),
         };
         judge(step, &known)
     }
@@ -314,6 +365,53 @@ mod tests {
         assert!(matches!(&kept, Standing::Kept(words) if words.contains("say 1.1 again")));
         let newer = judged(&step, &ledger("Superseded", [0, 0]), &account(&[left]));
         is_broken_by(newer, "a newer commit took over");
+    }
+
+    #[test]
+    fn an_end_that_can_no_longer_come_is_known_at_once() {
+        let step = first_of(Scenario::Good);
+        let mut rewritten = ledger("InProgress", [1, 4]);
+        rewritten.problems.push(crate::ledger::Problem {
+            reason: Trouble::HistoryRewritten,
+            message: "the branch main was rewritten".to_owned(),
+            since: "2026-11-21T10:42:00Z".parse().unwrap(),
+        });
+        let whole = account(&[&[("1.0", 12, 12)]]);
+        is_broken_by(judged(&step, &rewritten, &whole), "was rewritten");
+
+        let mut unseen = ledger("InProgress", [1, 4]);
+        let commit = unseen.history.remove(0).revision;
+        let newer = "a".repeat(40).parse().unwrap();
+        unseen.tip.as_mut().unwrap().revision.id = newer;
+        let now = "2026-11-21T10:42:30Z".parse().unwrap();
+        let known = Known {
+            ledger: &unseen,
+            picture: &picture("shop/web", &unseen, &BTreeMap::new(), now),
+            account: &whole,
+            commit: Some(&commit),
+            tip: unseen.tip.as_ref().map(|tip| &tip.revision.id),
+        };
+        is_broken_by(judge(&step, &known), "a newer commit came before");
+
+        let mut fewer = account(&[&[("1.1", 12, 12)]]);
+        fewer.now.replicas = Some(20);
+        let done = ledger("Succeeded", [4, 4]);
+        is_broken_by(judged(&step, &done, &fewer), "asks for 20 pods");
+    }
+
+    #[test]
+    fn who_goes_on_serving_is_counted_by_tags() {
+        let step = first_of(Scenario::CrashLoop);
+        let failed = ledger("Failed", [0, 4]);
+        let mixed = [("1.0", 11, 11), ("1.1-crash", 1, 0), ("2.0", 1, 1)];
+        let kept = judged(&step, &failed, &account(&[&mixed]));
+        let Standing::Kept(words) = kept else {
+            panic!("{kept:?}");
+        };
+        assert!(
+            words.ends_with("11 of 1.0 and 1 of 2.0 go on serving"),
+            "{words}"
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use super::shop::{FILE, NAME};
+
 /// What the whole demo is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Scenario {
@@ -29,14 +31,14 @@ pub(super) struct Step {
     /// In a few words: `a good commit`.
     pub(super) title: &'static str,
     pub(super) act: Act,
-    /// The image's tag before it.
-    pub(super) from: &'static str,
+    /// The image's tag in the repository before it.
+    pub(super) from: String,
     /// The tag that it asks for.
-    pub(super) to: &'static str,
+    pub(super) to: String,
     pub(super) promise: Promise,
     pub(super) mishap: Option<Mishap>,
     /// What there is to see meanwhile.
-    pub(super) tale: &'static str,
+    pub(super) tale: String,
 }
 
 /// How a step is done.
@@ -88,9 +90,45 @@ impl Step {
         }
     }
 
+    /// Returns it as it is in a repository that says this tag; why it cannot be done where it cannot.
+    pub(super) fn in_repository(&self, said: Option<&str>) -> Result<Self, String> {
+        let Some(said) = said else {
+            return Err(format!(
+                "{FILE} has no image shop/{NAME} any more, so there is no tag to change"
+            ));
+        };
+        if self.act != Act::Revert && said == self.to {
+            return Err(format!("{FILE} says {NAME}:{said} already"));
+        }
+        Ok(Self {
+            from: said.to_owned(),
+            ..self.clone()
+        })
+    }
+
+    /// Returns it as one that began with this tag, where there was one.
+    pub(super) fn begun_at(self, before: Option<String>) -> Self {
+        let from = before.unwrap_or_else(|| self.from.clone());
+        Self { from, ..self }
+    }
+
+    /// Returns it with the tag that its commit has brought.
+    pub(super) fn with_outcome(self, said: &str) -> Self {
+        if self.to == said {
+            return self;
+        }
+        Self {
+            to: said.to_owned(),
+            tale: format!(
+                "Git says {said} again: back at once if that ran on all pods before, else in batches"
+            ),
+            ..self
+        }
+    }
+
     /// Returns the subject of its commit.
     pub(super) fn subject(&self) -> String {
-        let version = self.to.split('-').next().unwrap_or(self.to);
+        let version = self.to.split('-').next().unwrap_or(&self.to);
         format!("web {version}")
     }
 }
@@ -110,7 +148,8 @@ pub(super) fn script(scenario: Option<Scenario>) -> Vec<Step> {
             Step {
                 title: "an image that does not exist",
                 promise: Promise::GoesBack,
-                tale: "the pull may yet succeed: the agent gives it 20 seconds, then goes back",
+                tale: "the pull may yet succeed: the agent gives it 20 seconds, then goes back"
+                    .to_owned(),
                 ..good("1.0", "1.1-pull")
             },
             revert("1.1-pull", "1.0"),
@@ -118,14 +157,16 @@ pub(super) fn script(scenario: Option<Scenario>) -> Vec<Step> {
         Scenario::CrashLoop => vec![crash("1.0", "1.1-crash"), revert("1.1-crash", "1.0")],
         Scenario::SlowStart => vec![Step {
             title: "pods that start slowly",
-            tale: "each pod takes three seconds longer, and each batch waits for its own",
+            tale: "each pod takes three seconds longer, and each batch waits for its own"
+                .to_owned(),
             ..good("1.0", "1.1-slow")
         }],
         Scenario::Flapping => vec![
             Step {
                 title: "pods that flap",
                 promise: Promise::GoesBack,
-                tale: "ready, not ready, ready: nothing that soaks, so the agent goes back",
+                tale: "ready, not ready, ready: nothing that soaks, so the agent goes back"
+                    .to_owned(),
                 ..good("1.0", "1.1-flap")
             },
             revert("1.1-flap", "1.0"),
@@ -133,20 +174,21 @@ pub(super) fn script(scenario: Option<Scenario>) -> Vec<Step> {
         Scenario::NodeLoss => vec![Step {
             title: "a node is lost in mid-rollout",
             mishap: Some(Mishap::NodeLost),
-            tale: "lost pods speak for no commit and against none; they are replaced",
+            tale: "lost pods speak for no commit and against none; they are replaced".to_owned(),
             ..good("1.0", "1.1")
         }],
         Scenario::AgentCrash => vec![Step {
             title: "the agent is killed in mid-rollout",
             mishap: Some(Mishap::AgentKilled),
-            tale: "without an agent the pods stay where they are; the next one goes on from there",
+            tale: "without an agent the pods stay where they are; the next one goes on from there"
+                .to_owned(),
             ..good("1.0", "1.1")
         }],
         Scenario::Drift => vec![Step {
             title: "a change past Git",
             act: Act::SetImage,
             promise: Promise::IsTakenBack,
-            tale: "what Git does not say is taken back; pods it had not reached stay",
+            tale: "what Git does not say is taken back; pods it had not reached stay".to_owned(),
             ..good("1.0", "9.9")
         }],
     }
@@ -168,33 +210,34 @@ pub(super) const fn on_failure(scenario: Option<Scenario>) -> &'static str {
     }
 }
 
-const fn good(from: &'static str, to: &'static str) -> Step {
+fn good(from: &str, to: &str) -> Step {
     Step {
         title: "a good commit",
         act: Act::Commit,
-        from,
-        to,
+        from: from.to_owned(),
+        to: to.to_owned(),
         promise: Promise::RollsOut,
         mishap: None,
-        tale: "each batch is proven healthy before the next one opens",
+        tale: "each batch is proven healthy before the next one opens".to_owned(),
     }
 }
 
-const fn crash(from: &'static str, to: &'static str) -> Step {
+fn crash(from: &str, to: &str) -> Step {
     Step {
         title: "a broken one",
         promise: Promise::IsHeld,
-        tale: "one pod is tried first; all others go on serving",
+        tale: "one pod is tried first; all others go on serving".to_owned(),
         ..good(from, to)
     }
 }
 
-const fn revert(from: &'static str, to: &'static str) -> Step {
+fn revert(from: &str, to: &str) -> Step {
     Step {
         title: "a revert",
         act: Act::Revert,
         promise: Promise::IsUndone,
-        tale: "what ran before is known to be good: back at once, without trying it again",
+        tale: "what ran before is known to be good: back at once, without trying it again"
+            .to_owned(),
         ..good(from, to)
     }
 }
@@ -207,12 +250,33 @@ mod tests {
     fn each_step_begins_where_the_one_before_it_ended() {
         let scenarios = Scenario::value_variants().iter().copied().map(Some);
         for scenario in scenarios.chain([None]) {
-            let mut tag = "1.0";
+            let mut tag = "1.0".to_owned();
             for step in script(scenario) {
                 assert_eq!(step.from, tag, "{scenario:?}: {}", step.title);
                 tag = step.to;
             }
         }
+    }
+
+    #[test]
+    fn a_step_is_that_of_the_repository_as_it_is() {
+        let broken = &script(None)[1];
+        let step = broken.in_repository(Some("2.0")).unwrap();
+        assert_eq!(
+            step.commands(),
+            [
+                "sed -i s/web:2.0/web:1.2-crash/ web.yaml",
+                "git commit -qam \"web 1.2\"",
+            ]
+        );
+        let again = broken.in_repository(Some("1.2-crash"));
+        assert_eq!(again, Err("web.yaml says web:1.2-crash already".to_owned()));
+        assert!(broken.in_repository(None).is_err());
+        let revert = script(None)[2].in_repository(Some("1.2-crash")).unwrap();
+        assert_eq!(revert.clone().with_outcome("1.1"), revert);
+        let other = revert.with_outcome("2.0");
+        assert_eq!(other.to, "2.0");
+        assert!(other.tale.contains("else in batches"), "{}", other.tale);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::agent::Agent;
 use super::script::{Scenario, on_failure};
-use super::shop::{BRANCH, NAME, NAMESPACE, files, gitsync};
+use super::shop::{BRANCH, FILE, NAME, NAMESPACE, files, gitsync, tag};
 use super::witness::Witness;
 use crate::cli::failure::Failure;
 use crate::cli::reach::{App, Found, read};
@@ -220,8 +220,14 @@ impl Stage {
         }
     }
 
+    /// Returns the tag that the newest commit says; `None` where it names no image of the shop's.
+    pub(super) fn tag(&self) -> Result<Option<String>, Failure> {
+        let file = self.worktree.file(FILE)?;
+        Ok(file.as_deref().and_then(tag).map(ToOwned::to_owned))
+    }
+
     /// Changes the image as `kubectl set image` does, past Git.
-    pub(super) async fn set_image(&self, tag: &str) -> Result<(), Failure> {
+    pub(super) async fn set_image(&self, to: &str) -> Result<(), Failure> {
         let id = ObjectId {
             group: "apps".to_owned(),
             kind: "Deployment".to_owned(),
@@ -233,7 +239,7 @@ impl Stage {
         // A merge patch knows lists only as a whole.
         let mut containers = containers.unwrap_or_default();
         if let Some(container) = containers.get_mut(0) {
-            container["image"] = format!("shop/{NAME}:{tag}").into();
+            container["image"] = format!("shop/{NAME}:{to}").into();
         }
         let patch = json!({"spec": {"template": {"spec": {"containers": containers}}}});
         self.cluster

@@ -18,6 +18,8 @@ pub(super) struct Census {
     tags: BTreeMap<String, (usize, usize)>,
     /// The tag that the workload itself asks for.
     pub(super) wanted: Option<String>,
+    /// The pods that it asks for.
+    pub(super) replicas: Option<usize>,
 }
 
 /// What was seen since a moment.
@@ -49,6 +51,8 @@ impl Census {
         town.enter(|store| {
             let workload = store.get(&Kind::DEPLOYMENT, NAMESPACE, NAME);
             census.wanted = workload.and_then(|it| tag_at(it, "/spec/template/spec"));
+            let replicas = workload.and_then(|it| it.at("/spec/replicas")?.as_u64());
+            census.replicas = replicas.and_then(|replicas| usize::try_from(replicas).ok());
             let pods = store.list(&Kind::POD, Some(NAMESPACE));
             let own = pods.filter(|pod| pod.label("app") == Some(NAME) && !pod.is_terminating());
             for pod in own {
@@ -78,7 +82,15 @@ impl Census {
         others.map(|(_, (all, _))| all).sum()
     }
 
-    fn all_ready(&self) -> usize {
+    /// Returns the Ready pods of other tags, by these.
+    pub(super) fn serving_beside(&self, tag: &str) -> Vec<(&str, usize)> {
+        let others = self.tags.iter().filter(|(other, _)| *other != tag);
+        let ready = others.map(|(other, (_, ready))| (other.as_str(), *ready));
+        ready.filter(|(_, ready)| *ready > 0).collect()
+    }
+
+    /// Returns how many are Ready.
+    pub(super) fn all_ready(&self) -> usize {
         self.tags.values().map(|(_, ready)| ready).sum()
     }
 }
@@ -156,6 +168,7 @@ mod tests {
             Self {
                 tags: tags.collect(),
                 wanted: Some(wanted.to_owned()),
+                replicas: None,
             }
         }
     }
