@@ -32,6 +32,8 @@ pub(super) struct Findings {
     pub(super) notes: Vec<String>,
     pub(super) files: usize,
     pub(super) objects: usize,
+    /// The version of Kubernetes whose types were checked; `None` where none were.
+    pub(super) types: Option<&'static str>,
 }
 
 impl Findings {
@@ -72,8 +74,15 @@ fn text(found: &Findings) -> String {
     let _ = match found.faults.len() {
         0 => writeln!(
             text,
-            "{} in {files}: no fault found; unknown fields and wrong types are told by the cluster alone",
-            count(found.objects, "object")
+            "{} in {files}: no fault found; {}",
+            count(found.objects, "object"),
+            match found.types {
+                Some(version) => format!(
+                    "fields and types are those of Kubernetes {version}, values are judged by the \
+                     cluster alone"
+                ),
+                None => "fields and types were not checked".to_owned(),
+            }
         ),
         faults => writeln!(text, "{} in {files}", count(faults, "error")),
     };
@@ -205,6 +214,7 @@ mod tests {
             notes: vec!["n".to_owned()],
             files: 2,
             objects: 0,
+            types: None,
         }
     }
 
@@ -217,11 +227,13 @@ mod tests {
         let none = Findings {
             files: 1,
             objects: 3,
+            types: Some("1.33"),
             ..Findings::default()
         };
         assert_eq!(
             Format::Text.write(&none),
-            "3 objects in 1 file: no fault found; unknown fields and wrong types are told by the cluster alone\n"
+            "3 objects in 1 file: no fault found; fields and types are those of Kubernetes 1.33, \
+             values are judged by the cluster alone\n"
         );
     }
 

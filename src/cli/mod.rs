@@ -12,6 +12,7 @@ mod diff;
 mod events;
 mod explain;
 mod failure;
+mod fields;
 mod findings;
 mod history;
 mod inspect;
@@ -31,6 +32,7 @@ mod show;
 mod status;
 mod sync;
 mod table;
+
 mod validate;
 mod wait;
 mod watch;
@@ -104,8 +106,8 @@ enum Verb {
     Retry(retry::Arguments),
     /// Gives the workloads back to Kubernetes; needs neither Git nor a running agent.
     Release(release::Arguments),
-    /// Says what the agent would refuse of files that are not committed yet; needs no cluster, which
-    /// alone knows unknown fields and wrong types.
+    /// Says what the agent would refuse of files that are not committed yet, unknown fields and wrong
+    /// types among it; needs no cluster, whose own rules and kinds alone are left.
     Validate(validate::Arguments),
     /// Prints what a shell needs to complete this command line.
     Completion(completion::Arguments),

@@ -1,4 +1,5 @@
-//! `tidegate validate`: what the agent would refuse, without a cluster.
+//! `tidegate validate`: what the agent would refuse, without a cluster; what admission and the
+//! validation of the cluster itself add is told by its dry run alone.
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,7 @@ use crate::sync::{Checked, RunFault, check, on_deep_stack};
 
 use super::Exit;
 use super::failure::Failure;
+use super::fields::{Fields, KUBERNETES, fields};
 use super::findings::{Findings, Format};
 use super::show::print;
 
@@ -25,19 +27,33 @@ pub(super) struct Arguments {
     /// Without them application kinds in any namespace pass.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Leaves out field names and types, as for a cluster that is newer than the types that this
+    /// program knows.
+    #[arg(long)]
+    without_types: bool,
     /// The form of the findings.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
 pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
-    let mut findings = Findings::default();
+    let mut findings = Findings {
+        types: (!asked.without_types).then_some(KUBERNETES),
+        ..Findings::default()
+    };
     for sync in asked.documents()? {
         let tree = asked.tree(sync.as_ref()).await?;
         findings.files += tree.files.len();
+        let with_types = !asked.without_types;
         let checked = on_deep_stack(move || {
             let sync = sync.map_or_else(|| undocumented(&tree), Ok)?;
-            Ok::<_, Failure>(check(&tree, &sync))
+            let mut checked = check(&tree, &sync);
+            if with_types {
+                let Fields { faults, notes } = fields(&tree);
+                checked.faults.extend(faults);
+                checked.notes.extend(notes);
+            }
+            Ok::<_, Failure>(checked)
         });
         findings.add(&asked.path, checked.await.map_err(Failure::Thread)??);
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::{
     KindScope, Kinds, Scope, check, deployment,
     documents::{Document, Documents, documents},
@@ -57,6 +59,14 @@ impl Opened {
             .filter_map(kind)
             .filter(|(api_version, kind)| self.defined(api_version, kind).is_none())
             .collect()
+    }
+
+    /// Returns what can be read, each document with where it starts.
+    pub fn documents(&self) -> impl Iterator<Item = (Place, Value)> {
+        self.documents.objects.iter().map(|document| {
+            let place = Place::new(&document.path, document.node.position);
+            (place, check::tidied(document.node.value()))
+        })
     }
 
     fn defined(&self, api_version: &str, kind: &str) -> Option<KindScope> {

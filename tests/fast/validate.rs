@@ -52,7 +52,8 @@ impl Folder {
 #[test]
 fn files_that_the_agent_would_take_pass() {
     let folder = Folder::new(&[("apps/web.yaml", DEPLOYMENT)]);
-    let passed = "1 object in 1 file: no fault found; unknown fields and wrong types are told by the cluster alone\n";
+    let passed = "1 object in 1 file: no fault found; fields and types are those of Kubernetes 1.33, \
+                  values are judged by the cluster alone\n";
     assert_eq!(folder.validate(&[]), (Some(0), passed.to_owned()));
     assert_eq!(folder.validate(&["apps"]), (Some(0), passed.to_owned()));
     let file = folder.validate(&["apps/web.yaml"]);
@@ -79,6 +80,28 @@ fn every_fault_of_every_file_is_told_with_its_place_from_here() {
         );
     }
     assert!(said.ends_with("errors in 3 files\n"), "{said}");
+}
+
+#[test]
+fn unknown_fields_and_wrong_types_are_told_where_they_stand() {
+    let wrong = DEPLOYMENT
+        .replace("replicas: 4", "replicas: four\n  foo: 1")
+        .replace("image: 'web:1'", "imag: 'web:1'");
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ok}\ndata: {a: 1}\n";
+    let folder = Folder::new(&[("web.yaml", &wrong), ("map.yaml", map)]);
+    let (code, said) = folder.validate(&[]);
+    assert_eq!(code, Some(1), "{said}");
+    for told in [
+        "map.yaml:4:8: data[a]: it has to be a text, and is a number",
+        "web.yaml:6:3: spec.replicas: it has to be a whole number, and is a text",
+        "web.yaml:7:3: spec.foo: there is no field `foo` here",
+        "web.yaml:11:37: spec.template.spec.containers[0].imag: there is no field `imag` here; \
+         did you mean `image`?",
+    ] {
+        assert!(said.contains(told), "{told} is missing:\n{said}");
+    }
+    let (_, said) = folder.validate(&["--without-types"]);
+    assert!(!said.contains("there is no field"), "{said}");
 }
 
 #[test]

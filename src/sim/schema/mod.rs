@@ -4,10 +4,12 @@
 mod check;
 mod definitions;
 mod marks;
+mod misfit;
 mod mistake;
 
 pub use check::{Unknown, check_types, prune, unknown_fields};
 pub use definitions::{definition, names_of};
+pub use misfit::{Misfit, misfits};
 pub use mistake::first_mistake;
 
 use std::collections::{BTreeMap, HashMap};
