@@ -28,9 +28,10 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     let found = asked.target.find().await?;
     let app = &found.app;
     let Some(aim) = abortable(&found.ledger) else {
-        let text =
-            format!("nothing of {app} is on its way or failed, so there is nothing to abort");
-        return Err(Failure::NothingToDo(text));
+        return Err(Failure::NothingToDo(nothing(
+            &app.to_string(),
+            &found.ledger,
+        )));
     };
     let commit = &aim.revision.id;
     let Some(good) = &found.ledger.last_good else {
@@ -62,10 +63,42 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
+/// Why there is nothing to abort.
+fn nothing(app: &str, ledger: &Ledger) -> String {
+    if ledger.rollouts.values().any(|kept| !kept.is_over()) {
+        format!(
+            "what rolls of {app} brings no other content: it is a restart, or takes back what was \
+             changed past Git; tidegate pause {app} --reason TEXT holds a restart"
+        )
+    } else {
+        format!("nothing of {app} is on its way or failed, so there is nothing to abort")
+    }
+}
+
 /// What goes forward or failed and is held.
 fn abortable(ledger: &Ledger) -> Option<&Aim> {
     let aim = ledger.aim.as_ref()?;
     let recorded = ledger.deployed(&aim.revision.id);
     let has_failed = recorded.is_some_and(|deployed| deployed.outcome == Outcome::Failed);
     (aim.course == Course::Forward && (!aim.is_done || has_failed)).then_some(aim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A rollout of 9f3c2e1 over 41aa0d7, in batch 2 of 3.
+    const ROLLING: &str = include_str!("../../tests/fixtures/ledger.json");
+
+    #[test]
+    fn a_restart_is_not_aborted_and_what_holds_it_is_said() {
+        let mut ledger: Ledger = serde_json::from_str(ROLLING).unwrap();
+        assert!(abortable(&ledger).is_some());
+        ledger.aim.as_mut().unwrap().is_done = true;
+        assert!(abortable(&ledger).is_none());
+        let words = nothing("shop/web", &ledger);
+        assert!(words.contains("tidegate pause shop/web"), "{words}");
+        ledger.rollouts.clear();
+        assert!(nothing("shop/web", &ledger).contains("nothing to abort"));
+    }
 }

@@ -133,15 +133,24 @@ fn text(
         if !lines.is_empty() {
             text.push('\n');
         }
-        for (number, line) in lines.iter().enumerate() {
+        let rows = lines.iter().flat_map(|line| {
+            let mut rows = line.lines();
+            let first = rows.next().map(plain);
+            // The further faults of one commit, one a line.
+            first
+                .into_iter()
+                .chain(rows.map(|row| format!("  {}", plain(row))))
+        });
+        for (number, row) in rows.enumerate() {
             let label = if number == 0 { label } else { "" };
-            let line = paint(&plain(line), tint, is_colourful);
-            let _ = writeln!(text, "  {label:<9}{line}");
+            let row = paint(&row, tint, is_colourful);
+            let _ = writeln!(text, "  {label:<9}{row}");
         }
     }
     text
 }
 
+/// A cause with all that is known of it; faults one a line.
 fn cause(why: &Why, since: Option<String>) -> String {
     let mut words = String::new();
     let commit = why.commit.as_ref().map(|commit| commit.short().to_owned());
@@ -154,11 +163,11 @@ fn cause(why: &Why, since: Option<String>) -> String {
         words.push_str(&format!("pod {pod}{container}: "));
     }
     words.push_str(&why.reason);
-    if !why.message.is_empty() {
-        words.push_str(&format!(": {}", why.message));
-    }
-    if let Some(since) = since {
-        words.push_str(&format!(" ({since} ago)"));
+    let since = since.map_or_else(String::new, |since| format!(" ({since} ago)"));
+    match (why.message.is_empty(), why.message.contains('\n')) {
+        (true, _) => words.push_str(&since),
+        (false, false) => words.push_str(&format!(": {}{since}", why.message)),
+        (false, true) => words.push_str(&format!("{since}:\n{}", why.message)),
     }
     words
 }
@@ -167,6 +176,41 @@ fn cause(why: &Why, since: Option<String>) -> String {
 mod tests {
     use super::*;
     use crate::status::{Reason, Truth};
+
+    #[test]
+    fn many_faults_of_one_commit_stand_one_a_line() {
+        let why = Why {
+            about: None,
+            pod: None,
+            container: None,
+            reason: "Rejected".to_owned(),
+            message: "a.yaml:1:1: one\nb.yaml:2:2: two".to_owned(),
+            since: None,
+            commit: Some("9f3c2e1".repeat(6)[..40].parse().unwrap()),
+        };
+        let explanation = Explanation {
+            app: "shop/web".to_owned(),
+            ready: Truth::False,
+            state: Reason::Rejected,
+            message: "m".to_owned(),
+            causes: vec![why],
+            changed: Vec::new(),
+            effect: Vec::new(),
+            next: vec!["git revert 9f3c2e1".to_owned()],
+        };
+        assert_eq!(
+            text(&explanation, &|_| Some("6m".to_owned()), false),
+            "\
+shop/web is Rejected (Ready: False).
+
+  cause    9f3c2e1: Rejected (6m ago):
+             a.yaml:1:1: one
+             b.yaml:2:2: two
+
+  next     git revert 9f3c2e1
+"
+        );
+    }
 
     #[test]
     fn causes_changes_effects_and_commands_stand_under_their_labels() {

@@ -13,7 +13,8 @@ use super::show::{print, unwritten};
 /// Where the pages go.
 #[derive(clap::Args, Debug)]
 pub(super) struct Arguments {
-    /// Writes the page of every command into this directory, as `tidegate-status.1`; without it
+    /// Writes the page of every command into this directory, which is made where it is not there, as
+    /// `tidegate-status.1`; without it
     /// the main page is printed.
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -27,7 +28,8 @@ pub(super) fn run(asked: &Arguments) -> Result<Exit, Failure> {
         print(&String::from_utf8_lossy(&page))?;
         return Ok(Exit::Done);
     };
-    let written = clap_mangen::generate_to(command, directory);
+    let written = std::fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(command, directory));
     written.map_err(|cause: io::Error| Failure::Unwritten {
         file: directory.clone(),
         cause,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::ledger::{Aim, Course, Ledger, Outcome, Problem, Trouble};
+use crate::ledger::{Aim, Course, Deployed, Ledger, Outcome, Problem, Trouble};
 use crate::rollout::Phase;
 
 use super::next::approvals;
@@ -215,9 +215,14 @@ fn went_back(ledger: &Ledger) -> Option<(Reason, String)> {
     (held.outcome == Outcome::Held).then(|| (Reason::Quarantined, held.message.clone()))
 }
 
-fn rejected(ledger: &Ledger) -> Option<(Reason, String)> {
+/// The record of the tip where it was rejected.
+pub(super) fn rejected_tip(ledger: &Ledger) -> Option<&Deployed> {
     let tip = ledger.deployed(&ledger.tip.as_ref()?.revision.id)?;
-    (tip.outcome == Outcome::Rejected).then(|| (Reason::Rejected, tip.message.clone()))
+    (tip.outcome == Outcome::Rejected).then_some(tip)
+}
+
+fn rejected(ledger: &Ledger) -> Option<(Reason, String)> {
+    rejected_tip(ledger).map(|tip| (Reason::Rejected, tip.message.clone()))
 }
 
 fn going(ledger: &Ledger) -> (Reason, String) {

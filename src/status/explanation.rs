@@ -7,7 +7,7 @@ use crate::ledger::{Course, Ledger, Outcome};
 use crate::object::ObjectId;
 use crate::revision::CommitId;
 
-use super::condition::{Reason, Truth, is_suspended};
+use super::condition::{Reason, Truth, is_suspended, rejected_tip};
 use super::next::approvals;
 use super::picture::Picture;
 use super::strip::Strip;
@@ -69,7 +69,12 @@ pub fn explain(ledger: &Ledger, picture: &Picture, only: Option<&ObjectId>) -> E
         causes.retain(|why| why.about.as_ref() == Some(&only.short()));
     }
     let changed = changed(ledger, &causes);
-    let is_meant = |strip: &&Strip| only.is_none_or(|only| strip.id == *only);
+    // Where nothing rolls, what rolled before is no effect of this.
+    let is_meant = |strip: &&Strip| {
+        let is_told = !strip.is_over() || strip.is_back() || causes.is_empty();
+        is_told && only.is_none_or(|only| strip.id == *only)
+    };
+    let effect = picture.strips.iter().filter(is_meant).map(effect).collect();
     Explanation {
         app: picture.app.clone(),
         ready: picture.state.ready(),
@@ -77,7 +82,7 @@ pub fn explain(ledger: &Ledger, picture: &Picture, only: Option<&ObjectId>) -> E
         message: picture.message.clone(),
         causes,
         changed,
-        effect: picture.strips.iter().filter(is_meant).map(effect).collect(),
+        effect,
         next: picture.next.clone(),
     }
 }
@@ -154,7 +159,14 @@ fn stuck(ledger: &Ledger) -> Option<Why> {
 }
 
 fn problems(ledger: &Ledger) -> Vec<Why> {
-    let why = ledger.problems.iter().map(|problem| Why {
+    // What was rejected is told with its commit.
+    let rejected = rejected_tip(ledger).map(|record| {
+        let (commit, message) = (record.revision.id.short(), &record.message);
+        format!("{commit}: {message}")
+    });
+    let problems = ledger.problems.iter();
+    let problems = problems.filter(|problem| rejected.as_ref() != Some(&problem.message));
+    let why = problems.map(|problem| Why {
         since: Some(problem.since),
         ..Why::new(&problem.reason.to_string(), problem.message.clone())
     });
@@ -335,6 +347,30 @@ mod tests {
         assert_eq!(web.causes.len(), 1);
         let api = explained(&changes, Some("apps/Deployment/shop/api"));
         assert_eq!((api.causes.len(), api.effect.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_rejected_commit_is_told_once_with_what_helps_and_no_effect() {
+        let commit = format!("9f3c2e1{}", "0".repeat(33));
+        let message = "a.yaml:1:1: one\nb.yaml:2:2: two";
+        let problem = json!([{
+            "reason": "Rejected", "since": "2026-11-21T10:43:00Z",
+            "message": format!("9f3c2e1: {message}"),
+        }]);
+        let explained = explained(
+            &[
+                ("/problems", problem),
+                ("/history/0/outcome", json!("Rejected")),
+                ("/history/0/message", json!(message)),
+                ("WEB/phase", json!("Succeeded")),
+            ],
+            None,
+        );
+        let told: Vec<_> = explained.causes.iter().map(|why| &why.message).collect();
+        assert_eq!(told, [message]);
+        assert_eq!(explained.causes[0].commit, Some(commit.parse().unwrap()));
+        assert_eq!(explained.next, ["git revert 9f3c2e1"]);
+        assert_eq!(explained.effect, [""; 0]);
     }
 
     #[test]

@@ -51,13 +51,20 @@ pub fn news(before: Option<&Picture>, after: &Picture) -> Vec<News> {
         before.state == after.state && (is_moving(after) || before.message == after.message)
     };
     if !before.is_some_and(is_same) {
-        news.push(News::about(
-            after,
-            &after.state.to_string(),
-            after.message.clone(),
-        ));
+        let mut words = after.message.clone();
+        // Beside the lines of its workloads it says the rest.
+        for cause in after.strips.iter().filter_map(|strip| strip.cause.as_ref()) {
+            words = words.replace(cause, brief(cause));
+        }
+        news.push(News::about(after, &after.state.to_string(), words));
     }
     news
+}
+
+/// A cause without what the container, the image or the probe said: pod, container and reason.
+fn brief(cause: &str) -> &str {
+    let ends = cause.match_indices(": ").map(|(end, _)| end);
+    ends.take(2).nth(1).map_or(cause, |end| &cause[..end])
 }
 
 /// The message of a rollout that moves counts pods; the batches are told one by one.
@@ -82,7 +89,10 @@ fn turns(picture: &Picture, before: Option<&Strip>, after: &Strip, news: &mut Ve
         News {
             workload: Some(after.id.short()),
             batch,
-            batches: batch.map(|_| after.batches).filter(|count| *count > 0),
+            // On the way back they are not recorded any more.
+            batches: batch
+                .map(|_| after.batches.max(before.map_or(0, |before| before.batches)))
+                .filter(|count| *count > 0),
             revision,
             ..whole
         }
@@ -110,10 +120,10 @@ fn turns(picture: &Picture, before: Option<&Strip>, after: &Strip, news: &mut Ve
     {
         let mut row = after.rows.iter();
         let row = row.find(|row| row.progress == Progress::Failed);
-        news.push(say("BatchFailed", row, format!("failed: {cause}")));
+        news.push(say("BatchFailed", row, failed(before, cause)));
     }
     if known.is_none_or(|known| known.phase != after.phase) {
-        news.extend(phase(after, &say));
+        news.extend(phase(before, after, &say));
     }
     let trouble = known.and_then(|known| known.trouble.as_ref());
     if let Some(words) = after.trouble.as_ref().filter(|now| Some(*now) != trouble) {
@@ -122,11 +132,13 @@ fn turns(picture: &Picture, before: Option<&Strip>, after: &Strip, news: &mut Ve
 }
 
 /// The turn to a phase; batches tell of themselves.
-fn phase(strip: &Strip, say: &dyn Fn(&str, Option<&Row>, String) -> News) -> Option<News> {
-    let failed = strip
-        .rows
-        .iter()
-        .find(|row| row.progress == Progress::Failed);
+fn phase(
+    before: Option<&Strip>,
+    strip: &Strip,
+    say: &dyn Fn(&str, Option<&Row>, String) -> News,
+) -> Option<News> {
+    let mut rows = strip.rows.iter();
+    let row = rows.find(|row| row.progress == Progress::Failed);
     let cause = strip.cause.clone().unwrap_or_default();
     let to = strip.to.short();
     let (kind, row, words) = match strip.phase {
@@ -142,16 +154,31 @@ fn phase(strip: &Strip, say: &dyn Fn(&str, Option<&Row>, String) -> News) -> Opt
             let words = format!("{}/{} pods are on {to}", strip.tally.ready, strip.desired);
             ("RolloutCompleted", None, words)
         }
-        Phase::Failed => ("BatchFailed", failed, format!("failed: {cause}")),
+        Phase::Failed => ("BatchFailed", row, failed(before, &cause)),
         Phase::RollingBack => ("RollingBack", None, format!("goes back to {to}")),
         Phase::RolledBack => ("RolledBack", None, format!("is back on {to}")),
         Phase::RollbackFailed => (
             "RollbackFailed",
             None,
-            format!("going back to {to} does not succeed: {cause}"),
+            format!(
+                "going back to {to} does not succeed: {}",
+                told(before, &cause)
+            ),
         ),
     };
     Some(say(kind, row, words))
+}
+
+fn failed(before: Option<&Strip>, cause: &str) -> String {
+    format!("failed: {}", told(before, cause))
+}
+
+/// A cause, in full where it has not been told yet.
+fn told<'a>(before: Option<&Strip>, cause: &'a str) -> &'a str {
+    let was_told = before.is_some_and(|before| {
+        before.trouble.as_deref() == Some(cause) || before.cause.as_deref() == Some(cause)
+    });
+    if was_told { brief(cause) } else { cause }
 }
 
 fn started(row: &Row) -> String {
@@ -275,6 +302,38 @@ mod tests {
                 "BatchStarted Deployment/web 3 started, 5 pods",
             ]
         );
+    }
+
+    #[test]
+    fn a_cause_is_told_in_full_once_and_with_all_batches() {
+        let words = "pod web-x, container web: ErrImagePull: registry: no such image";
+        let cause = json!({
+            "class": "Revision", "pod": "web-x", "container": "web",
+            "reason": "ErrImagePull", "message": "registry: no such image",
+        });
+        let failure = json!({"cause": cause, "at": "2026-11-21T10:42:30Z", "batch": 2});
+        let changes = [("WEB/phase", json!("Failed")), ("WEB/failure", failure)];
+        let mut before = shown(&[]);
+        let after = shown(&changes);
+        assert_eq!(
+            lines(Some(&before), &after),
+            [
+                format!("BatchFailed Deployment/web 2 failed: {words}"),
+                "RolloutFailed shop/web - Deployment/web batch 2/3: pod web-x, container web: \
+                 ErrImagePull"
+                    .to_owned(),
+            ]
+        );
+        before.strips[0].trouble = Some(words.to_owned());
+        assert_eq!(
+            lines(Some(&before), &after)[0],
+            "BatchFailed Deployment/web 2 failed: pod web-x, container web: ErrImagePull"
+        );
+        let mut back = after.clone();
+        back.strips[0].phase = Phase::RollingBack;
+        back.strips[0].batches = 0;
+        let failed = &news(Some(&shown(&[])), &back)[0];
+        assert_eq!((failed.batch, failed.batches), (Some(2), Some(3)));
     }
 
     #[test]

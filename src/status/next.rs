@@ -6,6 +6,7 @@ use crate::ledger::{Course, Ledger, Trouble};
 use crate::object::ObjectId;
 use crate::rollout::Phase;
 
+use super::condition::rejected_tip;
 use super::workload::Workload;
 
 /// Something that waits for an approval.
@@ -102,6 +103,9 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         && ledger.problem(Trouble::DriftFight).is_some()
     {
         commands.push(format!("tidegate retry {app} {}", aim.revision.id.short()));
+    }
+    if let Some(rejected) = rejected_tip(ledger) {
+        commands.push(format!("git revert {}", rejected.revision.id.short()));
     }
     if !approvals(ledger).is_empty() {
         commands.push(format!("tidegate approve {app}"));
