@@ -11,6 +11,7 @@ pub mod fields;
 pub mod hall;
 pub mod kind;
 pub mod kubelet;
+mod naming;
 mod patch;
 pub mod protobuf;
 pub mod refusal;

@@ -11,7 +11,7 @@ use super::eventing;
 use crate::sim::fault::Verb;
 use crate::sim::protobuf;
 use crate::sim::refusal::{Cause, Refusal};
-use crate::sim::schema::{first_mistake, unknown_fields};
+use crate::sim::schema::{Schema, first_mistake, unknown_fields};
 
 /// How unknown and doubled fields are taken (`fieldValidation`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +237,18 @@ pub(super) fn judge_patched(call: &Call, object: &Value) -> Result<(), Refusal> 
         refused(&format!("strict decoding error: {faults}"))
     })?;
     mistake(call, object).map_or(Ok(()), |fault| Err(refused(&fault)))
+}
+
+/// The same for a Scale, whatever object it is of.
+pub(super) fn judge_scale(call: &Call, scale: &Value) -> Result<(), Refusal> {
+    let schema = Schema::of_definition("io.k8s.api.autoscaling.v1.Scale");
+    let unknown = unknown_fields(&schema, scale);
+    let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
+    sentence(call, unknown.collect(), |faults| {
+        let text = Value::String(scale.to_string());
+        let detail = format!("strict decoding error: {faults}");
+        Refusal::invalid_patch(&[Cause::invalid("patch", &text, &detail)])
+    })
 }
 
 /// Does with the faults what the request asks for: nothing, warnings, or a refusal.

@@ -91,8 +91,8 @@ impl Call {
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
         let mut call = Self {
             verb: Verb::Get,
-            namespace: route.namespace.to_owned(),
-            name: route.name.to_owned(),
+            namespace: decoded(route.namespace),
+            name: decoded(route.name),
             subresource: route.subresource.clone(),
             view: View::accepted(&header(ACCEPT))?,
             media_type: media_type.to_owned(),
@@ -206,7 +206,7 @@ impl Call {
         if !self.name.is_empty() {
             fields = FieldsOf::parse(&format!("metadata.name={}", self.name))?;
         }
-        super::view::check_fields(&self.resource, &fields)?;
+        super::view::check_fields((&self.resource, &self.version), &fields)?;
         Ok((labels, fields))
     }
 
@@ -257,6 +257,19 @@ impl Call {
     }
 }
 
+/// Returns a part of a path as it was meant (RFC 3986, 2.1); what is no encoding stays.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = (*first == b'%').then(|| after.get(..2)).flatten();
+        let code = code.and_then(|code| u8::from_str_radix(str::from_utf8(code).ok()?, 16).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 impl<'a> Route<'a> {
     /// Takes a path apart; `None` where it is no path of objects.
     fn of(path: &'a str) -> Option<Self> {
@@ -299,6 +312,19 @@ impl<'a> Route<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_a_path_is_decoded() {
+        for (part, meant) in [
+            ("nope%2A", "nope*"),
+            ("a%20b%2fc", "a b/c"),
+            ("100%", "100%"),
+            ("%zz", "%zz"),
+            ("%C3%A9", "é"),
+        ] {
+            assert_eq!(decoded(part), meant);
+        }
+    }
 
     #[test]
     fn paths_of_objects_are_taken_apart() {

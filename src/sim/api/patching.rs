@@ -7,7 +7,7 @@ use super::call::Call;
 use super::reply::{Body, json as answer};
 use super::{body, read, view};
 use crate::sim::fields::faults_of;
-use crate::sim::patch::{json_patch, merge_patch, strategic_patch};
+use crate::sim::patch::{json_patch, keyless, merge_patch, strategic_patch};
 use crate::sim::refusal::{Cause, Refusal};
 use crate::sim::schema::Schema;
 use crate::sim::store::{Part, Store};
@@ -58,7 +58,11 @@ pub(super) fn perform(call: &Call, schema: &Schema, document: &mut Value) -> Res
             Ok(())
         }
         STRATEGIC if !call.resource.is_custom => {
-            strategic_patch(schema, document, &object(read()?)?);
+            let change = object(read()?)?;
+            if let Some(fault) = keyless(schema, &change) {
+                return Err(Refusal::unnamed(500, &fault));
+            }
+            strategic_patch(schema, document, &change);
             Ok(())
         }
         _ => Err(unknown_patch(call)),
@@ -213,6 +217,7 @@ pub(super) fn patched_apart(call: &Call, mut document: Value) -> Result<Value, R
         merge_patch(&mut document, &config);
     } else {
         perform(call, &Schema::Untyped, &mut document)?;
+        body::judge_scale(call, &document)?;
     }
     Ok(document)
 }

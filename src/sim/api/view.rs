@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::{eventing, table};
 use crate::object::Object;
-use crate::sim::kind::Resource;
+use crate::sim::kind::{Resource, Version};
 use crate::sim::refusal::Refusal;
 use crate::sim::selector::FieldsOf;
 
@@ -122,7 +122,10 @@ pub(super) fn metadata(object: &Object) -> Value {
 }
 
 /// Refuses selectors of fields that the kind does not offer; name and namespace always are.
-pub(super) fn check_fields(resource: &Resource, fields: &FieldsOf) -> Result<(), Refusal> {
+pub(super) fn check_fields(
+    (resource, version): (&Resource, &Version),
+    fields: &FieldsOf,
+) -> Result<(), Refusal> {
     let known: &[&str] = match (resource.kind.group.as_ref(), resource.kind.name.as_ref()) {
         ("", "Pod") => &[
             "spec.nodeName",
@@ -162,13 +165,18 @@ pub(super) fn check_fields(resource: &Resource, fields: &FieldsOf) -> Result<(),
         _ => &[],
     };
     let is_known = |path: &&str| {
-        matches!(*path, "metadata.name" | "metadata.namespace") || known.contains(path)
+        matches!(*path, "metadata.name" | "metadata.namespace")
+            || known.contains(path)
+            || version.selectable.iter().any(|named| named == path)
     };
     let Some(path) = fields.paths().find(|path| !is_known(path)) else {
         return Ok(());
     };
     Err(Refusal::bad_request(
-        match (known.is_empty(), resource.kind.name.as_ref()) {
+        match (
+            known.is_empty() && version.selectable.is_empty(),
+            resource.kind.name.as_ref(),
+        ) {
             (true, _) => format!(
                 "{path:?} is not a known field selector: only \"metadata.name\", \
                  \"metadata.namespace\""

@@ -19,6 +19,7 @@ mod namespace;
 pub(crate) mod nodes;
 mod pod;
 mod queue;
+mod quota;
 mod replicaset;
 mod revisions;
 mod statefulset;
@@ -95,6 +96,7 @@ impl Controllers {
             Task::Sync(key) if key.kind == Kind::JOB => job::sync(desk, key),
             Task::Sync(key) if key.kind == Kind::NAMESPACE => namespace::sync(desk, key),
             Task::Sync(key) if key.kind == Kind::EVENT => expiry::sync(desk, key),
+            Task::Sync(key) if key.kind == Kind::RESOURCE_QUOTA => quota::sync(desk, key),
             Task::Sync(_) => Ok(None),
         }
     }
@@ -167,6 +169,7 @@ fn is_controlled(kind: &Kind) -> bool {
         Kind::JOB,
         Kind::NAMESPACE,
         Kind::EVENT,
+        Kind::RESOURCE_QUOTA,
     ]
     .contains(kind)
 }
@@ -203,6 +206,7 @@ fn after(store: &Store, change: &Change) -> Vec<Task> {
     let mut tasks = own(object);
     tasks.extend(owner(object));
     tasks.extend(change.was.as_deref().and_then(owner));
+    tasks.extend(quota::after(store, change));
     if change.is_gone {
         tasks.extend(after_end(store, object));
     }

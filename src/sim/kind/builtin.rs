@@ -125,6 +125,7 @@ fn resource(row: &Row) -> Resource {
             definition: Some(definition),
             custom_schema: None,
             columns: Vec::new(),
+            selectable: Vec::new(),
             has_status: has(Status),
         }],
     }

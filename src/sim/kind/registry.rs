@@ -54,6 +54,9 @@ pub struct Version {
     pub custom_schema: Option<Value>,
     /// `additionalPrinterColumns` of a custom one.
     pub columns: Vec<Value>,
+    /// Fields of a custom one that field selectors may ask about (`selectableFields`), as
+    /// `spec.kind`.
+    pub selectable: Vec<String>,
     /// Whether `status` is written apart from the rest.
     pub has_status: bool,
 }
@@ -208,7 +211,11 @@ fn custom(definition: &Value) -> Option<Resource> {
 fn version(version: &Value) -> Option<Version> {
     let schema = version.pointer("/schema/openAPIV3Schema")?;
     let columns = version.get("additionalPrinterColumns");
+    let selectable = version.get("selectableFields").and_then(Value::as_array);
+    let paths = selectable.into_iter().flatten();
+    let paths = paths.filter_map(|field| field["jsonPath"].as_str()?.strip_prefix('.'));
     Some(Version {
+        selectable: paths.map(ToOwned::to_owned).collect(),
         name: version.get("name")?.as_str()?.to_owned(),
         schema: Schema::of_custom(schema),
         definition: None,

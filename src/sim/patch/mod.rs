@@ -6,4 +6,4 @@ mod strategic;
 
 pub(super) use json::patch as json_patch;
 pub(super) use merge::patch as merge_patch;
-pub(super) use strategic::patch as strategic_patch;
+pub(super) use strategic::{keyless, patch as strategic_patch};

@@ -9,6 +9,50 @@ const RETAIN_KEYS: &str = "$retainKeys";
 const DELETE_VALUES: &str = "$deleteFromPrimitiveList/";
 const ORDER: &str = "$setElementOrder/";
 
+/// Says which item of a patch lacks the field that its list is merged by (`mergepatch.ErrNoMergeKey`).
+pub(crate) fn keyless(schema: &Schema, change: &Value) -> Option<String> {
+    match (schema, change) {
+        (Schema::List(list), Value::Array(items)) => {
+            let is_replaced = items.iter().any(|item| item[DIRECTIVE] == "replace");
+            let key = match &list.patch {
+                ListPatch::MergeBy(key) if !is_replaced => key,
+                ListPatch::MergeBy(_) | ListPatch::Merge | ListPatch::Replace => return None,
+            };
+            let lacking = items.iter().find(|item| item.get(key).is_none());
+            let told = lacking.map(|item| {
+                let item = in_go(item);
+                format!("map: {item} does not contain declared merge key: {key}")
+            });
+            told.or_else(|| items.iter().find_map(|item| keyless(&list.of, item)))
+        }
+        (schema, Value::Object(map)) => {
+            let fields = map.iter().filter(|(key, _)| !key.starts_with('$'));
+            let mut fields = fields.map(|(key, value)| keyless(schema.field(key), value));
+            fields.find_map(|told| told)
+        }
+        _ => None,
+    }
+}
+
+/// A value as Go prints it.
+fn in_go(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let fields = map
+                .iter()
+                .map(|(key, value)| format!("{key}:{}", in_go(value)));
+            format!("map[{}]", fields.collect::<Vec<_>>().join(" "))
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(in_go).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::String(text) => text.clone(),
+        Value::Null => "<nil>".to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
 /// Lays a patch over a document as its schema says: lists with a merge key are merged by it.
 pub(crate) fn patch(schema: &Schema, document: &mut Value, change: &Value) {
     let Value::Object(change) = change else {
@@ -226,6 +270,18 @@ mod tests {
             patched(live, &change),
             json!({"strategy": {"type": "Recreate"}})
         );
+    }
+
+    #[test]
+    fn an_item_without_the_key_of_its_list_is_told() {
+        let schema = Schema::of_definition("io.k8s.api.apps.v1.DeploymentSpec");
+        let told = |containers: Value| keyless(&schema, &with_containers(&containers));
+        assert_eq!(
+            told(json!([{"image": "nokey"}])).as_deref(),
+            Some("map: map[image:nokey] does not contain declared merge key: name")
+        );
+        assert_eq!(told(json!([{"name": "a", "args": ["x"]}])), None);
+        assert_eq!(told(json!([{"$patch": "replace"}, {"name": "a"}])), None);
     }
 
     #[test]

@@ -46,8 +46,7 @@ impl Store {
                 let Some(limit) = limit.and_then(number) else {
                     continue;
                 };
-                let used = self.list(&resource.kind, Some(namespace));
-                let used = used.filter(|object| !has_ended(object.value())).count();
+                let used = self.count(&resource.kind, namespace);
                 if u64::try_from(used).unwrap_or(u64::MAX) >= limit {
                     let quota = quota.text("/metadata/name").unwrap_or_default();
                     return Err(Refusal::forbidden(
@@ -61,6 +60,20 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Returns how many objects count for a name of a quota, as `pods` or `count/deployments.apps`;
+    /// `None` where it counts something else.
+    pub(in crate::sim) fn used(&self, name: &str, namespace: &str) -> Option<usize> {
+        let named = name.strip_prefix("count/").unwrap_or(name);
+        let (plural, group) = named.split_once('.').unwrap_or((named, ""));
+        let resource = self.registry().find(group, plural)?;
+        Some(self.count(&resource.kind, namespace))
+    }
+
+    fn count(&self, kind: &Kind, namespace: &str) -> usize {
+        let all = self.list(kind, Some(namespace));
+        all.filter(|object| !has_ended(object.value())).count()
     }
 }
 

@@ -4,22 +4,11 @@ use serde_json::{Value, json};
 
 use super::Causes;
 use crate::sim::kind::Resource;
+use crate::sim::naming::{wrong_label, wrong_qualified, wrong_subdomain, wrong_value};
 use crate::sim::refusal::Cause;
 
-const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric \
-    characters, '-' or '.', and must start and end with an alphanumeric character (e.g. \
-    'example.com', regex used for validation is \
-    '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters \
-    or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', \
-    regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
-const LABEL_VALUE: &str = "a valid label must be an empty string or consist of alphanumeric \
-    characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. \
-    'MyValue',  or 'my_value',  or '12345', regex used for validation is \
-    '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-const LABEL_KEY: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and \
-    must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or \
-    '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+/// Finalizers that need no prefix (`helper.IsStandardFinalizerName`).
+const FINALIZERS: [&str; 3] = ["kubernetes", "orphan", "foregroundDeletion"];
 
 /// Kinds whose names are labels of DNS; those of RBAC may be anything.
 const NAMED_BY_LABEL: &[&str] = &["Namespace", "Service"];
@@ -37,6 +26,7 @@ pub(super) fn check(resource: &Resource, object: &Value, causes: &mut Causes) {
     }
     check_labels(object, "metadata", causes);
     check_annotations(object, causes);
+    check_finalizer_names(object, causes);
     check_owners(object, causes);
 }
 
@@ -48,13 +38,9 @@ fn check_annotations(object: &Value, causes: &mut Causes) {
         .into_iter()
         .flat_map(|annotations| annotations.keys())
     {
-        let name = key.rsplit_once('/').map_or(key.as_str(), |(_, name)| name);
-        if !is_word(name) {
-            causes.push(Cause::invalid(
-                "metadata.annotations",
-                &json!(key),
-                LABEL_KEY,
-            ));
+        // Their prefixes may be written in any case.
+        for detail in wrong_qualified(&key.to_lowercase()) {
+            causes.push(Cause::invalid("metadata.annotations", &json!(key), &detail));
         }
     }
 }
@@ -103,25 +89,44 @@ pub(super) fn check_labels(object: &Value, path: &str, causes: &mut Causes) {
     let labels = object.pointer(&pointer).and_then(Value::as_object);
     for (key, value) in labels.into_iter().flatten() {
         let field = format!("{path}.labels");
-        let name = key.rsplit_once('/').map_or(key.as_str(), |(_, name)| name);
-        if !is_word(name) {
-            causes.push(Cause::invalid(field.clone(), &json!(key), LABEL_KEY));
+        for detail in wrong_qualified(key) {
+            causes.push(Cause::invalid(field.clone(), &json!(key), &detail));
         }
         let text = value.as_str().unwrap_or_default();
-        if text.len() > 63 {
-            causes.push(Cause::invalid(
-                field,
-                value,
-                "must be no more than 63 bytes",
-            ));
-        } else if !text.is_empty() && !is_word(text) {
-            causes.push(Cause::invalid(field, value, LABEL_VALUE));
+        if let Some(detail) = wrong_value(text) {
+            causes.push(Cause::invalid(field, value, &detail));
         }
     }
 }
 
+/// Checks the names of finalizers: those of others than Kubernetes have a prefix.
+fn check_finalizer_names(object: &Value, causes: &mut Causes) {
+    let names = object.pointer("/metadata/finalizers");
+    let names = names.and_then(Value::as_array).into_iter().flatten();
+    for (at, name) in names.enumerate() {
+        let name = name.as_str().unwrap_or_default();
+        let wrong = wrong_qualified(name);
+        let field = format!("metadata.finalizers[{at}]");
+        if wrong.is_empty() && !name.contains('/') && !FINALIZERS.contains(&name) {
+            let detail = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(&field, &json!(name), detail));
+        }
+        for detail in wrong {
+            causes.push(Cause::invalid(&field, &json!(name), &detail));
+        }
+    }
+}
+
+/// Checks the metadata of an object that was there (`ValidateObjectMetaAccessorUpdate`).
+pub(super) fn check_changed(was: &Value, now: &Value, causes: &mut Causes) {
+    check_labels(now, "metadata", causes);
+    check_annotations(now, causes);
+    check_finalizer_names(now, causes);
+    check_finalizers(was, now, causes);
+}
+
 /// Nothing new may hold an object that is being deleted.
-pub(super) fn check_finalizers(was: &Value, now: &Value, causes: &mut Causes) {
+fn check_finalizers(was: &Value, now: &Value, causes: &mut Causes) {
     if was.pointer("/metadata/deletionTimestamp").is_none() {
         return;
     }
@@ -147,35 +152,6 @@ pub(super) fn check_finalizers(was: &Value, now: &Value, causes: &mut Causes) {
     }
 }
 
-/// Letters, digits, `-_.`, the ends letters or digits.
-fn is_word(text: &str) -> bool {
-    let is_end = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
-    let is_fine = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    is_end(text.chars().next()) && is_end(text.chars().next_back()) && text.chars().all(is_fine)
-}
-
-/// Returns what is wrong with a text as a DNS label.
-pub(super) fn wrong_label(text: &str) -> Option<String> {
-    if text.len() > 63 {
-        return Some("must be no more than 63 bytes".to_owned());
-    }
-    (!is_label(text)).then(|| LABEL.to_owned())
-}
-
-fn wrong_subdomain(text: &str) -> Option<String> {
-    if text.len() > 253 {
-        return Some("must be no more than 253 characters".to_owned());
-    }
-    (!text.split('.').all(is_label)).then(|| SUBDOMAIN.to_owned())
-}
-
-fn is_label(text: &str) -> bool {
-    let is_low = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
-    let ends = [text.chars().next(), text.chars().next_back()];
-    ends.iter().all(|end| end.is_some_and(is_low))
-        && text.chars().all(|letter| is_low(letter) || letter == '-')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,10 +170,25 @@ mod tests {
     }
 
     #[test]
-    fn names_are_labels_or_subdomains() {
-        assert_eq!(wrong_label("web"), None);
-        assert!(wrong_label("web.a").is_some());
-        assert_eq!(wrong_subdomain("web.a"), None);
-        assert!(wrong_subdomain("Web").is_some());
+    fn keys_and_finalizers_are_qualified_names() {
+        let told = |metadata: Value| {
+            let mut causes = Vec::new();
+            let object = json!({"metadata": metadata});
+            check_annotations(&object, &mut causes);
+            check_finalizer_names(&object, &mut causes);
+            causes
+        };
+        assert_eq!(
+            told(json!({"annotations": {"A.b/C": ""}, "finalizers": ["orphan"]})),
+            []
+        );
+        for metadata in [
+            json!({"annotations": {"bad key": ""}}),
+            json!({"annotations": {"a/b/c": ""}}),
+            json!({"finalizers": ["foo"]}),
+            json!({"finalizers": ["a/b c"]}),
+        ] {
+            assert_eq!(told(metadata.clone()).len(), 1, "{metadata}");
+        }
     }
 }

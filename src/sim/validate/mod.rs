@@ -3,7 +3,9 @@
 mod custom;
 mod metadata;
 mod pod;
+mod scheduling;
 mod values;
+mod volumes;
 mod workload;
 
 use serde_json::{Value, json};
@@ -28,8 +30,7 @@ pub(super) fn new(resource: &Resource, object: &Value) -> Vec<Cause> {
 /// Returns what is wrong with a new state of an object.
 pub(super) fn change(resource: &Resource, was: &Value, now: &Value, part: Part) -> Vec<Cause> {
     let mut causes = Vec::new();
-    metadata::check_labels(now, "metadata", &mut causes);
-    metadata::check_finalizers(was, now, &mut causes);
+    metadata::check_changed(was, now, &mut causes);
     match part {
         Part::Status => return causes,
         Part::Main | Part::Scale => {}

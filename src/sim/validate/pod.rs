@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Causes;
-use super::metadata::wrong_label;
+use super::{Causes, scheduling, volumes};
+use crate::sim::naming::wrong_label;
 use crate::sim::refusal::Cause;
 
 pub(super) fn check(spec: &Value, path: &str, causes: &mut Causes) {
     let list = |key: &str| spec[key].as_array().map_or(&[][..], Vec::as_slice);
+    volumes::check(list("volumes"), path, causes);
     let volumes: Vec<&str> = list("volumes")
         .iter()
         .filter_map(|volume| volume["name"].as_str())
@@ -29,6 +30,7 @@ pub(super) fn check(spec: &Value, path: &str, causes: &mut Causes) {
     }
     let policies = ["Always", "OnFailure", "Never"];
     check_word(spec, "restartPolicy", &policies, path, causes);
+    scheduling::check(spec, path, causes);
 }
 
 fn check_word(of: &Value, key: &str, words: &[&str], path: &str, causes: &mut Causes) {
@@ -82,6 +84,16 @@ fn check_container(container: &Value, path: &str, volumes: &[&str], causes: &mut
         if variable["name"].as_str().unwrap_or_default().is_empty() {
             causes.push(Cause::required(format!("{path}.env[{at}].name"), ""));
         }
+        volumes::variable(variable, &format!("{path}.env[{at}]"), causes);
+    }
+    let user = &container["securityContext"]["runAsUser"];
+    if user
+        .as_i64()
+        .is_some_and(|user| !(0..=i64::from(i32::MAX)).contains(&user))
+    {
+        let field = format!("{path}.securityContext.runAsUser");
+        let detail = "must be between 0 and 2147483647, inclusive";
+        causes.push(Cause::invalid(field, user, detail));
     }
     check_probes(container, path, causes);
     check_resources(

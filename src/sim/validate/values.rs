@@ -11,7 +11,10 @@ use crate::sim::refusal::Cause;
 pub(super) fn check(schema: &Value, value: &Value, path: &str, causes: &mut Causes) {
     listed(schema, value, path, causes);
     match value {
-        Value::String(text) => text_fits(schema, text, path, causes),
+        Value::String(text) => {
+            text_fits(schema, text, path, causes);
+            format_fits(schema, text, path, causes);
+        }
         Value::Number(_) => number_fits(schema, value, path, causes),
         Value::Array(items) => {
             length_fits(schema, items.len(), path, causes);
@@ -108,6 +111,20 @@ fn text_fits(schema: &Value, text: &str, path: &str, causes: &mut Causes) {
     }
 }
 
+/// Times are those of RFC 3339 (`strfmt.DateTime`).
+fn format_fits(schema: &Value, text: &str, path: &str, causes: &mut Causes) {
+    if schema["format"] != "date-time" || text.parse::<jiff::Timestamp>().is_ok() {
+        return;
+    }
+    causes.push(Cause {
+        reason: "FieldValueTypeInvalid",
+        field: path.to_owned(),
+        message: format!(
+            "Invalid value: {text:?}: {path} in body must be of type date-time: {text:?}"
+        ),
+    });
+}
+
 fn number_fits(schema: &Value, value: &Value, path: &str, causes: &mut Causes) {
     let Some(number) = value.as_f64() else {
         return;
@@ -189,6 +206,22 @@ mod tests {
                 "name: Too long: may not be more than 3 bytes",
                 "name: Invalid value: \"Abcd\": name in body should match '^[a-z]+$'",
                 "sails: Invalid value: 10: sails in body should be less than or equal to 9",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_time_is_one_of_rfc_3339() {
+        let schema = json!({"properties": {"when": {"format": "date-time"}}});
+        assert_eq!(
+            told(&schema, &json!({"when": "2026-11-21T10:42:30Z"})),
+            [""; 0]
+        );
+        assert_eq!(
+            told(&schema, &json!({"when": "yesterday"})),
+            [
+                "when: Invalid value: \"yesterday\": when in body must be of type date-time: \
+                 \"yesterday\""
             ]
         );
     }

@@ -46,6 +46,17 @@ fn common(object: &Value, kind: &str, causes: &mut Causes) {
         let field = "spec.template.spec.restartPolicy";
         causes.push(Cause::unsupported(field, policy, &["Always"]));
     }
+    if !spec["template"]["spec"]["activeDeadlineSeconds"].is_null() {
+        // A Deployment's pods are those of ReplicaSets.
+        let holder = match kind {
+            "daemonset" => "DaemonSet",
+            "statefulset" => "StatefulSet",
+            _ => "ReplicaSet",
+        };
+        let detail = format!("activeDeadlineSeconds in {holder} is not Supported");
+        let field = "spec.template.spec.activeDeadlineSeconds";
+        causes.push(Cause::forbidden(field, &detail));
+    }
 }
 
 pub(super) fn deployment(object: &Value, causes: &mut Causes) {

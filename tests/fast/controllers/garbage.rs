@@ -91,3 +91,31 @@ fn events_are_forgotten_an_hour_after_they_were_last_told() {
     town.seconds(120);
     assert_eq!(town.all(&Kind::EVENT).len(), 0);
 }
+
+#[test]
+fn a_quota_says_how_much_of_it_is_used() {
+    let mut town = Town::new();
+    town.create(json!({
+        "apiVersion": "v1", "kind": "ResourceQuota",
+        "metadata": {"name": "few", "namespace": NAMESPACE},
+        "spec": {"hard": {"pods": "5", "count/deployments.apps": "3"}},
+    }));
+    town.create(workload(
+        "apps/v1",
+        "Deployment",
+        "web",
+        &json!({"replicas": 2}),
+    ));
+    town.seconds(2);
+    let status = |town: &Town| {
+        let quota = town.get(&Kind::RESOURCE_QUOTA, "few");
+        quota.at("/status").cloned().expect("a status")
+    };
+    let hard = json!({"pods": "5", "count/deployments.apps": "3"});
+    let used = json!({"pods": "2", "count/deployments.apps": "1"});
+    assert_eq!(status(&town), json!({"hard": hard, "used": used}));
+    town.delete(&Kind::DEPLOYMENT, "web", Propagation::Background);
+    town.seconds(2);
+    let used = json!({"pods": "0", "count/deployments.apps": "0"});
+    assert_eq!(status(&town)["used"], used);
+}

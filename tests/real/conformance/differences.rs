@@ -1,14 +1,16 @@
 //! Where the simulated API server differs from the real one, and why that is left so.
 //!
-//! Not among the cases: most of what the real one checks of values that no rollout turns on, such as
-//! `dnsPolicy`, tolerations, topology spread, keys of annotations, base64 of Secrets, ports of
-//! Services, backends of Ingresses and schemas of definitions. The simulated one takes them.
+//! Not among the cases: much of what the real one checks of values that no rollout turns on, such as
+//! host ports on the host's network, policies of init containers, base64 of Secrets that are applied,
+//! ports of Services, backends of Ingresses, schedules, budgets for disruptions and schemas of
+//! definitions. The simulated one takes them.
 
 /// Kubernetes' own controllers that are not simulated, since no rollout waits for them.
 const NO_SLICES: &str = "nobody makes EndpointSlices: Services lead nowhere";
 const NO_CLAIMS: &str = "nobody binds or protects claims";
 /// The real control plane of the tests is one without machines.
 const NO_ACCOUNTS: &str = "the tests' control plane gives pods no ServiceAccount, a cluster does";
+const NO_COUNTS: &str = "the tests' control plane counts for no quota, a cluster does";
 const NO_MACHINES: &str =
     "the tests' control plane has no kubelets to ask; the simulated ones answer";
 const RIGHTS: &str = "whoever speaks to the simulated cluster may do everything";
@@ -41,6 +43,10 @@ pub(super) const DIFFERENCES: &[(&str, &str, &str)] = &[
     ("describe", "kubectl describe service web", NO_SLICES),
     ("describe", "kubectl describe ingress web", NO_SLICES),
     ("describe", "kubectl describe pvc disk", NO_CLAIMS),
+    ("describe", "kubectl describe quota few", NO_COUNTS),
+    ("describe", "kubectl describe ns NAMESPACE", NO_COUNTS),
+    ("describe", "kubectl get pdb,ingress,networkpolicy,pvc,sa,role,rolebinding,quota,limitrange,lease", NO_COUNTS),
+    ("describe", "kubectl get pdb,ingress,networkpolicy,pvc,quota,rolebinding -o wide", NO_COUNTS),
     ("describe", "kubectl get pod solo -o yaml", NULLS),
     ("get", "kubectl get endpointslices", NO_SLICES),
     ("discovery", "kubectl api-versions", FEWER),

@@ -4,6 +4,7 @@ mod applies;
 mod documents;
 mod kinds;
 mod lives;
+mod pods;
 
 use serde_json::{Value, json};
 
@@ -22,6 +23,8 @@ pub(super) fn all() -> Vec<(&'static str, Group)> {
         ("owners", applies::owners()),
         ("documents", documents::documents()),
         ("validation", documents::validation()),
+        ("pods", pods::pods()),
+        ("queries", pods::queries()),
         ("lists", documents::lists()),
         ("kinds", kinds::kinds()),
         ("custom-kinds", kinds::custom()),

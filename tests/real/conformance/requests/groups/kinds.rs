@@ -169,13 +169,15 @@ pub(super) fn custom() -> Group {
                 "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
                 "port": {"x-kubernetes-int-or-string": true},
                 "kind": {"type": "string", "enum": ["tug", "tanker"]},
+                "built": {"type": "string", "format": "date-time"},
                 "names": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set",
                           "maxItems": 2}}},
         "status": {"type": "object", "properties": {"afloat": {"type": "boolean"}}}}});
     let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "ships.NS.dev"}, "spec": {"group": "NS.dev", "scope": "Namespaced",
         "names": {"kind": "Ship", "plural": "ships"}, "versions": [{"name": "v1", "served": true,
-        "storage": true, "subresources": {"status": {}}, "schema": {"openAPIV3Schema": schema}}]}});
+        "storage": true, "subresources": {"status": {}}, "schema": {"openAPIV3Schema": schema},
+        "selectableFields": [{"jsonPath": ".spec.kind"}]}]}});
     let nameless = json!({"metadata": {"name": "wrong"}, "spec": definition["spec"]});
     let ship = |spec: Value| json!({"apiVersion": "NS.dev/v1", "kind": "Ship", "metadata": {"name": "a"}, "spec": spec});
     let merge = |body| Ask::merge(format!("{SHIPS}/a"), body);
@@ -211,6 +213,18 @@ pub(super) fn custom() -> Group {
         (
             "a word that is not listed",
             merge(json!({"spec": {"kind": "submarine"}})),
+        ),
+        (
+            "a time that is none",
+            merge(json!({"spec": {"built": "yesterday"}})),
+        ),
+        (
+            "a field to select by",
+            Ask::get(format!("{SHIPS}?fieldSelector=spec.kind%3Dtug")),
+        ),
+        (
+            "another field to select by",
+            Ask::get(format!("{SHIPS}?fieldSelector=spec.oars%3D5")),
         ),
         (
             "a doubled item",

@@ -1,5 +1,7 @@
 //! Label and field selectors.
 
+mod query;
+
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
@@ -20,6 +22,8 @@ enum Test {
     NotIn(Vec<String>),
     Exists,
     Absent,
+    Above(i64),
+    Below(i64),
 }
 
 impl Labels {
@@ -71,17 +75,7 @@ impl Labels {
     /// # Errors
     /// 400 where it is no selector.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let wrong = |part: &str| {
-            Refusal::bad_request(format!("unable to parse requirement: {}", misread(part)))
-        };
-        let mut all = Vec::new();
-        for part in split(text) {
-            let part = part.trim();
-            if part.is_empty() {
-                continue;
-            }
-            all.push(parse_one(part).ok_or_else(|| wrong(part))?);
-        }
+        let all = query::requirements(text).map_err(Refusal::bad_request)?;
         Ok(Self(all))
     }
 
@@ -95,6 +89,8 @@ impl Labels {
                 Test::NotIn(values) => value.is_none_or(|value| values.iter().all(|v| v != value)),
                 Test::Exists => value.is_some(),
                 Test::Absent => value.is_none(),
+                Test::Above(least) => number(value).is_some_and(|number| number > *least),
+                Test::Below(most) => number(value).is_some_and(|number| number < *most),
             }
         })
     }
@@ -114,6 +110,8 @@ impl Labels {
             Test::NotIn(values) => format!("{key} notin ({})", values.join(",")),
             Test::Exists => key.clone(),
             Test::Absent => format!("!{key}"),
+            Test::Above(least) => format!("{key}>{least}"),
+            Test::Below(most) => format!("{key}<{most}"),
         });
         let mut parts: Vec<String> = parts.collect();
         parts.sort_unstable();
@@ -128,61 +126,8 @@ fn requirement(key: &str, test: Test) -> Requirement {
     }
 }
 
-/// Splits at commas outside of parentheses.
-fn split(text: &str) -> Vec<&str> {
-    let (mut parts, mut depth, mut from) = (Vec::new(), 0_u32, 0);
-    for (at, letter) in text.char_indices() {
-        match letter {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            ',' if depth == 0 => {
-                parts.push(&text[from..at]);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[from..]);
-    parts
-}
-
-/// Says what was expected instead (`labels.Parser`).
-fn misread(part: &str) -> String {
-    let mut words = part.split_whitespace().skip(1);
-    match (words.next(), words.next()) {
-        (Some("in" | "notin"), next) => {
-            format!("found '{}' expected: '('", next.unwrap_or_default())
-        }
-        (word, _) => format!(
-            "found '{}', expected: in, notin, =, ==, !=, gt, lt",
-            word.unwrap_or_default()
-        ),
-    }
-}
-
-fn parse_one(part: &str) -> Option<Requirement> {
-    let one = |value: &str| vec![value.trim().to_owned()];
-    if let Some(key) = part.strip_prefix('!') {
-        return Some(requirement(key, Test::Absent));
-    }
-    if let Some((key, value)) = part.split_once("!=") {
-        return Some(requirement(key, Test::NotIn(one(value))));
-    }
-    if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-        return Some(requirement(key, Test::In(one(value))));
-    }
-    let Some((head, values)) = part.split_once('(') else {
-        let is_word = !part.contains(char::is_whitespace);
-        return is_word.then(|| requirement(part, Test::Exists));
-    };
-    let values = values.strip_suffix(')')?.split(',');
-    let values = values.map(|value| value.trim().to_owned()).collect();
-    let (key, operator) = head.trim().rsplit_once(' ')?;
-    match operator {
-        "in" => Some(requirement(key, Test::In(values))),
-        "notin" => Some(requirement(key, Test::NotIn(values))),
-        _ => None,
-    }
+fn number(value: Option<&str>) -> Option<i64> {
+    value?.parse().ok()
 }
 
 /// What fields must be like, as `metadata.name=web,status.phase!=Running`.
