@@ -318,17 +318,19 @@ fn next(kept: &Checkpoint, policy: Option<&Policy>, now: Timestamp) -> Option<St
             let soak = policy
                 .map(|policy| policy.soak)
                 .filter(|soak| !soak.is_zero());
-            let pods = kept.target;
+            let pods = match kept.target {
+                1 => "1 new pod is".to_owned(),
+                pods => format!("{pods} new pods are"),
+            };
             Some(match (soak, kept.healthy_since) {
                 (Some(soak), Some(since)) => {
                     let left = soak.saturating_sub(since_until(since, now));
                     format!("{what} after {} more of soak", write_duration(left))
                 }
-                (Some(soak), None) => format!(
-                    "{what} when {pods} new pods are ready for {}",
-                    write_duration(soak)
-                ),
-                (None, _) => format!("{what} when {pods} new pods are ready"),
+                (Some(soak), None) => {
+                    format!("{what} when {pods} ready for {}", write_duration(soak))
+                }
+                (None, _) => format!("{what} when {pods} ready"),
             })
         }
         Phase::Monitoring => {

@@ -370,6 +370,82 @@ fn lines_that_are_piped_in_do_one_step_after_the_other() {
     assert!(is_empty(place.path()), "nothing is left");
 }
 
+#[test]
+fn input_that_ends_ends_the_demo_as_the_tour_went() {
+    let place = place();
+    let mut playing = Playing::start(demo(place.path(), &["--speed", "5"]), Stdio::piped());
+    let mut stdin = playing.child.stdin.take().unwrap();
+    stdin.write_all(b"\n").unwrap();
+    drop(stdin);
+    let (code, told, errors) = playing.ended();
+    assert_eq!(code, Some(0), "{told}{errors}");
+    assert_in_order(&told, &["\"web 1.1\" runs on", "the input has ended"]);
+    assert!(is_empty(place.path()), "nothing is left");
+}
+
+#[test]
+fn a_demo_whose_reader_goes_away_has_not_happened_as_told() {
+    let place = place();
+    let arguments = ["--auto", "--speed", "5", "--scenario", "crash-loop"];
+    let mut playing = Playing::start(demo(place.path(), &arguments), Stdio::null());
+    playing.until("SIMULATED");
+    let (reader, _) = std::io::pipe().unwrap();
+    // Whoever read is gone: what is left here is another pipe.
+    playing.lines = BufReader::new(std::process::ChildStdout::from(std::os::fd::OwnedFd::from(
+        reader,
+    )));
+    assert_eq!(playing.child.wait().unwrap().code(), Some(1));
+    assert!(is_empty(place.path()), "nothing is left");
+}
+
+/// Commits a tag in a demo's repository, as people do.
+fn commit_tag(repository: &Path, tag: &str, subject: &str) {
+    let script =
+        format!("sed -i 's|shop/web:.*|shop/web:{tag}|' web.yaml && git commit -qam '{subject}'");
+    type_in(&format!("cd '{}'", repository.display()), &script);
+}
+
+#[test]
+fn a_step_goes_by_what_the_repository_says_by_then() {
+    let place = place();
+    let folder = place.path().join("mine");
+    let arguments = ["--speed", "5", "--dir", folder.to_str().unwrap()];
+    let mut playing = Playing::start(demo(place.path(), &arguments), Stdio::piped());
+    let mut stdin = playing.child.stdin.take().unwrap();
+    stdin.write_all(b"\n").unwrap();
+    playing.until("\"web 1.1\" runs on all 12 pods");
+    commit_tag(&folder.join("repo"), "2.0", "web 2.0 mine");
+    playing.until("\"web 2.0 mine\"");
+    stdin.write_all(b"\n").unwrap();
+    playing.until("$ sed -i s/web:2.0/web:1.2-crash/ web.yaml");
+    playing.until("\"web 1.2\" failed with its first pod and is held");
+    stdin.write_all(b"\n").unwrap();
+    playing.until("$ git revert --no-edit HEAD");
+    playing.until("all 12 pods say 2.0 again");
+    drop(stdin);
+    let (code, told, errors) = playing.ended();
+    assert_eq!(code, Some(0), "{told}{errors}");
+}
+
+#[test]
+fn a_step_whose_commit_leaves_the_branch_ends_at_once() {
+    let place = place();
+    let folder = place.path().join("mine");
+    // As slow as life, so that it is amended in the middle.
+    let arguments = ["--dir", folder.to_str().unwrap()];
+    let mut playing = Playing::start(demo(place.path(), &arguments), Stdio::piped());
+    let mut stdin = playing.child.stdin.take().unwrap();
+    stdin.write_all(b"\n").unwrap();
+    playing.until("2/4    started");
+    let cd = format!("cd '{}'", folder.join("repo").display());
+    type_in(&cd, "git commit -q --amend -m mine");
+    let line = playing.until("this did not happen as told");
+    assert!(line.contains("the branch main was rewritten"), "{line}");
+    drop(stdin);
+    let (code, told, errors) = playing.ended();
+    assert_eq!(code, Some(1), "{told}{errors}");
+}
+
 /// Plays the tour on a terminal, by keys; exit code, everything written, what stands there.
 fn on_a_terminal(columns: u16, rows: u16) -> (Option<i32>, String, String) {
     let place = place();
@@ -411,6 +487,11 @@ fn the_story_stays(columns: u16, rows: u16) {
     let said = written.matches(" SIMULATED ").count();
     assert!(said >= painted, "{said} of {painted} pictures say so");
     assert!(written.contains("batch 3 of 4"), "an open batch was drawn");
+    // What is told comes with the picture below it in one: only at the end is it taken away.
+    let mut frames: Vec<&str> = written.split("\r\u{1b}[").skip(1).collect();
+    frames.pop();
+    let bare = frames.iter().find(|frame| !frame.contains(" SIMULATED "));
+    assert_eq!(bare, None, "each frame says so");
     let story = stands.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_in_order(
         &story,

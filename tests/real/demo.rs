@@ -24,6 +24,8 @@ spec:
 /// A demo that waits for its user; it never outlives its test.
 struct Demo {
     child: Child,
+    /// What it tells, line by line.
+    told: Receiver<String>,
     folder: tempfile::TempDir,
     kubeconfig: PathBuf,
     programs: Programs,
@@ -51,13 +53,24 @@ impl Demo {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut lines = lines.map(|line| line.unwrap());
         assert!(lines.any(|line| line.contains("is installed")), "it ended");
+        let (tell, told) = std::sync::mpsc::channel();
         // It writes on.
-        std::thread::spawn(move || lines.count());
+        std::thread::spawn(move || lines.for_each(|line| drop(tell.send(line))));
         Self {
             child,
+            told,
             kubeconfig: place.join("kubeconfig"),
             folder,
             programs: Programs::built(),
+        }
+    }
+
+    /// Waits until it tells this.
+    fn until(&self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            let next = self.told.recv_timeout(Duration::from_secs(90));
+            line = next.unwrap_or_else(|_| panic!("`{words}` was not told"));
         }
     }
 
@@ -99,11 +112,12 @@ async fn kubectl_works_against_the_demo_as_against_any_cluster() {
 }
 
 fn all_verbs() {
-    let demo = Demo::start();
+    let mut demo = Demo::start();
     what_is_there_is_shown(&demo);
     what_is_applied_rolls_out(&demo);
     what_is_changed_is_seen(&demo);
     what_is_deleted_goes(&demo);
+    what_the_demo_stands_on_may_go(&mut demo);
 }
 
 fn what_is_there_is_shown(demo: &Demo) {
@@ -202,6 +216,24 @@ fn what_is_changed_is_seen(demo: &Demo) {
         &["shop/mine:3"],
     );
     while watching.next() != "3" {}
+}
+
+/// Not even the ground under it ends the demo.
+fn what_the_demo_stands_on_may_go(demo: &mut Demo) {
+    demo.says(&["scale", "deployment/web", "--replicas=5"], &["scaled"]);
+    demo.until("past Git: Deployment/shop/web was changed");
+    demo.until("all 12 pods of web are ready again");
+    demo.says(&["delete", "configmap", "tidegate-web"], &["deleted"]);
+    demo.until("the agent's ledger of web was deleted");
+    demo.says(&["delete", "namespace", "shop"], &["deleted"]);
+    demo.until("the namespace shop was deleted");
+    demo.says(&["create", "namespace", "shop"], &["created"]);
+    demo.until("the agent has its records again");
+    demo.says(
+        &["wait", "--for=create", "deployment/web", "--timeout=60s"],
+        &[],
+    );
+    assert!(demo.child.try_wait().unwrap().is_none(), "it goes on");
 }
 
 fn what_is_deleted_goes(demo: &Demo) {

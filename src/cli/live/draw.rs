@@ -119,9 +119,12 @@ impl Pen {
         let mut rows = said.lines();
         let first = rows.next().unwrap_or_default();
         let mut words = vec![format!("{} {first}", self.sign(progress))];
+        // A state that is told in a sentence of its own ends with it.
+        let is_moving =
+            is_moving && matches!(picture.state, Reason::RollingOut | Reason::RolloutFailed);
         if let [strip] = picture.strips.as_slice()
             && strip.batch > 0
-            && !strip.is_over()
+            && is_moving
         {
             words.push(format!("batch {} of {}", strip.batch, strip.batches));
         }

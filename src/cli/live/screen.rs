@@ -15,6 +15,8 @@ const ROWS: usize = 24;
 #[derive(Debug, Default)]
 pub(in crate::cli) struct Screen {
     painted: Vec<String>,
+    /// Columns of the terminal when they were painted.
+    columns: usize,
     /// Tells that the process was stopped and goes on.
     goes_on: Option<Signal>,
 }
@@ -45,6 +47,7 @@ impl Screen {
         let goes_on = signal(SignalKind::from_raw(Name::CONT.as_raw())).ok();
         Self {
             painted: Vec::new(),
+            columns: 0,
             goes_on,
         }
     }
@@ -64,17 +67,18 @@ impl Screen {
     /// where they are the same. No line may be wider than the terminal.
     pub(in crate::cli) fn paint(&mut self, lines: Vec<String>, columns: usize) -> String {
         self.look_for_stops();
-        if lines == self.painted {
+        if lines == self.painted && columns == self.columns {
             return String::new();
         }
         let before = self.rows(columns);
-        let mut text = to_the_top(before);
+        let mut text = self.to_the_top(columns);
         let rows: usize = lines.iter().map(|line| rows(line, columns)).sum();
         text.extend(lines.iter().map(|line| ended(line, columns)));
         if rows < before {
             text.push_str("\u{1b}[J");
         }
         self.painted = lines;
+        self.columns = columns;
         text
     }
 
@@ -82,7 +86,8 @@ impl Screen {
     /// then stands below them. They may be wider than the terminal, which wraps them.
     pub(in crate::cli) fn leave(&mut self, lines: &[String], columns: usize) -> String {
         self.look_for_stops();
-        let mut text = to_the_top(self.rows(columns));
+        let mut text = self.to_the_top(columns);
+        self.columns = columns;
         let all = lines.iter().chain(&self.painted);
         text.extend(all.map(|line| ended(line, columns)));
         text
@@ -91,7 +96,8 @@ impl Screen {
     /// Returns what is to be written so that nothing that was painted is left.
     pub(in crate::cli) fn clear(&mut self, columns: usize) -> String {
         self.look_for_stops();
-        let mut text = to_the_top(self.rows(columns));
+        let mut text = self.to_the_top(columns);
+        self.columns = columns;
         if !text.is_empty() {
             text.push_str("\u{1b}[J");
         }
@@ -104,13 +110,16 @@ impl Screen {
     fn rows(&self, columns: usize) -> usize {
         self.painted.iter().map(|line| rows(line, columns)).sum()
     }
-}
 
-/// Moves the cursor up to the first of so many rows.
-fn to_the_top(rows: usize) -> String {
-    match rows {
-        0 => String::new(),
-        rows => format!("\r\u{1b}[{rows}A"),
+    /// Moves the cursor to the first of the painted rows. Where the terminal has another width than
+    /// when they were painted, it erases them: it remembers which rows it had wrapped, and would
+    /// join whatever is written there as soon as it becomes wider.
+    fn to_the_top(&self, columns: usize) -> String {
+        match self.rows(columns) {
+            0 => String::new(),
+            rows if columns == self.columns => format!("\r\u{1b}[{rows}A"),
+            rows => format!("\r\u{1b}[{rows}A\u{1b}[J"),
+        }
     }
 }
 
@@ -196,7 +205,10 @@ mod tests {
         let mut screen = Screen::default();
         screen.paint(lines(&["\u{1b}[32m12345678\u{1b}[0m", "1234"]), 8);
         let text = screen.paint(lines(&["x", "y"]), 4);
-        assert_eq!(text, "\r\u{1b}[3Ax\u{1b}[K\ny\u{1b}[K\n\u{1b}[J");
+        assert_eq!(text, "\r\u{1b}[3A\u{1b}[Jx\u{1b}[K\ny\u{1b}[K\n\u{1b}[J");
+        let wider = screen.paint(lines(&["x", "y"]), 8);
+        let anew = "\r\u{1b}[2A\u{1b}[Jx\u{1b}[K\ny\u{1b}[K\n";
+        assert_eq!(wider, anew, "what the terminal had wrapped is not joined");
     }
 
     #[test]
