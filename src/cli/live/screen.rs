@@ -71,10 +71,11 @@ impl Screen {
             return String::new();
         }
         let before = self.rows(columns);
-        let mut text = self.to_the_top(columns);
+        let mut text = to_the_top(before);
+        let is_anew = self.has_another_width(columns);
         let rows: usize = lines.iter().map(|line| rows(line, columns)).sum();
-        text.extend(lines.iter().map(|line| ended(line, columns)));
-        if rows < before {
+        text.extend(lines.iter().map(|line| ended(line, columns, is_anew)));
+        if rows < before || is_anew {
             text.push_str("\u{1b}[J");
         }
         self.painted = lines;
@@ -86,18 +87,21 @@ impl Screen {
     /// then stands below them. They may be wider than the terminal, which wraps them.
     pub(in crate::cli) fn leave(&mut self, lines: &[String], columns: usize) -> String {
         self.look_for_stops();
-        let mut text = self.to_the_top(columns);
+        let mut text = to_the_top(self.rows(columns));
+        let is_anew = self.has_another_width(columns);
         self.columns = columns;
         let all = lines.iter().chain(&self.painted);
-        text.extend(all.map(|line| ended(line, columns)));
+        text.extend(all.map(|line| ended(line, columns, is_anew)));
+        if is_anew {
+            text.push_str("\u{1b}[J");
+        }
         text
     }
 
     /// Returns what is to be written so that nothing that was painted is left.
     pub(in crate::cli) fn clear(&mut self, columns: usize) -> String {
         self.look_for_stops();
-        let mut text = self.to_the_top(columns);
-        self.columns = columns;
+        let mut text = to_the_top(self.rows(columns));
         if !text.is_empty() {
             text.push_str("\u{1b}[J");
         }
@@ -111,25 +115,31 @@ impl Screen {
         self.painted.iter().map(|line| rows(line, columns)).sum()
     }
 
-    /// Moves the cursor to the first of the painted rows. Where the terminal has another width than
-    /// when they were painted, it erases them: it remembers which rows it had wrapped, and would
-    /// join whatever is written there as soon as it becomes wider.
-    fn to_the_top(&self, columns: usize) -> String {
-        match self.rows(columns) {
-            0 => String::new(),
-            rows if columns == self.columns => format!("\r\u{1b}[{rows}A"),
-            rows => format!("\r\u{1b}[{rows}A\u{1b}[J"),
-        }
+    /// Says whether the terminal has another width than when something was painted. It remembers
+    /// which rows it had wrapped, and would join whatever is written there as soon as it becomes
+    /// wider, unless each of them is erased first.
+    fn has_another_width(&self, columns: usize) -> bool {
+        !self.painted.is_empty() && columns != self.columns
     }
 }
 
-/// A line that takes the place of whatever stood in its rows.
-fn ended(line: &str, columns: usize) -> String {
+/// Moves the cursor up to the first of so many rows.
+fn to_the_top(rows: usize) -> String {
+    match rows {
+        0 => String::new(),
+        rows => format!("\r\u{1b}[{rows}A"),
+    }
+}
+
+/// A line that takes the place of whatever stood in its rows; `is_anew` erases its row first. (All
+/// rows at once would be too much: some terminals keep what is erased from the top of the screen.)
+fn ended(line: &str, columns: usize, is_anew: bool) -> String {
     let width = bare(line).width();
     // Behind a full row the cursor still stands on its last column, which would be erased.
     let is_full = width > 0 && width.is_multiple_of(columns.max(1));
     let end = if is_full { "\n" } else { "\u{1b}[K\n" };
-    format!("{line}{end}")
+    let begin = if is_anew { "\u{1b}[K" } else { "" };
+    format!("{begin}{line}{end}")
 }
 
 /// The rows that a terminal of so many columns wraps a line into; a wide character is not split.
@@ -205,9 +215,12 @@ mod tests {
         let mut screen = Screen::default();
         screen.paint(lines(&["\u{1b}[32m12345678\u{1b}[0m", "1234"]), 8);
         let text = screen.paint(lines(&["x", "y"]), 4);
-        assert_eq!(text, "\r\u{1b}[3A\u{1b}[Jx\u{1b}[K\ny\u{1b}[K\n\u{1b}[J");
+        assert_eq!(
+            text,
+            "\r\u{1b}[3A\u{1b}[Kx\u{1b}[K\n\u{1b}[Ky\u{1b}[K\n\u{1b}[J"
+        );
         let wider = screen.paint(lines(&["x", "y"]), 8);
-        let anew = "\r\u{1b}[2A\u{1b}[Jx\u{1b}[K\ny\u{1b}[K\n";
+        let anew = "\r\u{1b}[2A\u{1b}[Kx\u{1b}[K\n\u{1b}[Ky\u{1b}[K\n\u{1b}[J";
         assert_eq!(wider, anew, "what the terminal had wrapped is not joined");
     }
 
