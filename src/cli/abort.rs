@@ -7,10 +7,10 @@ use crate::ledger::{Aim, Course, Ledger, Outcome};
 use crate::object::mark::request;
 
 use super::Exit;
-use super::ask::{Person, ask, undo};
+use super::ask::{Person, Request, ask};
 use super::failure::Failure;
 use super::reach::Target;
-use super::show::Voice;
+use super::show::{Report, Voice};
 
 /// What is to be aborted, and why.
 #[derive(clap::Args, Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Arguments {
     reason: Option<String>,
     #[command(flatten)]
     person: Person,
+    #[command(flatten)]
+    report: Report,
 }
 
 pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
@@ -45,14 +47,12 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     if let Some(reason) = asked.reason {
         value["reason"] = json!(reason);
     }
-    ask(
-        &found.cluster,
-        app,
-        request::ABORT,
-        Some(&value.to_string()),
-    )
-    .await?;
-    undo(voice, &format!("tidegate retry {app} {}", commit.short()));
+    let request = Request {
+        annotation: request::ABORT,
+        value: Some(value.to_string()),
+        undo: Some(format!("tidegate retry {app} {}", commit.short())),
+    };
+    ask(&found.cluster, app, &request, asked.report, voice).await?;
     let (commit, good) = (commit.short(), good.id.short());
     voice.say(&format!(
         "  the pods go back to {good}; {commit} is quarantined"

@@ -5,10 +5,10 @@ use crate::object::mark::request;
 use crate::status::{Approval, approvals};
 
 use super::Exit;
-use super::ask::{ask, undo};
+use super::ask::{Request, ask};
 use super::failure::Failure;
 use super::reach::Target;
-use super::show::Voice;
+use super::show::{Report, Voice};
 use super::table::plain;
 
 /// What is to be approved.
@@ -20,6 +20,8 @@ pub(super) struct Arguments {
     /// things wait.
     #[arg(value_name = "TOKEN", requires = "app")]
     token: Option<String>,
+    #[command(flatten)]
+    report: Report,
 }
 
 pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
@@ -34,15 +36,16 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     for object in &approval.objects {
         voice.say(&format!("  - {object}"));
     }
-    ask(&found.cluster, app, request::APPROVE, Some(&approval.token)).await?;
     let annotation = request::APPROVE;
-    undo(
-        voice,
-        &format!(
-            "kubectl -n {} annotate configmap tidegate-{} {annotation}-  (until it is served)",
-            app.namespace, app.name
-        ),
-    );
+    let (namespace, name) = (&app.namespace, &app.name);
+    let request = Request {
+        annotation,
+        value: Some(approval.token.clone()),
+        undo: Some(format!(
+            "kubectl -n {namespace} annotate configmap tidegate-{name} {annotation}-  (until it is served)"
+        )),
+    };
+    ask(&found.cluster, app, &request, asked.report, voice).await?;
     Ok(Exit::Done)
 }
 

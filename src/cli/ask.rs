@@ -1,32 +1,82 @@
 //! Writes a request: an annotation on the head of the ledger, which the agent serves.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::cluster::{Cluster, Records};
 use crate::object::mark;
 
 use super::failure::Failure;
 use super::reach::App;
-use super::show::{Voice, print};
+use super::show::{Report, Voice};
 
-/// Sets the annotation `key`, or with `None` takes it away, and prints what was written.
+/// What is asked for.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Request {
+    /// The annotation.
+    pub(super) annotation: &'static str,
+    /// Its value; `None` takes it away.
+    pub(super) value: Option<String>,
+    /// The command that undoes it, where there is one.
+    pub(super) undo: Option<String>,
+}
+
+/// A request as it was written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Written<'a> {
+    gitsync: String,
+    object: String,
+    #[serde(flatten)]
+    request: &'a Request,
+}
+
+/// Sets the annotation or takes it away, and tells what was written and how it is undone.
 pub(super) async fn ask(
     cluster: &Cluster,
     app: &App,
-    key: &str,
-    value: Option<&str>,
+    request: &Request,
+    report: Report,
+    voice: Voice,
 ) -> Result<(), Failure> {
+    let written = write(cluster, app, request).await?;
+    report.one(&written, || written.text())?;
+    if let Some(command) = request.undo.as_ref().filter(|_| report.is_table()) {
+        undo(voice, command);
+    }
+    Ok(())
+}
+
+/// Sets the annotation or takes it away; tells nothing.
+pub(super) async fn write<'a>(
+    cluster: &Cluster,
+    app: &App,
+    request: &'a Request,
+) -> Result<Written<'a>, Failure> {
     let head = Records::head(&app.namespace, &app.name);
-    let value_json = value.map_or(Value::Null, |value| json!(value));
-    let patch = json!({"metadata": {"annotations": {key: value_json}}});
+    let patch = json!({"metadata": {"annotations": {request.annotation: request.value}}});
     cluster
         .merge("v1", &head, &patch, mark::CLI_MANAGER)
         .await?;
-    let text = match value {
-        Some(value) => format!("{app}: set {key}={value} on {head}\n"),
-        None => format!("{app}: took {key} from {head}\n"),
-    };
-    print(&text)
+    Ok(Written {
+        gitsync: app.to_string(),
+        object: head.to_string(),
+        request,
+    })
+}
+
+impl Written<'_> {
+    fn text(&self) -> String {
+        let Request {
+            annotation, value, ..
+        } = self.request;
+        let (gitsync, object) = (&self.gitsync, &self.object);
+        match value {
+            Some(value) => format!("{gitsync}: set {annotation}={value} on {object}\n"),
+            None => format!("{gitsync}: took {annotation} from {object}\n"),
+        }
+    }
 }
 
 /// Says how a request is undone.

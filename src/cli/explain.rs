@@ -13,6 +13,7 @@ use crate::status::{Explanation, Why, explain};
 
 use super::Exit;
 use super::failure::Failure;
+use super::leader::Seat;
 use super::live::{Eyes, readable};
 use super::reach::{Found, Target};
 use super::show::{Show, age};
@@ -41,17 +42,32 @@ pub(super) async fn run(asked: Arguments) -> Result<Exit, Failure> {
         .map(|written| workload(&found.ledger, written))
         .transpose()?;
     let changed = changed(&found, only.as_ref()).await?;
+    let silence = Seat::of(&found.ledger).silence(&found.cluster).await;
     let mut eyes = Eyes::new(found);
     let now = clock::now();
     let picture = eyes.look(now).await?;
     let mut explanation = explain(&eyes.ledger, &picture, only.as_ref());
     explanation.changed.splice(0..0, changed);
+    explanation.causes.splice(0..0, silence.map(no_agent));
     let show = asked.show;
     show.one(&explanation, || {
         let since = |why: &Why| why.since.map(|since| age(now.duration_since(since)));
         text(&explanation, &since, show.is_colourful())
     })?;
     Ok(Exit::Done)
+}
+
+/// Without an agent nothing else matters.
+fn no_agent(message: String) -> Why {
+    Why {
+        about: None,
+        pod: None,
+        container: None,
+        reason: "Agent".to_owned(),
+        message,
+        since: None,
+        commit: None,
+    }
 }
 
 /// Finds the workload that is meant by `Kind/name`.

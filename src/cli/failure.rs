@@ -141,7 +141,7 @@ impl Failure {
             | Self::Run(
                 RunFault::Config(_) | RunFault::File(_) | RunFault::Book(_) | RunFault::Git(_),
             )
-            | Self::Run(RunFault::Release(_))
+            | Self::Run(RunFault::Release(_) | RunFault::NotLeading { .. })
             | Self::Spec(..)
             | Self::Folder(_)
             | Self::Config { .. }

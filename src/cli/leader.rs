@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use crate::clock;
 use crate::cluster::Cluster;
 use crate::ledger::Ledger;
 use crate::object::{Object, ObjectId, mark};
@@ -28,21 +29,45 @@ impl Leases {
         if let Some(known) = self.0.get(&key) {
             return known.clone();
         }
-        let leader = read(cluster, ledger, now).await;
+        let leader = read(cluster, &Seat::of(ledger), now).await;
         self.0.insert(key, leader.clone());
         leader
     }
 }
 
-async fn read(cluster: &Cluster, ledger: &Ledger, now: Timestamp) -> Option<Leader> {
-    if ledger.agent_namespace.is_empty() {
+/// Where the Lease of an installation is.
+#[derive(Clone, Debug)]
+pub(super) struct Seat {
+    namespace: String,
+    instance: String,
+}
+
+impl Seat {
+    /// The Lease of the agent that writes a ledger.
+    pub(super) fn of(ledger: &Ledger) -> Self {
+        Self {
+            namespace: ledger.agent_namespace.clone(),
+            instance: ledger.instance.clone(),
+        }
+    }
+
+    /// Says in words that no agent works; `None` where one does, or nobody may say.
+    pub(super) async fn silence(&self, cluster: &Cluster) -> Option<String> {
+        let now = clock::now();
+        let leader = read(cluster, self, now).await?;
+        leader.is_silent.then(|| words(&leader, now))
+    }
+}
+
+async fn read(cluster: &Cluster, seat: &Seat, now: Timestamp) -> Option<Leader> {
+    if seat.namespace.is_empty() {
         return None;
     }
     let id = ObjectId {
         group: "coordination.k8s.io".to_owned(),
         kind: "Lease".to_owned(),
-        namespace: Some(ledger.agent_namespace.clone()),
-        name: mark::installation(&ledger.instance),
+        namespace: Some(seat.namespace.clone()),
+        name: mark::installation(&seat.instance),
     };
     let lease = cluster.get("coordination.k8s.io/v1", &id).await.ok()?;
     let text = |pointer: &str| {

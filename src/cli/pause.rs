@@ -9,10 +9,10 @@ use crate::ledger::Pause;
 use crate::object::{mark::request, read_duration};
 
 use super::Exit;
-use super::ask::{Person, ask, undo};
+use super::ask::{Person, Request, ask};
 use super::failure::Failure;
 use super::reach::Target;
-use super::show::Voice;
+use super::show::{Report, Voice};
 
 /// What is to be held, and why.
 #[derive(clap::Args, Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Arguments {
     span: Option<Duration>,
     #[command(flatten)]
     person: Person,
+    #[command(flatten)]
+    report: Report,
 }
 
 pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
@@ -40,7 +42,11 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         until: asked.span.and_then(end),
     };
     let value = serde_json::to_string(&pause).expect("texts and times are JSON");
-    ask(&found.cluster, &found.app, request::PAUSE, Some(&value)).await?;
-    undo(voice, &format!("tidegate resume {}", found.app));
+    let request = Request {
+        annotation: request::PAUSE,
+        value: Some(value),
+        undo: Some(format!("tidegate resume {}", found.app)),
+    };
+    ask(&found.cluster, &found.app, &request, asked.report, voice).await?;
     Ok(Exit::Done)
 }

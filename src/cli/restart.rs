@@ -7,10 +7,10 @@ use crate::ledger::Ledger;
 use crate::object::mark::request;
 
 use super::Exit;
-use super::ask::{Person, ask};
+use super::ask::{Person, Request, ask};
 use super::failure::Failure;
 use super::reach::Target;
-use super::show::Voice;
+use super::show::{Report, Voice};
 
 /// What is to be restarted.
 #[derive(clap::Args, Debug)]
@@ -22,6 +22,8 @@ pub(super) struct Arguments {
     workload: Option<String>,
     #[command(flatten)]
     person: Person,
+    #[command(flatten)]
+    report: Report,
 }
 
 pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
@@ -35,8 +37,12 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         });
     }
     let value = json!({"by": asked.person.by, "at": clock::now(), "workloads": workloads});
-    let value = value.to_string();
-    ask(&found.cluster, app, request::RESTART, Some(&value)).await?;
+    let request = Request {
+        annotation: request::RESTART,
+        value: Some(value.to_string()),
+        undo: None,
+    };
+    ask(&found.cluster, app, &request, asked.report, voice).await?;
     voice.say("  the pods are replaced in batches, by the policy of each workload");
     voice.say(&format!("  follow it: tidegate watch {app}"));
     voice.say(&format!("  hold it: tidegate pause {app} --reason TEXT"));

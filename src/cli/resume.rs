@@ -3,10 +3,10 @@
 use crate::object::mark::request;
 
 use super::Exit;
-use super::ask::{ask, undo};
+use super::ask::{Request, ask};
 use super::failure::Failure;
 use super::reach::Target;
-use super::show::Voice;
+use super::show::{Report, Voice};
 use super::table::{plain, quoted};
 
 /// What is to go on.
@@ -14,21 +14,24 @@ use super::table::{plain, quoted};
 pub(super) struct Arguments {
     #[command(flatten)]
     target: Target,
+    #[command(flatten)]
+    report: Report,
 }
 
 pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
     let found = asked.target.find().await?;
-    ask(&found.cluster, &found.app, request::PAUSE, None).await?;
-    match &found.ledger.pause {
-        Some(pause) => {
-            let again = format!(
-                "tidegate pause {} --reason {}",
-                found.app,
-                quoted(&plain(&pause.reason))
-            );
-            undo(voice, &again);
-        }
-        None => voice.say("  it was not paused by what the ledger records"),
+    let again = found.ledger.pause.as_ref().map(|pause| {
+        let reason = quoted(&plain(&pause.reason));
+        format!("tidegate pause {} --reason {reason}", found.app)
+    });
+    let request = Request {
+        annotation: request::PAUSE,
+        value: None,
+        undo: again,
+    };
+    ask(&found.cluster, &found.app, &request, asked.report, voice).await?;
+    if found.ledger.pause.is_none() {
+        voice.say("  it was not paused by what the ledger records");
     }
     Ok(Exit::Done)
 }

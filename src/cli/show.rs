@@ -22,6 +22,35 @@ pub(super) struct Show {
     pub(super) ascii: bool,
 }
 
+/// How what was done is told.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct Report {
+    /// The form of the output.
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(super) output: Form,
+}
+
+impl Report {
+    /// Says whether it is for people.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self.output, Form::Table | Form::Wide)
+    }
+
+    /// Prints one value; `table` makes the text for people.
+    pub(super) fn one<T: Serialize>(
+        self,
+        value: &T,
+        table: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        let show = Show {
+            output: self.output,
+            color: Colour::Never,
+            ascii: false,
+        };
+        show.one(value, table)
+    }
+}
+
 /// The form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Form {

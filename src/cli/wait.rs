@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::time::{sleep, timeout};
 
 use crate::clock::since_boot;
@@ -12,8 +13,9 @@ use crate::status::{Verdict, verdict, view};
 
 use super::Exit;
 use super::failure::Failure;
+use super::leader::Seat;
 use super::reach::{App, Target, known, read, well_formed};
-use super::show::{Voice, print};
+use super::show::{Report, Voice};
 use super::table::plain;
 
 /// Time between two looks at the head of the ledger.
@@ -32,16 +34,18 @@ pub(super) struct Arguments {
     /// How long to wait.
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = read_duration)]
     timeout: Duration,
+    #[command(flatten)]
+    report: Report,
 }
 
 pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
     well_formed(&asked.commit)?;
     let cluster = asked.target.reach.cluster().await?;
     let app = asked.target.app(&cluster).await?;
-    let mut watching = Watching::new(cluster, app, asked.timeout, voice);
+    let mut watching = Watching::new(cluster, app, asked.timeout, asked.report, voice);
     match watching.next().await? {
         Some(ledger) => follow(&mut watching, ledger, &asked.commit).await,
-        None => Ok(watching.timeout()),
+        None => watching.timeout(Some(&asked.commit)).await,
     }
 }
 
@@ -60,20 +64,32 @@ pub(super) async fn follow(
             watching.tell(&ledger, &fate, commit);
             match watching.next().await? {
                 Some(newer) => ledger = newer,
-                None => return Ok(watching.timeout()),
+                None => return watching.timeout(Some(commit)).await,
             }
             continue;
         };
-        let short = commit.get(..7).unwrap_or(commit);
-        print(&format!("{}  {short}  {}\n", watching.app, plain(&words)))?;
-        if exit != Exit::Done {
-            let view = view(&watching.app.namespace, &watching.app.name, &ledger);
-            for command in view.next {
-                watching.voice.say(&format!("  next: {command}"));
-            }
-        }
+        let next = if exit == Exit::Done {
+            Vec::new()
+        } else {
+            view(&watching.app.namespace, &watching.app.name, &ledger).next
+        };
+        watching.end(Some(commit), exit, &words, next)?;
         return Ok(exit);
     }
+}
+
+/// How waiting ended, for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ending<'a> {
+    gitsync: String,
+    /// The commit; null where none was seen yet.
+    commit: Option<&'a str>,
+    /// The exit code.
+    exit: u8,
+    message: &'a str,
+    /// Commands that help now.
+    next: Vec<String>,
 }
 
 /// How the program ends; `None` while there is something to wait for.
@@ -94,7 +110,10 @@ pub(super) fn outcome(verdict: &Verdict) -> Option<(Exit, String)> {
 pub(super) struct Watching {
     cluster: Cluster,
     app: App,
+    report: Report,
     voice: Voice,
+    /// Where the Lease of the agent is; `None` before there was a ledger.
+    seat: Option<Seat>,
     /// When time is up, since boot.
     end: Duration,
     /// The version of the head that was read last; `None` before there was one.
@@ -104,12 +123,20 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    pub(super) fn new(cluster: Cluster, app: App, span: Duration, voice: Voice) -> Self {
+    pub(super) fn new(
+        cluster: Cluster,
+        app: App,
+        span: Duration,
+        report: Report,
+        voice: Voice,
+    ) -> Self {
         let now = since_boot();
         Self {
             cluster,
             app,
+            report,
             voice,
+            seat: None,
             end: now + span,
             version: None,
             told: String::new(),
@@ -168,7 +195,45 @@ impl Watching {
         }
         let ledger = read(&self.cluster, &self.app).await?;
         self.version = version;
+        if self.seat.is_none() {
+            self.seat = Some(Seat::of(&ledger));
+            self.tell_silence().await;
+        }
         Ok(Some(ledger))
+    }
+
+    /// Tells where no agent works: what is waited for may never come.
+    async fn tell_silence(&self) {
+        let Some(seat) = &self.seat else { return };
+        if let Some(words) = seat.silence(&self.cluster).await {
+            self.voice.say(&format!("{}  Agent: {words}", self.app));
+        }
+    }
+
+    /// Tells how it ended.
+    fn end(
+        &self,
+        commit: Option<&str>,
+        exit: Exit,
+        message: &str,
+        next: Vec<String>,
+    ) -> Result<(), Failure> {
+        let ending = Ending {
+            gitsync: self.app.to_string(),
+            commit,
+            exit: exit as u8,
+            message,
+            next,
+        };
+        let short = commit.map_or("", |commit| commit.get(..7).unwrap_or(commit));
+        let told = || format!("{}  {short}  {}\n", self.app, plain(message));
+        self.report.one(&ending, told)?;
+        if self.report.is_table() {
+            for command in &ending.next {
+                self.voice.say(&format!("  next: {command}"));
+            }
+        }
+        Ok(())
     }
 
     /// Tells where the commit is.
@@ -198,9 +263,14 @@ impl Watching {
     }
 
     /// Tells that time is up.
-    pub(super) fn timeout(&self) -> Exit {
-        self.voice
-            .say(&format!("{}  timeout; the work goes on", self.app));
-        Exit::Timeout
+    pub(super) async fn timeout(&self, commit: Option<&str>) -> Result<Exit, Failure> {
+        self.tell_silence().await;
+        let words = "timeout; the work goes on";
+        if self.report.is_table() {
+            self.voice.say(&format!("{}  {words}", self.app));
+        } else {
+            self.end(commit, Exit::Timeout, words, Vec::new())?;
+        }
+        Ok(Exit::Timeout)
     }
 }

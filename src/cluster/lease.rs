@@ -54,8 +54,16 @@ pub enum Role {
     Standby {
         /// Who holds it, as far as known.
         holder: Option<String>,
+        /// Why the last try to have it failed; `None` where it was answered.
+        trouble: Option<String>,
     },
 }
+
+/// Before anything is known.
+const NOBODY: Role = Role::Standby {
+    holder: None,
+    trouble: None,
+};
 
 /// The Lease that agents of one installation compete for.
 #[derive(Clone, Debug)]
@@ -84,7 +92,7 @@ impl Lease {
     #[must_use]
     pub fn stand(self, cluster: &Cluster, identity: &str) -> Standing {
         let fence = Fence::new(self.terms.lease);
-        let (tell, role) = watch::channel(Role::Standby { holder: None });
+        let (tell, role) = watch::channel(NOBODY);
         let (resign, resigned) = oneshot::channel();
         let id = ObjectId {
             group: "coordination.k8s.io".to_owned(),
@@ -102,6 +110,7 @@ impl Lease {
             held: None,
             renewed: Duration::ZERO,
             seen: None,
+            holder: None,
             told: None,
         };
         let task = tokio::spawn(candidate.run(resigned));
@@ -160,6 +169,8 @@ struct Candidate {
     renewed: Duration,
     /// The record of another, and since when we see it unchanged.
     seen: Option<(Value, Duration)>,
+    /// Who holds it, as far as known.
+    holder: Option<String>,
     /// What went wrong last and was told.
     told: Option<String>,
 }
@@ -189,14 +200,22 @@ impl Candidate {
             Some(record) => self.renew(&record, sent).await,
             None => self.compete(sent).await,
         };
-        let Err(refusal) = outcome else {
-            self.told = None;
+        let words = outcome.err().map(|refusal| refusal.to_string());
+        if let Some(refusal) = words
+            .as_ref()
+            .filter(|words| self.told.as_ref() != Some(words))
+        {
+            tracing::warn!(
+                refusal,
+                "the lease could not be renewed or read; tried again"
+            );
+        }
+        self.told = words;
+        if self.held.is_none() {
+            self.tell_standby();
+        }
+        if self.told.is_none() {
             return;
-        };
-        let words = refusal.to_string();
-        if self.told.as_ref() != Some(&words) {
-            tracing::warn!(%refusal, "the lease could not be renewed or read; tried again");
-            self.told = Some(words);
         }
         let unrenewed = clock::since_boot().saturating_sub(self.renewed);
         if self.held.is_some() && unrenewed >= self.terms.renew {
@@ -276,7 +295,15 @@ impl Candidate {
     fn stand_back(&mut self, holder: Option<String>) {
         self.fence.close();
         self.held = None;
-        self.become_(Role::Standby { holder });
+        self.holder = holder;
+        self.tell_standby();
+    }
+
+    fn tell_standby(&self) {
+        self.become_(Role::Standby {
+            holder: self.holder.clone(),
+            trouble: self.told.clone(),
+        });
     }
 
     fn become_(&self, role: Role) {
@@ -324,7 +351,7 @@ impl Candidate {
         if let Err(refusal) = self.write(&record, json!({"holderIdentity": ""})).await {
             tracing::debug!(%refusal, "the lease could not be given back");
         }
-        self.become_(Role::Standby { holder: None });
+        self.become_(NOBODY);
     }
 }
 
@@ -366,7 +393,8 @@ mod tests {
             identity: "one_1".to_owned(),
             terms: lease(Duration::from_secs(15)),
             fence: Fence::new(Duration::from_secs(15)),
-            tell: watch::Sender::new(Role::Standby { holder: None }),
+            tell: watch::Sender::new(NOBODY),
+            holder: None,
             told: None,
             held: None,
             renewed: Duration::ZERO,
@@ -414,7 +442,15 @@ mod tests {
         candidate.terms.renew = Duration::ZERO;
         candidate.round().await;
         assert!(!candidate.fence.check());
-        assert_eq!(*candidate.tell.borrow(), Role::Standby { holder: None });
+        let role = candidate.tell.borrow().clone();
+        let Role::Standby {
+            holder: None,
+            trouble: Some(why),
+        } = role
+        else {
+            panic!("{role:?}")
+        };
+        assert!(why.contains("down"), "{why}");
     }
 
     #[test]

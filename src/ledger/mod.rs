@@ -8,10 +8,12 @@
 mod encode;
 mod record;
 mod release;
+mod tip;
 mod way;
 
 pub use encode::{LedgerFault, Stored, decode, decode_head, encode, encode_head, epoch, writer};
 pub use record::{
     Aim, Course, Deployed, HeldPrune, Ledger, OpenStage, Outcome, Pause, Problem, Released,
-    Restart, SCHEMA, Tip, Trouble,
+    Restart, SCHEMA, Trouble,
 };
+pub use tip::{RefusedTip, Tip};

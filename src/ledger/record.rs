@@ -13,6 +13,8 @@ use crate::revision::{CommitId, Revision};
 use crate::rollback::Quarantine;
 use crate::rollout::Checkpoint;
 
+use super::Tip;
+
 /// Version of the layout; a ledger of another version is refused.
 pub const SCHEMA: u32 = 1;
 
@@ -75,21 +77,6 @@ pub struct Ledger {
     /// The objects; in the shards when stored.
     #[serde(skip)]
     pub inventory: Inventory,
-}
-
-/// The newest commit of the branch that was seen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Tip {
-    /// The commit.
-    pub revision: Revision,
-    /// Object ids of the followed trees.
-    pub tree: String,
-    /// When it was seen.
-    pub seen_at: Timestamp,
-    /// Whether it was judged: planned, rejected or held. A pause or a refused rewrite leaves it
-    /// unjudged.
-    pub is_judged: bool,
 }
 
 /// What the cluster is to be: the objects of one commit, save those that are held.

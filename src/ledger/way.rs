@@ -4,13 +4,22 @@ use crate::object::ObjectId;
 use crate::revision::CommitId;
 use crate::rollout::Checkpoint;
 
-use super::{Course, Ledger};
+use super::{Aim, Course, Ledger, Outcome};
 
 impl Ledger {
     /// Returns the rollout of a workload, where one is under way.
     #[must_use]
     pub fn rolling(&self, id: &ObjectId) -> Option<&Checkpoint> {
         self.rollouts.get(id).filter(|kept| !kept.is_over())
+    }
+
+    /// Returns the aim where it failed and is held as it is.
+    #[must_use]
+    pub fn failed_aim(&self) -> Option<&Aim> {
+        let aim = self.aim.as_ref()?;
+        let record = self.deployed(&aim.revision.id)?;
+        let is_failed = aim.course == Course::Forward && record.outcome == Outcome::Failed;
+        is_failed.then_some(aim)
     }
 
     /// Says whether the cluster goes back from this commit, or went.

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::object::{Digest, ObjectId};
-use crate::policy::Resolved;
+use crate::policy::{Provenance, Resolved};
 use crate::revision::CommitId;
+
+use super::Wanted;
 
 /// All objects of a `GitSync`.
 pub type Inventory = BTreeMap<ObjectId, Entry>;
@@ -72,6 +74,15 @@ pub struct Good {
 }
 
 impl Entry {
+    /// Notes the policy in force; what is built in is left out, since it says nothing.
+    pub fn note_policy(&mut self, wanted: &Wanted) {
+        self.policy = wanted.policy.clone().map(|mut told| {
+            told.origins
+                .retain(|_, origin| *origin != Provenance::Default);
+            told
+        });
+    }
+
     /// Records an object that is about to be written for the first time.
     #[must_use]
     pub fn intended(api_version: &str, commit: &CommitId, path: &str) -> Self {

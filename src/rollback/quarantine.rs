@@ -144,11 +144,17 @@ impl Quarantine {
         pairs.any(|pair| pair.failed.workload == *workload)
     }
 
+    /// The objects of a commit that failed otherwise than by pods.
+    pub fn blamed_of<'a>(&'a self, commit: &'a CommitId) -> impl Iterator<Item = &'a ObjectId> {
+        let culprits = self.0.iter();
+        let own = culprits.filter(move |culprit| culprit.commit == *commit);
+        own.flat_map(|culprit| culprit.objects.keys())
+    }
+
     /// Says whether objects of a commit failed otherwise than by pods.
     #[must_use]
     pub fn blames_objects_of(&self, commit: &CommitId) -> bool {
-        let mut culprits = self.0.iter();
-        culprits.any(|culprit| culprit.commit == *commit && !culprit.objects.is_empty())
+        self.blamed_of(commit).next().is_some()
     }
 
     /// Drops the oldest culprits beyond `limit`.

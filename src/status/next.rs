@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::health::Cause;
 use crate::ledger::{Course, Ledger, Trouble};
 use crate::object::ObjectId;
 use crate::rollout::Phase;
@@ -55,6 +56,21 @@ fn has_run(reason: &str) -> bool {
     matches!(reason, "CrashLoopBackOff" | "Restarting")
 }
 
+/// Returns the command that shows what a failed pod has to say.
+fn look_at(workload: &Workload, cause: &Cause) -> Option<String> {
+    let pod = cause.pod.as_ref()?;
+    let namespace = workload.namespace.as_deref().unwrap_or_default();
+    let container = cause
+        .container
+        .as_ref()
+        .map_or_else(String::new, |name| format!(" -c {name}"));
+    Some(if has_run(&cause.reason) {
+        format!("kubectl -n {namespace} logs {pod}{container} --previous")
+    } else {
+        format!("kubectl -n {namespace} describe pod {pod}")
+    })
+}
+
 /// Returns the commands that help now, the most useful first.
 pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Vec<String> {
     if ledger.released.is_some() {
@@ -70,23 +86,17 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         .filter(is_failed)
         .find_map(|workload| Some((workload, workload.failure.as_ref()?)));
     if let Some((workload, cause)) = failed {
-        if let Some(pod) = &cause.pod {
-            let namespace = workload.namespace.as_deref().unwrap_or_default();
-            let container = cause
-                .container
-                .as_ref()
-                .map_or_else(String::new, |name| format!(" -c {name}"));
-            commands.push(if has_run(&cause.reason) {
-                format!("kubectl -n {namespace} logs {pod}{container} --previous")
-            } else {
-                format!("kubectl -n {namespace} describe pod {pod}")
-            });
-        }
+        commands.extend(look_at(workload, cause));
         if workload.state == Phase::Failed {
             commands.push(format!("tidegate retry {app} {}", workload.to.short()));
             if ledger.last_good.is_some() {
                 commands.push(format!("tidegate abort {app}"));
             }
+        }
+    } else if let Some(aim) = ledger.failed_aim() {
+        commands.push(format!("tidegate retry {app} {}", aim.revision.id.short()));
+        if ledger.last_good.is_some() {
+            commands.push(format!("tidegate abort {app}"));
         }
     } else if let Some(aim) = ledger.aim.as_ref().filter(|aim| !aim.held.is_empty()) {
         // It lifts whatever holds a part of it, be that of this commit or of earlier ones.
@@ -98,6 +108,12 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
             commands.push(format!("git revert {short}"));
         }
         commands.push(format!("tidegate retry {app} {short}"));
+    }
+    if let Some(refused) = ledger.tip.as_ref().and_then(|tip| tip.refused.as_ref()) {
+        commands.push(format!("tidegate sync {app}"));
+        if refused.takes_back {
+            commands.push(format!("tidegate abort {app}"));
+        }
     }
     if let Some(aim) = &ledger.aim
         && ledger.problem(Trouble::DriftFight).is_some()

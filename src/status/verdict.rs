@@ -143,10 +143,14 @@ fn pending(ledger: &Ledger, commit: &CommitId) -> Verdict {
     {
         return Verdict::Waiting(Waits::Pause, problem.message.clone());
     }
-    match (is_aim(ledger, commit), ledger.problem(Trouble::DriftFight)) {
-        (true, Some(fight)) => Verdict::Waiting(Waits::Failure, fight.message.clone()),
-        (true | false, _) => stopped(ledger, commit),
+    if is_aim(ledger, commit)
+        && let Some(fight) = ledger.problem(Trouble::DriftFight)
+        // What others fight for elsewhere holds up no commit.
+        && ledger.drifted.keys().any(|id| ledger.rolling(id).is_some())
+    {
+        return Verdict::Waiting(Waits::Failure, fight.message.clone());
     }
+    stopped(ledger, commit)
 }
 
 /// What stops the way forward and the way back alike.

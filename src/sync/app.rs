@@ -26,6 +26,7 @@ use super::drift::Fights;
 use super::fetching::remote;
 use super::handover::Waits;
 use super::probing::Probe;
+use super::rejection::Patience;
 use super::writing::Denial;
 
 /// The longest wait between two looks at everything, whatever happens.
@@ -82,6 +83,7 @@ pub(super) struct App {
     pub(super) denials: BTreeMap<ObjectId, Denial>,
     /// What other `GitSync`s are waited for.
     pub(super) waits: Waits,
+    pub(super) patience: Patience,
 }
 
 pub(super) type Found = Result<Fetched, GitFault>;
@@ -134,6 +136,7 @@ impl App {
             refusals: 0,
             denials: BTreeMap::new(),
             waits: Waits::default(),
+            patience: Patience::default(),
             sync,
             shared,
         };

@@ -14,6 +14,7 @@ use crate::rollout::Phase;
 use super::BookFault;
 use super::app::App;
 use super::pruning::Pruning;
+use super::pursuit::TOLD;
 
 /// The digest by which a live template is known again.
 fn content(live: &Live, id: &ObjectId) -> Option<Digest> {
@@ -49,7 +50,9 @@ impl App {
                     .map(|record| record.message.clone());
                 self.end(from, *outcome, &why.unwrap_or_default(), now);
                 self.clear(Trouble::RollbackFailed);
-                let note = format!("the cluster is back on {}", aim.revision.id.short());
+                let left = self.left_behind(set);
+                let back = aim.revision.id.short();
+                let note = format!("the cluster is back on {back}{left}");
                 self.announce(None, "RolledBack", note, false);
             }
         }
@@ -63,8 +66,28 @@ impl App {
         Ok(wake)
     }
 
+    /// Words about what the commit that was gone back on made and what stays all the same; may be
+    /// empty.
+    fn left_behind(&self, set: &Set) -> String {
+        let kept = self.prune_plan(set).kept;
+        let told: Vec<String> = kept
+            .iter()
+            .take(TOLD)
+            .map(|(id, why)| format!("{id} ({why})"))
+            .collect();
+        match kept.len().saturating_sub(TOLD) {
+            0 if told.is_empty() => String::new(),
+            0 => format!("; what it made stays: {}", told.join(", ")),
+            more => format!("; what it made stays: {} and {more} more", told.join(", ")),
+        }
+    }
+
     fn succeed(&mut self, aim: &Aim, set: &Set, now: Timestamp) {
-        self.count_batches(&aim.revision.id);
+        let record = self.book.ledger.deployed(&aim.revision.id);
+        let is_news = record.is_none_or(|record| record.ended.is_none());
+        if is_news {
+            self.count_batches(&aim.revision.id);
+        }
         let limit = self.sync.history_limit as usize;
         for id in set
             .keys()
@@ -91,8 +114,10 @@ impl App {
         if aim.held.is_empty() {
             self.book.ledger.last_good = Some(aim.revision.clone());
             self.end(&aim.revision.id, Outcome::Succeeded, "", now);
-            let note = format!("{} is rolled out", aim.revision.change_cause());
-            self.announce(None, "RolloutCompleted", note, false);
+            if is_news {
+                let note = format!("{} is rolled out", aim.revision.change_cause());
+                self.announce(None, "RolloutCompleted", note, false);
+            }
         } else {
             let held: Vec<String> = aim.held.keys().map(ToString::to_string).collect();
             let why = format!(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::cluster::Refusal;
 use crate::config::Drift;
 use crate::ledger::{Outcome, Trouble};
 use crate::object::{Digest, ObjectId, later, mark};
@@ -30,6 +31,8 @@ pub(super) struct Fights {
     rivals: HashMap<ObjectId, String>,
     /// The version of a workload of which a word was told last in mid-rollout.
     told: HashMap<(ObjectId, Reason), i64>,
+    /// What is being taken back, until it is written or refused.
+    correcting: HashMap<ObjectId, String>,
     /// Generation of a workload that another applier has written to, as it was last tried out.
     applied: HashMap<ObjectId, i64>,
 }
@@ -95,11 +98,30 @@ impl App {
             Drift::Correct => {
                 let allowed = self.allow_correction(id, set, &text, now);
                 if allowed {
-                    let note = format!("{text}; it is taken back");
-                    self.announce(Some(id), "DriftCorrected", note, false);
+                    self.fights.correcting.insert(id.clone(), text);
                 }
                 allowed
             }
+        }
+    }
+
+    /// Drift of an object was taken back by a write.
+    pub(super) fn corrected(&mut self, id: &ObjectId) {
+        if let Some(text) = self.fights.correcting.remove(id) {
+            let note = format!("{text}; it is taken back");
+            self.announce(Some(id), "DriftCorrected", note, false);
+        }
+    }
+
+    /// Drift of an object cannot be taken back: it stays and is tried again.
+    pub(super) fn not_corrected(&mut self, id: &ObjectId, refusal: &Refusal) {
+        let Some(text) = self.fights.correcting.remove(id) else {
+            return;
+        };
+        let words = format!("{text}, and taking it back is refused: {refusal}");
+        if self.book.ledger.drifted.get(id) != Some(&words) {
+            self.announce(Some(id), "DriftDetected", words.clone(), true);
+            self.book.ledger.drifted.insert(id.clone(), words);
         }
     }
 
@@ -197,7 +219,8 @@ impl App {
 
     /// Says whether drift of an object is left as it is.
     pub(super) fn is_left(&self, id: &ObjectId) -> bool {
-        self.sync.drift != Drift::Correct || self.book.ledger.drifted.contains_key(id)
+        let is_fight = self.book.ledger.drifted.contains_key(id) && !self.denials.contains_key(id);
+        self.sync.drift != Drift::Correct || is_fight
     }
 
     /// What happened to an object, with the manager, verb and time.

@@ -29,7 +29,7 @@ pub(super) struct Blame {
 
 impl App {
     /// Says whether nothing new may begin: a person paused, the commit failed, history was
-    /// rewritten. A rollback goes on all the same.
+    /// rewritten, Git takes it back and may not. A rollback goes on all the same.
     pub(super) fn is_stopped(&self) -> bool {
         let ledger = &self.book.ledger;
         let goes_back = ledger
@@ -40,21 +40,12 @@ impl App {
             return false;
         }
         let rewritten = ledger.problem(Trouble::HistoryRewritten).is_some();
-        ledger.pause.is_some() || rewritten || self.has_failed()
+        ledger.pause.is_some() || rewritten || self.has_failed() || self.is_taken_back()
     }
 
     /// Says whether the aim failed and is held.
     pub(super) fn has_failed(&self) -> bool {
-        let ledger = &self.book.ledger;
-        let Some(aim) = ledger
-            .aim
-            .as_ref()
-            .filter(|aim| aim.course == Course::Forward)
-        else {
-            return false;
-        };
-        let record = ledger.deployed(&aim.revision.id);
-        record.is_some_and(|record| record.outcome == Outcome::Failed)
+        self.book.ledger.failed_aim().is_some()
     }
 
     /// Decides what failed workloads and refused writes lead to; says whether the aim changed.
@@ -73,7 +64,7 @@ impl App {
             self.denied(set, clock::now())
         };
         if failed.is_empty() && denied.is_empty() {
-            self.recover(&aim.revision.id);
+            self.recover(&aim.revision.id, set);
             return Ok(false);
         }
         let blame = self.blame(set, &failed, &denied).await?;
@@ -153,9 +144,20 @@ impl App {
     }
 
     /// What had failed runs again: the commit is on its way.
-    fn recover(&mut self, commit: &CommitId) {
-        if self.book.ledger.quarantine.blames_objects_of(commit) {
-            return;
+    fn recover(&mut self, commit: &CommitId, set: &Set) {
+        let ledger = &mut self.book.ledger;
+        if ledger.quarantine.blames_objects_of(commit) {
+            // A workload whose last write was refused for a while, and was let through since.
+            let is_through = |id: &ObjectId| {
+                let kept = ledger.rollouts.get(id);
+                kept.zip(set.get(id)).is_some_and(|(kept, wanted)| {
+                    kept.phase == Phase::Succeeded && kept.write.manifest == wanted.hash
+                })
+            };
+            if !ledger.quarantine.blamed_of(commit).all(is_through) {
+                return;
+            }
+            ledger.quarantine.lift(commit);
         }
         if let Some(record) = self.book.ledger.deployed_mut(commit)
             && record.outcome == Outcome::Failed

@@ -9,6 +9,7 @@ use super::app::App;
 use super::judging::Examined;
 use super::probing::{ProbeFault, Wrong};
 use super::reading::{Unsound, lines};
+use super::rejection::Refused;
 use super::stack::on_deep_stack;
 
 impl App {
@@ -62,11 +63,12 @@ impl App {
         all.append(&mut owned);
         all.append(&mut shared);
         all.sort();
-        Ok(Examined::Refused {
+        Ok(Examined::Refused(Refused {
             reason,
             message: lines(&all),
+            by_cluster: true,
             contests,
-        })
+        }))
     }
 
     /// Moves faults from the place of their document to that of the field that is named. Reads the

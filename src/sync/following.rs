@@ -45,7 +45,7 @@ impl App {
     /// The set of a tip that is still to be judged, or is judged again and again.
     fn unjudged(&self) -> Option<&Arc<Set>> {
         let tip = self.book.ledger.tip.as_ref()?;
-        let is_due = !tip.is_judged || self.contested_tip().is_some();
+        let is_due = !tip.is_judged || self.refused_tip().is_some();
         is_due.then(|| self.sets.get(&tip.revision.id)).flatten()
     }
 

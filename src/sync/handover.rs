@@ -4,21 +4,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::ledger::{Course, Outcome, Tip, Trouble};
+use crate::ledger::{Course, Tip};
 use crate::object::{ObjectId, later};
 use crate::plan::{Set, State};
 use crate::revision::CommitId;
 
 use super::BookFault;
 use super::app::App;
-use super::judging::Examined;
 
 /// How long one `GitSync` waits for another to look at the same commit.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How soon it looks whether that was done.
 const SOON: Duration = Duration::from_secs(1);
-/// How soon a commit that another `GitSync` stands in the way of is judged again.
-const AGAIN: Duration = Duration::from_secs(15);
 
 /// An object in the way of a commit: it belongs to another `GitSync`.
 pub(super) struct Contest {
@@ -34,16 +31,6 @@ pub(super) struct Waits {
     giving: Option<(CommitId, Timestamp)>,
     /// For others to let go of what this commit wants.
     taking: Option<(CommitId, Timestamp)>,
-    /// When a commit that others stand in the way of was last judged.
-    judged: Option<Timestamp>,
-}
-
-impl Waits {
-    /// A commit that others stand in the way of was judged; returns when it is judged again.
-    pub(super) fn look_again(&mut self, now: Timestamp) -> Timestamp {
-        self.judged = Some(now);
-        later(now, AGAIN)
-    }
 }
 
 /// Since when a commit waits, and whether it begins to wait now.
@@ -169,47 +156,8 @@ impl App {
     }
 
     /// `namespace/name` of an owner, where it is one of this installation.
-    fn neighbour<'a>(&self, owner: &'a str) -> Option<&'a str> {
+    pub(super) fn neighbour<'a>(&self, owner: &'a str) -> Option<&'a str> {
         let (instance, label) = owner.split_once('/')?;
         (instance == self.owner.instance).then_some(label)
-    }
-
-    /// A tip that was rejected for objects of others alone is judged again from time to time: they
-    /// may have let go. Until then its outcome stands. Returns when to look next.
-    pub(super) async fn judge_again(
-        &mut self,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, BookFault> {
-        let Some(tip) = self.contested_tip() else {
-            return Ok(None);
-        };
-        let due = self.waits.judged.map(|judged| later(judged, AGAIN));
-        if let Some(due) = due.filter(|due| *due > now) {
-            return Ok(Some(due));
-        }
-        let again = self.waits.look_again(now);
-        match self.examine(&tip).await? {
-            Examined::Accepted { set, held } => {
-                self.accept(&tip, &set, held, now);
-                return Ok(None);
-            }
-            Examined::Refused { contests, .. } => {
-                let owners = contests.iter().filter_map(|c| self.neighbour(&c.rival));
-                self.shared.claims.wake(owners);
-            }
-            Examined::Unknown => {}
-        }
-        Ok(Some(again))
-    }
-
-    /// The tip, where it is rejected for objects of others alone.
-    pub(super) fn contested_tip(&self) -> Option<Tip> {
-        let ledger = &self.book.ledger;
-        let tip = ledger.tip.as_ref().filter(|tip| tip.is_judged)?;
-        let record = ledger.deployed(&tip.revision.id)?;
-        let stands = ledger.problem(Trouble::SharedResource).is_some()
-            && record.outcome == Outcome::Rejected
-            && ledger.pause.is_none();
-        stands.then(|| tip.clone())
     }
 }

@@ -14,8 +14,8 @@ use crate::revision::CommitId;
 
 use super::BookFault;
 use super::app::App;
-use super::handover::Contest;
 use super::reading::{ReadFault, lines};
+use super::rejection::Refused;
 use super::restarting::unstamped;
 
 impl App {
@@ -51,18 +51,13 @@ impl App {
         self.open_record(&tip.revision, now);
         match self.examine(&tip).await? {
             Examined::Accepted { set, held } => self.accept(&tip, &set, held, now),
-            Examined::Refused {
-                reason,
-                message,
-                contests,
-            } => {
-                if reason == Trouble::SharedResource
-                    && let Some(wake) = self.await_owners(&tip, &contests, now)
+            Examined::Refused(refused) => {
+                if refused.reason == Trouble::SharedResource
+                    && let Some(wake) = self.await_owners(&tip, &refused.contests, now)
                 {
                     return Ok(Some(wake));
                 }
-                self.reject(&tip, reason, &message, now);
-                return Ok((!contests.is_empty()).then(|| self.waits.look_again(now)));
+                return Ok(self.reject(&tip, &refused, now));
             }
             Examined::Unknown => {}
         }
@@ -118,9 +113,10 @@ impl App {
     }
 
     /// The tip needs no further judgement.
-    fn judged(&mut self) {
+    pub(super) fn judged(&mut self) {
         if let Some(tip) = &mut self.book.ledger.tip {
             tip.is_judged = true;
+            tip.refused = None;
         }
     }
 
@@ -154,7 +150,6 @@ impl App {
         if !self.look_at(&set).await {
             return Ok(Examined::Unknown);
         }
-        self.clear(Trouble::ApplyFailed);
         if let Err(faults) = self.probe_all(&set).await {
             return self.sorted(&tip.revision.id, faults).await;
         }
@@ -181,29 +176,33 @@ impl App {
             return;
         }
         self.supersede(&tip.revision.id, now);
+        let rendered = rendered(set);
+        let stands = self.stands(tip, &rendered);
         for reason in [
             Trouble::Rejected,
             Trouble::PathMissing,
             Trouble::RolloutFailed,
+            Trouble::ApplyFailed,
             Trouble::FieldConflict,
             Trouble::SharedResource,
         ] {
             self.clear(reason);
         }
-        let rendered = rendered(set);
         let is_new = self.rendered_before(&tip.revision.id) != Some(&rendered);
         let earlier = self.book.ledger.history.iter().find(|deployed| {
             deployed.outcome == Outcome::Succeeded && deployed.rendered.as_ref() == Some(&rendered)
         });
         let rollback_to = earlier.map(|deployed| deployed.revision.id.clone());
         let images = self.images(set);
-        let record = self.open_record(&tip.revision, now);
-        record.outcome = Outcome::InProgress;
-        record.ended = None;
-        record.message.clear();
-        record.rendered = Some(rendered);
-        record.rollback_to = rollback_to.filter(|id| is_new && *id != tip.revision.id);
-        record.images = images;
+        if !stands {
+            let record = self.open_record(&tip.revision, now);
+            record.outcome = Outcome::InProgress;
+            record.ended = None;
+            record.message.clear();
+            record.rendered = Some(rendered);
+            record.rollback_to = rollback_to.filter(|id| is_new && *id != tip.revision.id);
+            record.images = images;
+        }
         let ledger = &mut self.book.ledger;
         ledger.rollouts.retain(|_, kept| !kept.is_over());
         ledger.held_prune = None;
@@ -221,6 +220,20 @@ impl App {
         self.clear(Trouble::PausedInGit);
         self.clear(Trouble::RollbackFailed);
         self.composed = None;
+    }
+
+    /// Says whether the tip has succeeded just so and is judged again after a restart or under
+    /// another configuration: what is recorded of it stays.
+    fn stands(&self, tip: &Tip, rendered: &Digest) -> bool {
+        let ledger = &self.book.ledger;
+        let is_aim = ledger.aim.as_ref().is_some_and(|aim| {
+            aim.course == Course::Forward && aim.is_done && aim.revision.id == tip.revision.id
+        });
+        let record = ledger.deployed(&tip.revision.id);
+        is_aim
+            && record.is_some_and(|record| {
+                record.outcome == Outcome::Succeeded && record.rendered.as_ref() == Some(rendered)
+            })
     }
 
     /// The rendered set of the commit that the branch had before `tip`, where it was read.
@@ -249,16 +262,14 @@ impl App {
                     }
                 }
             }
-            Course::Back { from, outcome } if !aim.is_done => self.end(&from, outcome, &why, now),
+            Course::Back { from, outcome } if !aim.is_done => {
+                let known = self.book.ledger.deployed(&from);
+                let known = known.map(|record| record.message.clone());
+                let why = known.filter(|known| !known.is_empty()).unwrap_or(why);
+                self.end(&from, outcome, &why, now);
+            }
             Course::Forward | Course::Back { .. } => {}
         }
-    }
-
-    fn reject(&mut self, tip: &Tip, reason: Trouble, message: &str, now: Timestamp) {
-        let text = format!("{}: {message}", tip.revision.id.short());
-        self.end(&tip.revision.id, Outcome::Rejected, message, now);
-        self.trouble(reason, text);
-        self.judged();
     }
 
     /// Images of the workloads that a set would change.
@@ -287,22 +298,18 @@ pub(super) enum Examined {
         held: BTreeMap<ObjectId, Option<CommitId>>,
     },
     /// It may not.
-    Refused {
-        reason: Trouble,
-        message: String,
-        /// The objects of other `GitSync`s in its way.
-        contests: Vec<Contest>,
-    },
+    Refused(Refused),
     /// The cluster could not say yet.
     Unknown,
 }
 
 fn refused(reason: Trouble, message: String) -> Examined {
-    Examined::Refused {
+    Examined::Refused(Refused {
         reason,
         message,
+        by_cluster: false,
         contests: Vec::new(),
-    }
+    })
 }
 
 /// Digest of a whole set: two commits with the same are the same to the cluster, restarts apart.

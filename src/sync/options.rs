@@ -38,19 +38,25 @@ impl Options {
     pub fn gitsyncs(&self, text: &str) -> Result<Vec<GitSync>, Vec<Fault>> {
         let file = self.config.display().to_string();
         let syncs = config::read(text, &file)?;
-        if self.secrets.is_some() {
-            return Ok(syncs);
-        }
-        let nowhere = |sync: &GitSync| Fault::Field {
+        let fault = |sync: &GitSync, field: &str, cause: &str| Fault::Field {
             file: file.clone(),
             subject: format!("GitSync {}/{}", sync.namespace, sync.name),
-            field: "spec.source.secretRef".to_owned(),
-            cause: "names credentials, and this agent knows no place for them; start it with \
-                    --secrets DIR, a directory with one directory for each secret"
-                .to_owned(),
+            field: field.to_owned(),
+            cause: cause.to_owned(),
         };
-        let needy = syncs.iter().filter(|sync| sync.source.secret.is_some());
-        let faults: Vec<Fault> = needy.map(nowhere).collect();
+        let mut faults = Vec::new();
+        for sync in &syncs {
+            if sync.source.secret.is_some() && self.secrets.is_none() {
+                let cause = "names credentials, and this agent knows no place for them; start it \
+                             with --secrets DIR, a directory with one directory for each secret";
+                faults.push(fault(sync, "spec.source.secretRef", cause));
+            }
+            if sync.source.url.scheme() == "file" && !self.allow_file_urls {
+                let cause = "is a file: URL, a repository on the agent's own machine; start it with \
+                             --allow-file-urls if that is meant";
+                faults.push(fault(sync, "spec.source.url", cause));
+            }
+        }
         if faults.is_empty() {
             Ok(syncs)
         } else {
@@ -64,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_without_a_place_for_them_are_refused() {
+    fn what_this_agent_has_no_means_for_is_refused() {
         let mut options = Options {
             config: "gitsync.yaml".into(),
             once: false,
@@ -90,5 +96,17 @@ mod tests {
         );
         options.secrets = Some("secrets".into());
         assert_eq!(options.gitsyncs(text).unwrap().len(), 1);
+        let text = text.replace("https://git.example/x.git", "file:///x.git");
+        let faults = options.gitsyncs(&text).unwrap_err();
+        assert_eq!(faults.len(), 1);
+        assert!(
+            faults[0]
+                .to_string()
+                .contains("spec.source.url: is a file: URL"),
+            "{}",
+            faults[0]
+        );
+        options.allow_file_urls = true;
+        assert_eq!(options.gitsyncs(&text).unwrap().len(), 1);
     }
 }

@@ -150,6 +150,7 @@ impl App {
             tree: String::new(),
             seen_at: clock::now(),
             is_judged: false,
+            refused: None,
         };
         let mut preview = Preview {
             gitsync: self.label(),
@@ -166,7 +167,7 @@ impl App {
             notes: Vec::new(),
         };
         match self.examine(&tip).await? {
-            Examined::Refused { message, .. } => preview.refused = Some(message),
+            Examined::Refused(refused) => preview.refused = Some(refused.message),
             Examined::Unknown => {
                 let problems = &self.book.ledger.problems;
                 let why = problems.first().map(|problem| problem.message.clone());

@@ -100,9 +100,13 @@ impl App {
                 return Pruning::Waiting(later(now, LOOK));
             }
         }
+        let more = match left.len().saturating_sub(TOLD) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
         let message = format!(
-            "{}; what is to be deleted is still there, and is tried again",
-            left.join("; ")
+            "{}{more}; what is to be deleted is still there, and is tried again",
+            left[..left.len().min(TOLD)].join("; ")
         );
         self.trouble(Trouble::PruneStuck, message);
         Pruning::Stuck(later(now, SELDOM))

@@ -157,6 +157,12 @@ impl App {
             }
             composed = Arc::new(mixed);
         }
+        // A policy that changed alone writes nothing to its workload.
+        for (id, entry) in &mut self.book.ledger.inventory {
+            if let Some(wanted) = composed.get(id) {
+                entry.note_policy(wanted);
+            }
+        }
         self.composed = Some(Arc::clone(&composed));
         Ok(Some(composed))
     }

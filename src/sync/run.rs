@@ -18,6 +18,7 @@ use crate::trigger::{FileWatch, Unreadable};
 use super::app::Shared;
 use super::book::REMOVED;
 use super::claims::Claims;
+use super::election::{ONCE, holder, is_leader, lead, why_not};
 use super::release::{How, ReleaseFault, release};
 use super::tending::{Fate, tend};
 use super::{BookFault, Options, Stand};
@@ -49,6 +50,14 @@ pub enum RunFault {
     /// What the commit would do could not be found out; the commit itself is not at fault.
     #[error("what it would do cannot be said: {0}")]
     Unknown(String),
+    /// The Lease was not to be had in time for `--once`.
+    #[error("the Lease {lease} was not to be had within {} s: {why}", ONCE.as_secs())]
+    NotLeading {
+        /// Its namespace and name.
+        lease: String,
+        /// Who has it, or what was refused.
+        why: String,
+    },
     /// A `GitSync` that left the configuration could not be released.
     #[error(transparent)]
     Release(#[from] ReleaseFault),
@@ -87,6 +96,11 @@ pub async fn run(
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break Vec::new(),
             led = lead(&mut role) => if !led { break Vec::new() },
+            () = tokio::time::sleep(ONCE), if options.once => {
+                let lease = format!("{namespace}/{}", mark::installation(&options.instance));
+                let why = why_not(&role.borrow());
+                return Err(RunFault::NotLeading { lease, why });
+            }
         }
         info!(holder, "leading");
         let shared = Shared {
@@ -106,7 +120,7 @@ pub async fn run(
         match ended {
             Ended::Told => break Vec::new(),
             Ended::Done(stands) => break stands,
-            Ended::Deposed => warn!(holder, "another agent leads; standing by"),
+            Ended::Deposed => warn!(holder, "the lease was lost; standing by"),
         }
     };
     if tokio::time::timeout(RESIGN, standing.resign())
@@ -122,38 +136,6 @@ pub async fn run(
 /// the loop may run on any thread.
 async fn until<T>(watched: &mut watch::Receiver<T>, is_so: impl FnMut(&T) -> bool) {
     drop(watched.wait_for(is_so).await);
-}
-
-/// Waits until this process leads, and tells who does meanwhile; `false` where that will never be.
-async fn lead(role: &mut watch::Receiver<Role>) -> bool {
-    loop {
-        match &*role.borrow_and_update() {
-            Role::Leader { .. } => return true,
-            Role::Standby {
-                holder: Some(holder),
-            } => info!(
-                holder,
-                "standing by until the lease of the other agent ends"
-            ),
-            Role::Standby { holder: None } => {}
-        }
-        if role.changed().await.is_err() {
-            return false;
-        }
-    }
-}
-
-fn is_leader(role: &Role) -> bool {
-    matches!(role, Role::Leader { .. })
-}
-
-/// A name for people; the Lease adds what makes it unique.
-fn holder() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    format!("{name}.{}", std::process::id())
 }
 
 /// What the apps share; nothing is announced yet.

@@ -38,7 +38,13 @@ impl App {
 
     /// Git was not reached, or not whole: what runs keeps running.
     pub(super) fn unreached(&mut self, fault: &GitFault) {
-        self.trouble(kind(fault), fault.to_string());
+        let kind = kind(fault);
+        for other in [Trouble::GitUnreachable, Trouble::AuthenticationFailed] {
+            if kind != other && kind != Trouble::PathMissing {
+                self.clear(other);
+            }
+        }
+        self.trouble(kind, fault.to_string());
     }
 
     /// Notes what keeps the agent from following the tip; the same trouble keeps its time.
@@ -108,6 +114,7 @@ impl App {
             tree,
             seen_at: now,
             is_judged: false,
+            refused: None,
         });
         Ok(())
     }

@@ -12,7 +12,6 @@ use crate::cluster::{Cluster, Live, Refusal};
 use crate::ledger::Trouble;
 use crate::object::{Deployment, Digest, Object, ObjectId, later, mark};
 use crate::plan::{Entry, Managers, Set, State, Wanted};
-use crate::policy::{Provenance, Resolved};
 use crate::rollout::Overlay;
 
 use super::BookFault;
@@ -103,6 +102,7 @@ impl App {
     /// Notes that a write is refused for good; the first time counts.
     pub(super) fn deny(&mut self, id: &ObjectId, wanted: &Wanted, refusal: &Refusal) {
         self.trouble(Trouble::ApplyFailed, refusal.to_string());
+        self.not_corrected(id, refusal);
         let now = clock::now();
         let known = self.denials.get_mut(id);
         if let Some(known) = known.filter(|known| known.manifest == wanted.hash) {
@@ -170,12 +170,13 @@ impl App {
         let known = self.book.ledger.inventory.contains_key(id);
         let probe = self.probes.get(&(id.clone(), wanted.hash.clone()));
         let is_adopted = !known && probe.is_some_and(|probe| probe.stranger.is_some());
-        let entry = self
-            .book
-            .ledger
-            .inventory
-            .entry(id.clone())
-            .or_insert_with(|| Entry::intended(wanted.object.api_version(), wanted.commit(), path));
+        let cause = self.cause_told(id);
+        let new = || Entry {
+            change_cause: cause,
+            ..Entry::intended(wanted.object.api_version(), wanted.commit(), path)
+        };
+        let inventory = &mut self.book.ledger.inventory;
+        let entry = inventory.entry(id.clone()).or_insert_with(new);
         entry.is_adopted |= is_adopted;
         // Until it is written, what was written before is not known to stand any more: on the way
         // back after a crash the names of the failed commit are replaced as well.
@@ -192,6 +193,14 @@ impl App {
         }
     }
 
+    /// What a live object of tidegate says of the commit that its template came with: an entry that
+    /// was lost, or comes from another `GitSync`, goes on saying it.
+    fn cause_told(&self, id: &ObjectId) -> Option<String> {
+        let live = self.shared.live.get(id)?;
+        live.annotation(mark::OWNER)?;
+        live.annotation(mark::CHANGE_CAUSE).map(ToOwned::to_owned)
+    }
+
     /// The template that the rollout under way writes.
     fn template_under_way(&self, id: &ObjectId) -> Option<Digest> {
         let kept = self.book.ledger.rolling(id)?;
@@ -202,6 +211,7 @@ impl App {
     fn wrote(&mut self, id: &ObjectId, wanted: &Wanted, stored: &Object) {
         self.shared.live.saw(stored.clone());
         self.denials.remove(id);
+        self.corrected(id);
         let template = self.template_under_way(id);
         let Some(entry) = self.book.ledger.inventory.get_mut(id) else {
             return;
@@ -213,7 +223,7 @@ impl App {
         entry.managed = Managers::of(stored).own();
         entry.written = wanted.commit().clone();
         entry.is_kept = wanted.is_kept();
-        entry.policy = wanted.policy.as_ref().map(told);
+        entry.note_policy(wanted);
         if id.is_deployment() {
             let live = || Deployment(stored).restart_blind_digest();
             entry.template = Some(template.unwrap_or_else(live));
@@ -254,14 +264,6 @@ impl App {
         self.shared.cluster.delete("v1", &pod, uid, None).await?;
         Ok(())
     }
-}
-
-/// The policy as the ledger keeps it: built-in origins are left out, since they say nothing.
-fn told(resolved: &Resolved) -> Resolved {
-    let mut told = resolved.clone();
-    told.origins
-        .retain(|_, origin| *origin != Provenance::Default);
-    told
 }
 
 /// Applies an object; fields that Git withdraws are handed over first, with their live value, so

@@ -1,7 +1,9 @@
 //! `git revert`: recognised by its content, before, during and after the rollout.
 
+use std::time::Duration;
+
 use crate::play;
-use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment};
+use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment, settings};
 
 const FOUR: &str = "steps: [1, 3, 60%, 100%]\nsoak: 3s\nmonitor: 1s";
 const QUICK: &str = "steps: [50%, 100%]\nmonitor: 1s";
@@ -185,5 +187,62 @@ fn a_revert_moves_no_workload_that_waited_for_others_of_its_commit() {
         for name in names {
             assert_eq!(shop.pods(name, "1").len(), 2, "{name}");
         }
+    });
+}
+
+#[test]
+fn a_revert_that_the_cluster_refuses_stops_what_it_takes_back_and_goes_through_once_it_may() {
+    play(async |stage: Stage| {
+        let policy = "steps: [1, 100%]\nsoak: 5s\nmonitor: 1s";
+        let shop = Shop::open(&stage, "revert-refused").await;
+        let _agent = shop.start();
+        let web = |tag: &str| deployment("web", tag, policy);
+        let (first, second) = (web("1"), web("2"));
+        let before = [
+            ("web.yaml", Some(first.as_str())),
+            ("settings.yaml", Some(&settings(false))),
+        ];
+        shop.begin(&before).await;
+        let trace = shop.trace_at_rest("web").await;
+        let bad = shop.repository.push(
+            "web 2",
+            &[
+                ("web.yaml", Some(&second)),
+                ("settings.yaml", Some(&settings(true))),
+            ],
+        );
+        shop.sync();
+        let one = |counts: &Counts| counts.with_tag("2") == 1;
+        trace.until("batch 1", SOON, one).await;
+        let immutable = "{\"immutable\":true}";
+        shop.kubectl(&[
+            "patch",
+            "configmap/settings",
+            "--type=merge",
+            "-p",
+            immutable,
+        ]);
+        let revert = shop.repository.revert(&bad);
+        shop.sync();
+        shop.until_outcome(&revert, "Rejected").await;
+        let told = shop.until_problem("Rejected").await;
+        assert!(told.contains("immutable"), "{told}");
+        let told_too = format!(
+            "takes back what is being rolled out: no further batch of {}",
+            &bad[..7]
+        );
+        assert!(told.contains(&told_too), "{told}");
+        let status = shop.verb(&["status", "web"]);
+        assert!(status.contains("Next: tidegate abort"), "{status}");
+        trace
+            .until_rest("no further batch", Duration::from_secs(8), SOON)
+            .await;
+        assert_eq!(trace.most_with("2"), 1, "{trace}");
+        // It is made again as the commit that runs has it, and can be changed from then on.
+        shop.kubectl(&["delete", "configmap/settings"]);
+        shop.until_outcome(&revert, "Succeeded").await;
+        until_all_are(&trace, "1").await;
+        assert_eq!(trace.most_with("2"), 1, "{trace}");
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
     });
 }

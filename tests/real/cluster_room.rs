@@ -453,8 +453,7 @@ async fn one_leads_and_the_other_takes_over_when_it_resigns_or_falls_silent() {
     leads(&first).await;
     let (second_cluster, second) = stand(plane, &namespace, "second").await;
     let mut role = second.role();
-    let named =
-        |role: &Role| matches!(role, Role::Standby { holder: Some(h) } if h.starts_with("first_"));
+    let named = |role: &Role| matches!(role, Role::Standby { holder: Some(h), .. } if h.starts_with("first_"));
     timeout(SOON, role.wait_for(named))
         .await
         .expect("it sees the leader")

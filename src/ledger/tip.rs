@@ -1,0 +1,33 @@
+//! The newest commit of the branch.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::revision::Revision;
+
+/// The newest commit of the branch that was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tip {
+    /// The commit.
+    pub revision: Revision,
+    /// Object ids of the followed trees.
+    pub tree: String,
+    /// When it was seen.
+    pub seen_at: Timestamp,
+    /// Whether it was judged: planned, rejected or held. A pause or a refused rewrite leaves it
+    /// unjudged.
+    pub is_judged: bool,
+    /// Set where the cluster refuses it as it stands, not its files: it is judged again from time
+    /// to time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<RefusedTip>,
+}
+
+/// A tip that the cluster may yet take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedTip {
+    /// Whether it takes back what is being rolled out: nothing more of that begins meanwhile.
+    pub takes_back: bool,
+}
