@@ -1,5 +1,7 @@
 //! Columns of text, and colours.
 
+pub(super) use crate::object::plain;
+
 use unicode_width::UnicodeWidthStr as _;
 
 /// Space between columns.
@@ -35,17 +37,6 @@ impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
         Self::tinted(text, Tint::Plain)
     }
-}
-
-/// Replaces control characters, which could move the cursor, by spaces, and leaves out those that
-/// change the direction of what follows (Unicode UAX 9).
-pub(super) fn plain(text: &str) -> String {
-    let turns = |letter: &char| matches!(letter, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let safe = |letter: char| if letter.is_control() { ' ' } else { letter };
-    text.chars()
-        .filter(|letter| !turns(letter))
-        .map(safe)
-        .collect()
 }
 
 /// Writes a text as one word of a shell, whatever is in it.

@@ -4,6 +4,7 @@ use git2::{ErrorCode, Oid, Repository, Sort, Tree as GitTree, TreeEntry};
 use jiff::Timestamp;
 
 use super::GitFault;
+use crate::object::plain;
 use crate::revision::{CommitId, Revision};
 
 /// The most commits that one listing of history looks at.
@@ -53,12 +54,8 @@ fn describe(commit: &git2::Commit<'_>) -> Revision {
 
 /// Returns one printable line.
 fn line(bytes: &[u8]) -> String {
-    let printable = |c: char| if c.is_control() { ' ' } else { c };
-    String::from_utf8_lossy(bytes)
-        .chars()
-        .map(printable)
-        .take(LONGEST_LINE)
-        .collect()
+    let text = plain(&String::from_utf8_lossy(bytes));
+    text.chars().take(LONGEST_LINE).collect()
 }
 
 /// Returns a path without `.` and empty parts; the root is empty.

@@ -31,7 +31,7 @@ const TOOLS: [&str; 8] = [
 ];
 
 /// The field of a pod template that `kubectl rollout restart` owns.
-const RESTART: [&str; 5] = [
+pub(super) const RESTART: [&str; 5] = [
     "f:spec",
     "f:template",
     "f:metadata",
@@ -62,7 +62,7 @@ impl<'a> Managers<'a> {
         Self(live)
     }
 
-    fn entries(self) -> impl Iterator<Item = &'a Value> {
+    pub(super) fn entries(self) -> impl Iterator<Item = &'a Value> {
         let entries = self
             .0
             .at("/metadata/managedFields")
@@ -114,46 +114,6 @@ impl<'a> Managers<'a> {
         Edits(edits)
     }
 
-    /// Returns the manager, verb and time of the newest change by someone who is neither tidegate
-    /// nor a controller; people, appliers and tools alike. A change by a subresource may have no time.
-    #[must_use]
-    pub fn editor(self) -> Option<String> {
-        let newest = self.newest()?;
-        let mut words = format!(
-            "`{}` ({}",
-            manager(newest),
-            newest["operation"].as_str().unwrap_or_default()
-        );
-        if let Some(subresource) = newest["subresource"].as_str().filter(|it| !it.is_empty()) {
-            words.push_str(&format!(" of {subresource}"));
-        }
-        if let Some(time) = newest["time"].as_str() {
-            words.push_str(&format!(" at {time}"));
-        }
-        words.push(')');
-        Some(words)
-    }
-
-    /// Returns the manager of that change alone.
-    #[must_use]
-    pub fn editor_name(self) -> Option<&'a str> {
-        self.newest().map(manager)
-    }
-
-    fn newest(self) -> Option<&'a Value> {
-        let others = self.entries().filter(|entry| is_other(entry));
-        others.max_by_key(|entry| entry["time"].as_str().unwrap_or_default())
-    }
-
-    /// Returns the manager of that change where it was an apply: another source of the same object.
-    /// Those listed in `taken` are none.
-    #[must_use]
-    pub fn applier(self, taken: &[String]) -> Option<&'a str> {
-        let newest = self.newest().filter(|entry| entry["operation"] == "Apply");
-        let name = newest.map(manager)?;
-        (!taken.iter().any(|taken| taken == name)).then_some(name)
-    }
-
     /// Says whether an applier owns fields outside of `metadata` together with tidegate: both apply
     /// the same value. What names the item of a list does not count.
     #[must_use]
@@ -202,6 +162,30 @@ impl<'a> Managers<'a> {
             .collect()
     }
 
+    /// Returns the `managedFields` in which all that a rolling update is set to belongs to
+    /// tidegate, so that an apply without it takes it away: the API server's defaults belong to
+    /// nobody, and an apply alone leaves them. `None` where nothing has to change.
+    #[must_use]
+    pub fn with_rolling_update(self) -> Option<Value> {
+        let live = self.0.at("/spec/strategy/rollingUpdate")?.as_object()?;
+        let path =
+            |field: &str| ["f:spec", "f:strategy", "f:rollingUpdate", field].map(str::to_owned);
+        let mut fields: Vec<String> = live.keys().map(|key| format!("f:{key}")).collect();
+        fields.retain(|field| !self.own_has(&path(field).each_ref().map(String::as_str)));
+        if fields.is_empty() {
+            return None;
+        }
+        let mut entries: Vec<Value> = self.entries().cloned().collect();
+        let own = entries.iter_mut().find(|entry| is_own(entry))?;
+        let missing: Map<String, Value> =
+            fields.into_iter().map(|field| (field, json!({}))).collect();
+        merge(
+            &mut own["fieldsV1"],
+            &json!({"f:spec": {"f:strategy": {"f:rollingUpdate": missing}}}),
+        );
+        Some(Value::Array(entries))
+    }
+
     /// Returns the `managedFields` in which what people own outside of `metadata` and `status`
     /// belongs to tidegate, so that the next apply removes what Git does not name. `None` where
     /// nobody owns anything. No value changes by it.
@@ -243,7 +227,7 @@ impl<'a> Managers<'a> {
     }
 }
 
-fn manager(entry: &Value) -> &str {
+pub(super) fn manager(entry: &Value) -> &str {
     entry["manager"].as_str().unwrap_or_default()
 }
 
@@ -255,7 +239,7 @@ fn is_main(entry: &Value) -> bool {
         != "status"
 }
 
-fn is_own(entry: &Value) -> bool {
+pub(super) fn is_own(entry: &Value) -> bool {
     manager(entry) == mark::MANAGER && entry["operation"] == "Apply" && is_main(entry)
 }
 
@@ -274,7 +258,7 @@ fn is_person(entry: &Value) -> bool {
 }
 
 /// Everybody who is neither tidegate nor a controller: people, appliers, other tools.
-fn is_other(entry: &Value) -> bool {
+pub(super) fn is_other(entry: &Value) -> bool {
     is_main(entry) && !is_ours(entry) && !CONTROLLERS.contains(&manager(entry))
 }
 
@@ -320,7 +304,7 @@ fn spared(left: &[String]) -> Vec<Vec<String>> {
 }
 
 /// Splits a set of fields into what may be taken and what is spared.
-fn split(fields: &Value, spared: &[Vec<String>]) -> (Value, Value) {
+pub(super) fn split(fields: &Value, spared: &[Vec<String>]) -> (Value, Value) {
     let Value::Object(map) = fields else {
         return (fields.clone(), json!({}));
     };
@@ -349,7 +333,7 @@ fn split(fields: &Value, spared: &[Vec<String>]) -> (Value, Value) {
 }
 
 /// Says whether a set of fields names nothing: `.` alone stands for a map itself.
-fn is_hollow(fields: &Value) -> bool {
+pub(super) fn is_hollow(fields: &Value) -> bool {
     match fields {
         Value::Object(map) => map.keys().all(|key| key == "."),
         Value::Null => true,
@@ -411,22 +395,6 @@ mod tests {
             env["f:spec"]["f:template"]
         );
         assert!(absorbed[0]["fieldsV1"]["f:spec"]["f:replicas"].is_object());
-    }
-
-    #[test]
-    fn an_editor_is_told_with_what_is_known_of_the_change() {
-        let replicas = json!({"f:spec": {"f:replicas": {}}});
-        let timed = entry("kubectl-edit", "Update", replicas.clone());
-        let told = |entries: Value| Managers::of(&live(entries)).editor().unwrap();
-        assert_eq!(
-            told(json!([timed])),
-            "`kubectl-edit` (Update at 2026-01-01T00:00:00Z)"
-        );
-        let scaled = json!({
-            "manager": "kubectl", "operation": "Update", "subresource": "scale",
-            "apiVersion": "apps/v1", "fieldsType": "FieldsV1", "fieldsV1": replicas,
-        });
-        assert_eq!(told(json!([scaled])), "`kubectl` (Update of scale)");
     }
 
     #[test]

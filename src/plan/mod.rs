@@ -5,6 +5,7 @@
 mod adopted;
 mod consequence;
 mod diff;
+mod editor;
 mod inventory;
 mod managers;
 mod prune;

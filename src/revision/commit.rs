@@ -67,7 +67,8 @@ impl FromStr for CommitId {
 pub struct Revision {
     /// The commit.
     pub id: CommitId,
-    /// First line of its message; control characters are replaced, at most 200 characters.
+    /// First line of its message, without characters that terminals act on or that turn the
+    /// direction of writing; at most 200 characters.
     pub subject: String,
     /// Name of its author.
     pub author: String,

@@ -87,6 +87,9 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         .find_map(|workload| Some((workload, workload.failure.as_ref()?)));
     if let Some((workload, cause)) = failed {
         commands.extend(look_at(workload, cause));
+        if workload.state == Phase::RollbackFailed && commands.is_empty() {
+            commands.push(format!("tidegate explain {app}"));
+        }
         if workload.state == Phase::Failed {
             commands.push(format!("tidegate retry {app} {}", workload.to.short()));
             if ledger.last_good.is_some() {
@@ -110,10 +113,10 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         commands.push(format!("tidegate retry {app} {short}"));
     }
     if let Some(refused) = ledger.tip.as_ref().and_then(|tip| tip.refused.as_ref()) {
-        commands.push(format!("tidegate sync {app}"));
         if refused.takes_back {
             commands.push(format!("tidegate abort {app}"));
         }
+        commands.push(format!("tidegate sync {app}"));
     }
     if let Some(aim) = &ledger.aim
         && ledger.problem(Trouble::DriftFight).is_some()

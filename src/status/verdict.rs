@@ -144,6 +144,12 @@ fn pending(ledger: &Ledger, commit: &CommitId) -> Verdict {
         return Verdict::Waiting(Waits::Pause, problem.message.clone());
     }
     if is_aim(ledger, commit)
+        && let Some(why) = stuck(ledger)
+    {
+        // A commit that brings back what ran before is never gone back on.
+        return Verdict::Waiting(Waits::Failure, format!("it does not succeed: {why}"));
+    }
+    if is_aim(ledger, commit)
         && let Some(fight) = ledger.problem(Trouble::DriftFight)
         // What others fight for elsewhere holds up no commit.
         && ledger.drifted.keys().any(|id| ledger.rolling(id).is_some())
@@ -179,23 +185,20 @@ fn is_aim(ledger: &Ledger, commit: &CommitId) -> bool {
         .is_some_and(|aim| aim.revision.id == *commit)
 }
 
-fn way_back(ledger: &Ledger) -> Verdict {
-    let stuck = |kept: &&Checkpoint| kept.phase == Phase::RollbackFailed;
-    if let Some(kept) = ledger.rollouts.values().find(stuck) {
-        let cause = kept
-            .failure
-            .as_ref()
-            .map(|failure| failure.cause.to_string());
-        let cause = cause.unwrap_or_default();
-        return Verdict::Failed(format!(
-            "it failed, and going back does not succeed: {cause}"
-        ));
+/// Why going back does not succeed.
+fn stuck(ledger: &Ledger) -> Option<String> {
+    let is_stuck = |kept: &&Checkpoint| kept.phase == Phase::RollbackFailed;
+    if let Some(kept) = ledger.rollouts.values().find(is_stuck) {
+        let cause = kept.failure.as_ref();
+        return Some(cause.map_or_else(String::new, |failure| failure.cause.to_string()));
     }
-    if let Some(problem) = ledger.problem(Trouble::RollbackFailed) {
-        let message = &problem.message;
-        return Verdict::Failed(format!(
-            "it failed, and going back does not succeed: {message}"
-        ));
+    let problem = ledger.problem(Trouble::RollbackFailed)?;
+    Some(problem.message.clone())
+}
+
+fn way_back(ledger: &Ledger) -> Verdict {
+    if let Some(why) = stuck(ledger) {
+        return Verdict::Failed(format!("it failed, and going back does not succeed: {why}"));
     }
     let back = ledger.aim.as_ref().map(|aim| &aim.revision.id);
     back.map_or(Verdict::Going, |back| stopped(ledger, back))

@@ -30,6 +30,11 @@ impl App {
             match self.probe(id, &set[id]).await {
                 Ok(_) => {}
                 Err(ProbeFault::Cluster(refusal)) => return Err(refusal.into()),
+                // It could not be tried out with the whole commit; now it speaks against it.
+                Err(ProbeFault::Commit(wrong)) => {
+                    self.deny(id, &set[id], &wrong.fault.to_string());
+                    left_out.push(id.clone());
+                }
                 Err(fault) => {
                     self.tell_fault(fault);
                     left_out.push(id.clone());

@@ -163,7 +163,7 @@ impl App {
                     | BookFault::Unusable { .. }
                     | BookFault::OtherInstance(_)),
                 ) => break Stopped::Lost(fault),
-                Err(BookFault::Refused(refusal)) => {
+                Err(BookFault::Refused(refusal) | BookFault::Unstored(refusal)) => {
                     warn!(gitsync = %self.label(), cause = %refusal, "a call was refused");
                     self.refusals += 1;
                     Some(self.retry_at(refusal.retry_after()))

@@ -11,9 +11,13 @@ use super::app::Shared;
 /// Why the ledger could not be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum BookFault {
-    /// The API server refused or was not reached.
-    #[error("the ledger could not be stored or read: {0}")]
+    /// The API server refused a call, or was not reached.
+    #[error(transparent)]
     Refused(#[from] Refusal),
+    /// It refused the ledger itself: nothing may be written, and nothing speaks against what is
+    /// being rolled out.
+    #[error("the ledger could not be stored or read: {0}")]
+    Unstored(Refusal),
     /// What is stored is no ledger of this version.
     #[error("the ledger `tidegate-{name}` in namespace {namespace} is not usable: {fault}")]
     Unusable {
@@ -158,11 +162,11 @@ impl Book {
                     return Ok(());
                 }
                 Err(refusal) if is_race(&refusal) => self.catch_up(&next).await?,
-                Err(refusal) => return Err(refusal.into()),
+                Err(refusal) => return Err(BookFault::Unstored(refusal)),
             }
         }
         let call = format!("store of the ledger of {}/{}", self.namespace, self.name);
-        Err(BookFault::Refused(Refusal {
+        Err(BookFault::Unstored(Refusal {
             call,
             cause: Cause::Conflict,
         }))
@@ -190,7 +194,8 @@ impl Book {
 
     /// Reads the head again after a lost race or an unanswered write.
     async fn catch_up(&mut self, next: &Stored) -> Result<(), BookFault> {
-        let found = self.records.read_head(&self.namespace, &self.name).await?;
+        let found = self.records.read_head(&self.namespace, &self.name).await;
+        let found = found.map_err(BookFault::Unstored)?;
         let Some(found) = found else {
             self.version = None;
             return Ok(());
@@ -208,7 +213,8 @@ impl Book {
 
 /// Reads what is stored of a ledger.
 async fn read(records: &Records, owner: &Owner) -> Result<Option<(Ledger, Record)>, BookFault> {
-    let Some(found) = records.load(&owner.namespace, &owner.name).await? else {
+    let found = records.load(&owner.namespace, &owner.name).await;
+    let Some(found) = found.map_err(BookFault::Unstored)? else {
         return Ok(None);
     };
     match ledger::decode(&found.head, &found.shards) {

@@ -106,6 +106,7 @@ impl App {
         }
         for reason in [
             Trouble::RolloutFailed,
+            Trouble::RollbackFailed,
             Trouble::ApplyFailed,
             Trouble::SharedResource,
         ] {

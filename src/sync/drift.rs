@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cluster::Refusal;
 use crate::config::Drift;
 use crate::ledger::{Outcome, Trouble};
 use crate::object::{Digest, ObjectId, later, mark};
@@ -13,6 +12,7 @@ use crate::plan::{Managers, Set};
 use crate::rollout::Reason;
 
 use super::app::App;
+use super::pursuit::TOLD;
 
 /// Corrections against one manager within [`WINDOW`]; the next is a fight.
 const CORRECTIONS: usize = 3;
@@ -31,8 +31,12 @@ pub(super) struct Fights {
     rivals: HashMap<ObjectId, String>,
     /// The version of a workload of which a word was told last in mid-rollout.
     told: HashMap<(ObjectId, Reason), i64>,
+    /// Whose fields of a workload were absorbed last, until it is written.
+    absorbed: HashMap<ObjectId, String>,
     /// What is being taken back, until it is written or refused.
     correcting: HashMap<ObjectId, String>,
+    /// Generation of a workload when it became a fight.
+    last: HashMap<ObjectId, i64>,
     /// Generation of a workload that another applier has written to, as it was last tried out.
     applied: HashMap<ObjectId, i64>,
 }
@@ -85,7 +89,7 @@ impl App {
             // It was told, tried and refused a moment ago.
             return true;
         }
-        let text = self.drift(id);
+        let text = self.drift(id, set);
         match self.sync.drift {
             Drift::Ignore => false,
             Drift::Report => {
@@ -97,7 +101,7 @@ impl App {
             }
             Drift::Correct => {
                 let allowed = self.allow_correction(id, set, &text, now);
-                if allowed {
+                if allowed && !self.is_only_added_to(id, set) {
                     self.fights.correcting.insert(id.clone(), text);
                 }
                 allowed
@@ -105,8 +109,38 @@ impl App {
         }
     }
 
+    /// Says whether another applier added fields of its own to an object and took none of ours:
+    /// they stay, since nobody but that applier can take them away.
+    fn is_only_added_to(&self, id: &ObjectId, set: &Set) -> bool {
+        let Some(live) = self.shared.live.get(id) else {
+            return false;
+        };
+        let managers = Managers::of(&live);
+        let applier = managers.applier(&self.sync.take_from);
+        applier.is_some_and(|applier| !managers.has_taken(applier, &set[id].object))
+    }
+
+    /// Tells of an applier that writes to a workload, once for each of its writes.
+    pub(super) fn tell_applier(&mut self, id: &ObjectId, applier: &str, set: &Set) {
+        if self.is_only_added_to(id, set) {
+            let note = format!(
+                "`{applier}` adds fields of its own to {id}; they stay in it beside Git's: take it \
+                 out of the other tool, or list `{applier}` in spec.takeFrom"
+            );
+            self.announce(Some(id), "FieldConflict", note, true);
+        }
+    }
+
+    /// What people own in a workload becomes ours before it is written over.
+    pub(super) fn absorbs(&mut self, id: &ObjectId, editor: Option<&str>) {
+        if let Some(editor) = editor {
+            self.fights.absorbed.insert(id.clone(), editor.to_owned());
+        }
+    }
+
     /// Drift of an object was taken back by a write.
     pub(super) fn corrected(&mut self, id: &ObjectId) {
+        self.fights.absorbed.remove(id);
         if let Some(text) = self.fights.correcting.remove(id) {
             let note = format!("{text}; it is taken back");
             self.announce(Some(id), "DriftCorrected", note, false);
@@ -114,11 +148,11 @@ impl App {
     }
 
     /// Drift of an object cannot be taken back: it stays and is tried again.
-    pub(super) fn not_corrected(&mut self, id: &ObjectId, refusal: &Refusal) {
+    pub(super) fn not_corrected(&mut self, id: &ObjectId, why: &str) {
         let Some(text) = self.fights.correcting.remove(id) else {
             return;
         };
-        let words = format!("{text}, and taking it back is refused: {refusal}");
+        let words = format!("{text}, and taking it back is refused: {why}");
         if self.book.ledger.drifted.get(id) != Some(&words) {
             self.announce(Some(id), "DriftDetected", words.clone(), true);
             self.book.ledger.drifted.insert(id.clone(), words);
@@ -137,10 +171,13 @@ impl App {
             self.calm(id);
         }
         let live = self.shared.live.get(id);
-        let who = live
+        let named = live
             .as_ref()
-            .and_then(|live| Managers::of(live).editor_name())
-            .unwrap_or("someone");
+            .and_then(|live| Managers::of(live).editor_name(&set[id].object));
+        // What was absorbed before it is written over names nobody any more.
+        let absorbed = self.fights.absorbed.get(id).cloned();
+        let who = named.map(ToOwned::to_owned).or(absorbed);
+        let who = who.as_deref().unwrap_or("someone");
         let entry = self.book.ledger.inventory.get(id);
         let version = match &live {
             // The status of a workload moves its resource version all the time.
@@ -151,29 +188,65 @@ impl App {
                 .unwrap_or_default(),
         };
         if self.fights.allow(id, who, &version, now) {
-            self.name_rival(id);
+            self.name_rival(id, set);
             return true;
         }
+        let then = if self.is_rolling(id) {
+            "it is put back once more and no further batch opens"
+        } else {
+            "it is left as it is"
+        };
         let message = format!(
-            "{text}, again after `{}` took it back {CORRECTIONS} times in {} minutes; it is left \
-             as it is: let one of `{}` and `{who}` alone set it",
+            "{text}, again after `{}` took it back {CORRECTIONS} times in {} minutes; {then}: let \
+             one of `{}` and `{who}` alone set it",
             mark::MANAGER,
             WINDOW.as_secs() / 60,
             mark::MANAGER,
         );
-        self.book.ledger.drifted.insert(id.clone(), message.clone());
-        self.trouble(Trouble::DriftFight, message);
+        if !self.is_fought_for(id) {
+            let generation = live.map_or(0, |live| live.generation());
+            self.fights.last.insert(id.clone(), generation);
+        }
+        if self.book.ledger.drifted.get(id) != Some(&message) {
+            self.book.ledger.drifted.insert(id.clone(), message);
+            self.tell_fights();
+        }
         false
     }
 
+    /// Tells of everything that others fight for.
+    fn tell_fights(&mut self) {
+        let fights: Vec<&str> = self
+            .book
+            .ledger
+            .drifted
+            .values()
+            .map(String::as_str)
+            .collect();
+        let more = fights.len().saturating_sub(TOLD);
+        let mut message = fights[..fights.len().min(TOLD)].join("; ");
+        if more > 0 {
+            message = format!("{message}; and {more} more");
+        }
+        self.trouble(Trouble::DriftFight, message);
+    }
+
+    /// Says whether others fight for a workload in the middle of its rollout: it advances no more.
+    pub(super) fn is_fought_for(&self, id: &ObjectId) -> bool {
+        let ledger = &self.book.ledger;
+        ledger.problem(Trouble::DriftFight).is_some() && ledger.drifted.contains_key(id)
+    }
+
     /// Tells of another applier that took fields of ours; our next write takes them back.
-    fn name_rival(&mut self, id: &ObjectId) {
-        let live = self.shared.live.get(id);
-        let taken = &self.sync.take_from;
-        let rival = live
-            .as_ref()
-            .and_then(|live| Managers::of(live).applier(taken));
-        let Some(rival) = rival else { return };
+    fn name_rival(&mut self, id: &ObjectId, set: &Set) {
+        let Some(live) = self.shared.live.get(id) else {
+            return;
+        };
+        let managers = Managers::of(&live);
+        let rival = managers.applier(&self.sync.take_from);
+        let Some(rival) = rival.filter(|rival| managers.has_taken(rival, &set[id].object)) else {
+            return;
+        };
         let message = format!(
             "{id} is applied by `{}` and by `{rival}`, which took fields of it; they are taken \
              back: take it out of the other tool, or list `{rival}` in spec.takeFrom",
@@ -208,6 +281,24 @@ impl App {
         }
     }
 
+    /// Says whether a workload is still as it was when it became a fight: it is put back for the
+    /// last time.
+    pub(super) fn is_last_time(&self, id: &ObjectId) -> bool {
+        let live = self.shared.live.get(id);
+        let generation = live.map(|live| live.generation());
+        generation.is_some() && self.fights.last.get(id).copied() == generation
+    }
+
+    /// Another commit is judged afresh in the workloads that others fought for.
+    pub(super) fn begin_fights_anew(&mut self) {
+        let ledger = &self.book.ledger;
+        let rolling = ledger.drifted.keys().filter(|id| self.is_rolling(id));
+        for id in rolling.cloned().collect::<Vec<_>>() {
+            self.fights.made.retain(|(other, _), _| *other != id);
+            self.calm(&id);
+        }
+    }
+
     /// What was left to others is corrected once more, as a person asked.
     pub(super) fn end_fights(&mut self) {
         self.fights.made.clear();
@@ -224,11 +315,11 @@ impl App {
     }
 
     /// What happened to an object, with the manager, verb and time.
-    fn drift(&self, id: &ObjectId) -> String {
+    fn drift(&self, id: &ObjectId, set: &Set) -> String {
         let Some(live) = self.shared.live.get(id) else {
             return format!("{id} was deleted by hand");
         };
-        let editor = Managers::of(&live).editor();
+        let editor = Managers::of(&live).editor(&set[id].object);
         format!(
             "{id} was changed by {}",
             editor.as_deref().unwrap_or("someone")

@@ -48,6 +48,12 @@ impl App {
         self.book.ledger.failed_aim().is_some()
     }
 
+    /// Says whether the aim brings back what has succeeded before.
+    pub(super) fn is_return(&self, aim: &Aim) -> bool {
+        let record = self.book.ledger.deployed(&aim.revision.id);
+        record.is_some_and(|record| record.rollback_to.is_some())
+    }
+
     /// Decides what failed workloads and refused writes lead to; says whether the aim changed.
     pub(super) async fn decide(&mut self, set: &Arc<Set>) -> Result<bool, BookFault> {
         let aim = self.book.ledger.aim.clone();
@@ -56,9 +62,7 @@ impl App {
         };
         let failed = self.failed(set);
         // A revert is never reverted: what it may not write is tried until it may.
-        let record = self.book.ledger.deployed(&aim.revision.id);
-        let is_return = record.is_some_and(|record| record.rollback_to.is_some());
-        let denied = if aim.is_done || is_return {
+        let denied = if aim.is_done || self.is_return(&aim) {
             Vec::new()
         } else {
             self.denied(set, clock::now())
@@ -236,6 +240,7 @@ impl App {
             good.id.short()
         );
         self.announce(None, "RollingBack", note.clone(), true);
+        self.clear(Trouble::RolloutFailed);
         self.book.ledger.aim = Some(aim.back_to(good.clone(), outcome, now));
         self.composed = None;
         self.book.save().await?;
@@ -306,7 +311,8 @@ impl App {
         message: String,
     ) -> Result<(), BookFault> {
         let aim = self.book.ledger.aim.clone();
-        let Some(aim) = aim.filter(|aim| aim.course == Course::Forward) else {
+        let fails = |aim: &Aim| aim.course == Course::Forward && !self.is_return(aim);
+        let Some(aim) = aim.filter(fails) else {
             self.trouble(Trouble::RollbackFailed, message);
             return Ok(());
         };

@@ -219,6 +219,7 @@ impl App {
         // That was the aim before; a pause in these manifests is found when they are looked at.
         self.clear(Trouble::PausedInGit);
         self.clear(Trouble::RollbackFailed);
+        self.begin_fights_anew();
         self.composed = None;
     }
 

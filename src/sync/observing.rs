@@ -8,24 +8,27 @@ use serde_json::Value;
 use crate::cluster::Live;
 use crate::health::Pod;
 use crate::object::{Deployment, Object, ObjectId};
-use crate::plan::Managers;
+use crate::plan::{Managers, Wanted};
 use crate::rollout::{self, Counts, Seen, Set};
 
 /// Reads one Deployment with its ReplicaSets and pods.
 ///
-/// Fields at the pointers `left` are left to others; those of managers in `taken` may be taken.
+/// Fields that `wanted` leaves to others are no edits; those of managers in `taken` may be taken.
+/// Without `wanted` nobody is told to have taken a field.
 #[must_use]
 pub fn observe(
     live: &Live,
     id: &ObjectId,
-    (left, taken): (&[String], &[String]),
+    (wanted, taken): (Option<&Wanted>, &[String]),
     now: Timestamp,
 ) -> Seen {
     let found = live.get(id).filter(|object| !object.is_terminating());
     let read = |object: Arc<Object>| {
-        let editor = Managers::of(&object).spec_editor(left, taken);
-        let editor = editor.map(ToOwned::to_owned);
-        read(live, &object, editor)
+        let managers = Managers::of(&object);
+        let left = wanted.map_or(&[][..], |wanted| &wanted.withdrawn);
+        let spec_editor = managers.spec_editor(left, taken).map(ToOwned::to_owned);
+        let editor = wanted.and_then(|wanted| managers.editor(&wanted.object));
+        read(live, &object, spec_editor, editor)
     };
     Seen {
         now,
@@ -33,7 +36,12 @@ pub fn observe(
     }
 }
 
-fn read(live: &Live, object: &Object, spec_editor: Option<String>) -> rollout::Live {
+fn read(
+    live: &Live,
+    object: &Object,
+    spec_editor: Option<String>,
+    editor: Option<String>,
+) -> rollout::Live {
     let view = Deployment(object);
     let uid = object.uid().unwrap_or_default().to_owned();
     let full = view.template_digest();
@@ -53,7 +61,7 @@ fn read(live: &Live, object: &Object, spec_editor: Option<String>) -> rollout::L
         restart: full.clone(),
         content: view.template().clone(),
         spec_editor,
-        editor: Managers::of(object).editor(),
+        editor,
         counts: counts(object),
         sets: sets.map(|set| read_set(live, &set, &full)).collect(),
         uid,

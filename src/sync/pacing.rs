@@ -54,7 +54,9 @@ impl App {
         let mut is_over = self.is_stopped() || self.has_fresh_failure(set);
         for id in ids {
             let active = self.is_rolling(id);
-            let stance = if !is_over && !self.is_held_back(id) || self.is_repair(id, set) {
+            let counted = active && !self.is_held_back(id);
+            let may_go = !is_over && !self.is_held_back(id) || self.is_repair(id, set);
+            let stance = if may_go && !(active && self.is_fought_for(id)) {
                 Stance::Go
             } else {
                 Stance::Hold
@@ -71,7 +73,7 @@ impl App {
             // One failure stops all further advances of the commit, in this very pass.
             is_over = self.is_stopped() || self.has_fresh_failure(set);
             match driven {
-                Driven::Finished => rolling -= usize::from(active),
+                Driven::Finished => rolling -= usize::from(counted),
                 // What quarantine holds stays as it is: nothing waits for it.
                 Driven::Waiting(_) if self.is_held_back(id) => {}
                 Driven::Waiting(wake) => {
@@ -167,7 +169,7 @@ impl App {
 
     /// Looks at one workload.
     pub(super) fn seen(&self, id: &ObjectId, set: &Set) -> Seen {
-        let ease = (&set[id].withdrawn[..], &self.sync.take_from[..]);
+        let ease = (Some(&set[id]), &self.sync.take_from[..]);
         observe(&self.shared.live, id, ease, clock::now())
     }
 
@@ -222,17 +224,19 @@ impl App {
             return;
         };
         let managers = Managers::of(&live);
-        if managers.applier(&self.sync.take_from).is_some()
+        if let Some(applier) = managers.applier(&self.sync.take_from)
             && self.fights.is_new_apply(id, live.generation())
         {
             self.probes.remove(&(id.clone(), set[id].hash.clone()));
+            self.tell_applier(id, applier, set);
         }
     }
 
-    /// Says whether a change by hand in mid-rollout is taken back once more.
+    /// Says whether a change by hand in mid-rollout is taken back once more. Where it becomes a
+    /// fight it is one last time, lest the rollout run on under the levers of others.
     fn may_retake(&mut self, id: &ObjectId, set: &Set) -> bool {
         let text = format!("{id} was changed in the middle of its rollout");
-        self.allow_correction(id, set, &text, clock::now())
+        self.allow_correction(id, set, &text, clock::now()) || self.is_last_time(id)
     }
 
     /// Does what was decided; `None`: look again at once.
@@ -324,7 +328,7 @@ impl App {
         if !refusal.is_for_good() {
             return Err(refusal.into());
         }
-        self.deny(id, &set[id], &refusal);
+        self.deny(id, &set[id], &refusal.to_string());
         Ok(Some(Driven::Waiting(self.due_again(id, &set[id]))))
     }
 

@@ -210,7 +210,7 @@ impl App {
         };
         let detail = match (verb, &live) {
             (Verb::Correct, Some(live)) => {
-                let editor = Managers::of(live).editor();
+                let editor = Managers::of(live).editor(&set[id].object);
                 editor
                     .map(|editor| format!("changed in the cluster by {editor}"))
                     .unwrap_or_default()

@@ -13,6 +13,7 @@ use crate::revision::Fault;
 use super::app::App;
 use super::book::is_removal;
 use super::handover::Contest;
+use super::writing::is_recreate;
 
 /// Dry runs under way at once; the client's own pace may be lower.
 const AT_ONCE: usize = 16;
@@ -115,7 +116,7 @@ impl App {
         let entry = self.book.ledger.inventory.get(id);
         let is_written = self.is_written(id, wanted);
         let drifted = standing(wanted, &self.owner, entry, mark.as_ref()) == Standing::Drifted;
-        !known && (!is_written || drifted) && !waits_for_another(id, set, &self.shared.live)
+        !known && (!is_written || drifted) && !self.waits_for_another(id, set)
     }
 
     /// Says whether this is what was last written: what others changed of it since is drift.
@@ -125,27 +126,28 @@ impl App {
             entry.state == State::Applied && entry.hash.as_ref() == Some(&wanted.hash)
         })
     }
-}
 
-/// Says whether the namespace or the definition of an object comes with the same commit and is not
-/// there yet.
-fn waits_for_another(id: &ObjectId, set: &Set, live: &Live) -> bool {
-    let namespace = id.namespace.as_ref().is_some_and(|name| {
-        let space = ObjectId {
-            group: String::new(),
-            kind: "Namespace".to_owned(),
-            namespace: None,
-            name: name.clone(),
-        };
-        set.contains_key(&space) && live.get(&space).is_none()
-    });
-    let defined = set.iter().any(|(other, wanted)| {
-        other.kind == "CustomResourceDefinition"
-            && wanted.object.text("/spec/group") == Some(&id.group)
-            && wanted.object.text("/spec/names/kind") == Some(&id.kind)
-            && live.get(other).is_none()
-    });
-    namespace || defined
+    /// Says whether the namespace of an object comes with the same commit and is not there yet, or
+    /// its definition comes or changes with it.
+    fn waits_for_another(&self, id: &ObjectId, set: &Set) -> bool {
+        let live = &self.shared.live;
+        let namespace = id.namespace.as_ref().is_some_and(|name| {
+            let space = ObjectId {
+                group: String::new(),
+                kind: "Namespace".to_owned(),
+                namespace: None,
+                name: name.clone(),
+            };
+            set.contains_key(&space) && live.get(&space).is_none()
+        });
+        let defined = set.iter().any(|(other, wanted)| {
+            other.kind == "CustomResourceDefinition"
+                && wanted.object.text("/spec/group") == Some(&id.group)
+                && wanted.object.text("/spec/names/kind") == Some(&id.kind)
+                && (live.get(other).is_none() || !self.is_written(other, wanted))
+        });
+        namespace || defined
+    }
 }
 
 /// What a dry run needs.
@@ -160,11 +162,14 @@ struct Prober {
 impl Prober {
     /// Dry-runs an object; other appliers of what `is_written` are taken back, not refused.
     async fn probe(&self, wanted: &Wanted, is_written: bool) -> Result<Probe, ProbeFault> {
-        let found = self
-            .cluster
-            .dry_run(&wanted.object)
-            .await
-            .map_err(|refusal| judge(wanted, refusal))?;
+        let found = match self.without_rolling_update(wanted).await? {
+            Some(found) => found,
+            None => self
+                .cluster
+                .dry_run(&wanted.object)
+                .await
+                .map_err(|refusal| judge(wanted, refusal))?,
+        };
         let Some(before) = self.before(&found).await? else {
             return Ok(Probe {
                 object: found,
@@ -191,6 +196,21 @@ impl Prober {
             object,
             stranger: (!is_ours).then(|| Arc::new(before)),
         })
+    }
+
+    /// A Deployment of ours that becomes `Recreate`: the rolling update that the API server set by
+    /// default would have to be taken away first, so its spec is tried out under another name.
+    async fn without_rolling_update(&self, wanted: &Wanted) -> Result<Option<Object>, ProbeFault> {
+        if !is_recreate(&wanted.object) {
+            return Ok(None);
+        }
+        let Some(live) = self.live.get(&wanted.object.id()) else {
+            return Ok(None);
+        };
+        if Managers::of(&live).with_rolling_update().is_none() {
+            return Ok(None);
+        }
+        self.alone(wanted, Object::clone(&live)).await.map(Some)
     }
 
     /// The live object; `None` where there is none.

@@ -10,6 +10,7 @@ use crate::ledger::{Course, OpenStage, Trouble};
 use crate::manifest::Stage;
 use crate::object::{ObjectId, later};
 use crate::plan::{Mark, Set, Standing, State, standing};
+use crate::rollout::Checkpoint;
 
 use super::BookFault;
 use super::app::App;
@@ -96,16 +97,20 @@ impl App {
         begins && !self.is_stopped()
     }
 
-    /// A revert in mid-rollout waits for no earlier stage: pods that had moved go back at once.
+    /// A revert waits for no earlier stage that is stuck: its pods go back at once, in mid-rollout
+    /// and after it.
     async fn take_back(&mut self, set: &Arc<Set>) -> Result<Option<Timestamp>, BookFault> {
-        let rolling: Vec<ObjectId> = set
-            .keys()
-            .filter(|id| id.is_deployment() && self.is_rolling(id))
+        let aim = self.book.ledger.aim.clone();
+        let is_return = aim.is_some_and(|aim| self.is_return(&aim));
+        let workloads = set.keys().filter(|id| id.is_deployment());
+        let moved: Vec<ObjectId> = workloads
+            .filter(|id| is_return || self.is_rolling(id))
             .cloned()
             .collect();
         let mut back = Vec::new();
-        for id in rolling {
-            let is_begun = self.book.ledger.rollouts[&id].is_going_back();
+        for id in moved {
+            let rolling = self.book.ledger.rolling(&id);
+            let is_begun = rolling.is_some_and(Checkpoint::is_going_back);
             let goal = self.goal(&id, set).await?;
             if is_begun || goal.is_some_and(|goal| goal.is_return) {
                 back.push(id);
@@ -125,6 +130,8 @@ impl App {
             Err(ReadFault::Cluster(refusal)) => Err(refusal.into()),
             // Before the first fetch a fresh mirror holds nothing: that is no trouble.
             Err(ReadFault::Git(_)) if !self.has_fetched => Ok(None),
+            // Why Git was not reached says more than what is missing for it.
+            Err(ReadFault::Git(_)) if self.book.ledger.unreachable().is_some() => Ok(None),
             Err(ReadFault::Git(fault)) => {
                 self.unreached(&fault);
                 Ok(None)

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::cluster::{Cluster, Live, Refusal};
 use crate::ledger::Trouble;
-use crate::object::{Deployment, Digest, Object, ObjectId, later, mark};
+use crate::object::{Deployment, Digest, Object, ObjectId, Strategy, later, mark};
 use crate::plan::{Entry, Managers, Set, State, Wanted};
 use crate::rollout::Overlay;
 
@@ -79,7 +79,7 @@ impl App {
             match answer {
                 Ok(stored) => self.wrote(&id, &set[&id], &stored),
                 Err(refusal) if refusal.is_for_good() => {
-                    self.deny(&id, &set[&id], &refusal);
+                    self.deny(&id, &set[&id], &refusal.to_string());
                     is_whole = false;
                 }
                 Err(refusal) => {
@@ -100,9 +100,9 @@ impl App {
     }
 
     /// Notes that a write is refused for good; the first time counts.
-    pub(super) fn deny(&mut self, id: &ObjectId, wanted: &Wanted, refusal: &Refusal) {
-        self.trouble(Trouble::ApplyFailed, refusal.to_string());
-        self.not_corrected(id, refusal);
+    pub(super) fn deny(&mut self, id: &ObjectId, wanted: &Wanted, why: &str) {
+        self.trouble(Trouble::ApplyFailed, why.to_owned());
+        self.not_corrected(id, why);
         let now = clock::now();
         let known = self.denials.get_mut(id);
         if let Some(known) = known.filter(|known| known.manifest == wanted.hash) {
@@ -113,7 +113,7 @@ impl App {
             manifest: wanted.hash.clone(),
             since: now,
             last: now,
-            why: refusal.to_string(),
+            why: why.to_owned(),
         };
         self.denials.insert(id.clone(), denial);
     }
@@ -235,8 +235,10 @@ impl App {
         let Some(live) = self.shared.live.get(id) else {
             return Ok(());
         };
-        let fields = Managers::of(&live).absorbed(&set[id].withdrawn, &self.sync.take_from);
+        let managers = Managers::of(&live);
+        let fields = managers.absorbed(&set[id].withdrawn, &self.sync.take_from);
         let Some(fields) = fields else { return Ok(()) };
+        self.absorbs(id, managers.editor_name(&set[id].object));
         if let Some(entry) = self.book.ledger.inventory.get_mut(id) {
             // Our entry will look as if nothing had happened, with another's values: only a write
             // puts them right, even if this process ends before it.
@@ -284,7 +286,22 @@ async fn apply(
             object.set(&["metadata", "resourceVersion"], json!(version));
         }
     }
+    if is_recreate(&object)
+        && let Some(found) = live.get(&id)
+        && let Some(fields) = Managers::of(&found).with_rolling_update()
+    {
+        let freed = adopt(cluster, &found, &takeover(&found, &fields)).await?;
+        if object.resource_version().is_some() {
+            let version = freed.resource_version().unwrap_or_default();
+            object.set(&["metadata", "resourceVersion"], json!(version));
+        }
+    }
     cluster.apply(&object, mark::MANAGER).await
+}
+
+/// Says whether an object is a Deployment that is to be recreated, not rolled.
+pub(super) fn is_recreate(object: &Object) -> bool {
+    object.id().is_deployment() && Deployment(object).strategy() == Strategy::Recreate
 }
 
 /// The live values of withdrawn fields that are still ours, as an object of their own.

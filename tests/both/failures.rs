@@ -580,6 +580,103 @@ fn a_revert_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
 }
 
 #[test]
+fn a_revert_that_stays_stuck_is_told_and_never_gone_back_on() {
+    play(async |stage: Stage| {
+        let (shop, _agent, trace, _) = stuck(&stage, "stuck-long").await;
+        shop.configure(&json!({"healthTimeout": "3s"}));
+        let revert = shop.repository.push(
+            "Revert \"web 2\"",
+            &[
+                ("web.yaml", Some(&slow("1"))),
+                ("settings.yaml", Some(&settings(false))),
+            ],
+        );
+        until_back(&trace).await;
+        let told = shop.until_problem("RollbackFailed").await;
+        assert!(told.contains("/settings is being deleted"), "{told}");
+        assert_eq!(shop.outcome(&revert), "InProgress");
+        assert_eq!(shop.wait(&revert), Some(5));
+        let quarantine = shop.ledger()["quarantine"].to_string();
+        assert!(!quarantine.contains(&revert), "{quarantine}");
+        shop.keep("configmap/settings", false);
+        shop.until_outcome(&revert, "Succeeded").await;
+        assert_eq!(shop.problem().0, "");
+    });
+}
+
+#[test]
+fn a_commit_held_while_pods_go_back_does_not_keep_them_from_it() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "held-amid").await;
+        let _agent = shop.start();
+        let web = |tag: &str, policy: &str| {
+            deployment(
+                "web",
+                tag,
+                &format!("steps: [50%, 100%]\nmonitor: 0s\n{policy}"),
+            )
+        };
+        shop.begin(&[("web.yaml", Some(&web("1-slow", "soak: 0s")))])
+            .await;
+        let trace = shop.trace("web").await;
+        let bad = shop.push_web("web 2", &web("2", "soak: 6s"));
+        trace
+            .until("the last batch", SOON, |counts| {
+                counts.with_tag("2") == 10 && counts.with_tag("1-slow") == 5
+            })
+            .await;
+        shop.verb(&["abort", "web"]);
+        shop.until("the way back to begin", || {
+            shop.ledger()["aim"]["course"] != "Forward"
+        })
+        .await;
+        let comment = format!("# a word\n{}", web("2", "soak: 6s"));
+        let comment = shop.push_web("comments", &comment);
+        shop.until("the comment to be held", || {
+            shop.ledger()["aim"]["revision"]["id"] == *comment
+        })
+        .await;
+        assert_eq!(shop.checkpoint("web")["phase"], "RollingBack");
+        shop.until_outcome(&comment, "Held").await;
+        trace
+            .until_settled("the old pods", SOON, |counts| {
+                counts.with_tag("1-slow") == 10 && counts.total() == 10
+            })
+            .await;
+        assert_eq!(shop.outcome(&bad), "Aborted");
+        let fix = shop.push_web("web 3", &web("3", "soak: 0s"));
+        shop.until_outcome(&fix, "Succeeded").await;
+    });
+}
+
+#[test]
+fn a_revert_after_the_rollout_waits_for_no_stuck_object_either() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "stuck-after").await;
+        let _agent = shop.start();
+        let web = |tag: &str| deployment("web", tag, "steps: [50%, 100%]\nmonitor: 0s");
+        let (one, two) = (web("1"), web("2"));
+        let (old, new) = (settings(false), settings(true));
+        let before = [
+            ("web.yaml", Some(one.as_str())),
+            ("settings.yaml", Some(old.as_str())),
+        ];
+        shop.begin(&before).await;
+        shop.begin(&[("web.yaml", Some(&two)), ("settings.yaml", Some(&new))])
+            .await;
+        let trace = shop.trace_at_rest("web").await;
+        shop.keep("configmap/settings", true);
+        shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
+        let revert = shop.repository.push("Revert \"works\"", &before);
+        until_back(&trace).await;
+        assert_eq!(shop.outcome(&revert), "InProgress");
+        shop.keep("configmap/settings", false);
+        shop.until_outcome(&revert, "Succeeded").await;
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+    });
+}
+
+#[test]
 fn an_abort_that_cannot_read_its_commits_yet_waits_for_them() {
     play(async |stage: Stage| {
         let mut shop = Shop::open(&stage, "abort-away").await;

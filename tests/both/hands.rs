@@ -1,6 +1,8 @@
 //! What people change by hand: in mid-rollout it is told and taken back without more new pods, at
 //! rest it is repaired.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::play;
@@ -524,6 +526,44 @@ fn against_a_manager_that_comes_back_a_fourth_time_nothing_is_taken_back() {
         shop.until("the value of Git", || value() == "1").await;
         shop.until("the problem to be over", || shop.problem().0.is_empty())
             .await;
+    });
+}
+
+#[test]
+fn a_fight_in_mid_rollout_holds_it_under_its_own_levers_until_a_person_ends_it() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "fight-amid").await;
+        let _agent = shop.start();
+        let web = |tag: &str| of_ten(tag, "steps: [1, 100%]\nsoak: 8s\nmonitor: 0s");
+        shop.begin(&[("web.yaml", Some(&web("1")))]).await;
+        let trace = shop.trace("web").await;
+        trace.leave_out();
+        let next = shop.push_web("web 2", &web("2"));
+        trace
+            .until("batch 1", SOON, |counts| counts.with_tag("2") == 1)
+            .await;
+        let frozen = || shop.get("deployment/web")["spec"]["minReadySeconds"] == 2_147_483_646_i64;
+        for second in 1..=4 {
+            shop.until("the levers to be there", frozen).await;
+            let patch = json!({"spec": {"minReadySeconds": second}}).to_string();
+            let manager = "--field-manager=meddler";
+            shop.kubectl(&["patch", "deployment/web", manager, "-p", &patch]);
+            shop.until("it to be seen", || {
+                frozen() || shop.problem().0 == "DriftFight"
+            })
+            .await;
+        }
+        let told = shop.until_problem("DriftFight").await;
+        assert!(told.contains("`meddler`"), "{told}");
+        shop.until("the levers to be back", frozen).await;
+        trace
+            .until_rest("no further batch", Duration::from_secs(10), SOON)
+            .await;
+        assert_eq!(trace.most_with("2"), 1, "{trace}");
+        assert_eq!(shop.wait(&next), Some(5));
+        shop.verb(&["retry", "web", &next]);
+        shop.until_outcome(&next, "Succeeded").await;
+        assert_eq!(shop.problem().0, "");
     });
 }
 

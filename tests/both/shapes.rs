@@ -83,6 +83,23 @@ fn recreate_is_applied_as_it_is_and_judged_by_health() {
 }
 
 #[test]
+fn a_workload_may_become_recreated_and_be_rolled_again_later() {
+    play(async |stage: Stage| {
+        let rolled = |tag: &str| deployment("web", tag, PLAIN);
+        let (shop, _agent) = Shop::installed(&stage, "becomes", &rolled("1")).await;
+        let strategy = || shop.get("deployment/web")["spec"]["strategy"].clone();
+        let second = shop.push_web("web 2", &recreated("2"));
+        shop.until_outcome(&second, "Succeeded").await;
+        assert_eq!(strategy(), serde_json::json!({"type": "Recreate"}));
+        assert_eq!(shop.pods("web", "2").len(), 10);
+        let third = shop.push_web("web 3", &rolled("3"));
+        shop.until_outcome(&third, "Succeeded").await;
+        assert_eq!(strategy()["type"], "RollingUpdate");
+        assert_eq!(strategy()["rollingUpdate"]["maxSurge"], "25%");
+    });
+}
+
+#[test]
 fn a_first_install_needs_no_batches_and_fails_where_it_is_broken() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "install").await;

@@ -36,6 +36,14 @@ fn denial(namespace: &str, group: &str, resource: &str) -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]}).to_string()
 }
 
+/// Denies updates of the ledgers in a namespace.
+fn ledger_denial(namespace: &str) -> String {
+    denial(namespace, "", "configmaps").replace(
+        "request.dryRun || !has(object.metadata.labels) || !('denied' in object.metadata.labels)",
+        "!object.metadata.name.startsWith('tidegate-web')",
+    )
+}
+
 /// Waits until the API server denies what it is to deny.
 async fn until_denied(shop: &Shop, manifest: &str) {
     shop.until("the policy to be in force", || {
@@ -188,5 +196,30 @@ async fn a_revert_takes_pods_back_at_once_and_is_not_failed_for_what_it_may_not_
     ControlPlane::shared().kubectl(&["delete", "validatingadmissionpolicybinding", &binding]);
     shop.until_outcome(&revert, "Succeeded").await;
     assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+    assert!(trace.fewest_ready() >= 10, "{trace}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_may_not_be_written_speaks_against_no_commit() {
+    let shop = Shop::open(&real(), "refused-ledger").await;
+    let policy = "steps: [1, 50%, 100%]\nsoak: 4s\nmonitor: 0s";
+    shop.configure(&json!({"rollout": {"onFailure": "Rollback"}}));
+    let _agent = shop.start();
+    shop.begin(&[("web.yaml", Some(&deployment("web", "1", policy)))])
+        .await;
+    let trace = shop.trace("web").await;
+    let next = shop.push_web("web 2", &deployment("web", "2", policy));
+    let one = |counts: &Counts| counts.with_tag("2") == 1;
+    trace.until_settled("batch 1", SOON, one).await;
+    let plane = ControlPlane::shared();
+    plane.apply(&shop.namespace, &ledger_denial(&shop.namespace));
+    // Longer than the API server may refuse what a commit brings.
+    let rest = trace
+        .until_rest("nothing to move", Duration::from_secs(15), SOON)
+        .await;
+    assert!(rest.with_tag("2") <= 5, "{trace}");
+    let binding = format!("{}-configmaps", shop.namespace);
+    plane.kubectl(&["delete", "validatingadmissionpolicybinding", &binding]);
+    shop.until_outcome(&next, "Succeeded").await;
     assert!(trace.fewest_ready() >= 10, "{trace}");
 }

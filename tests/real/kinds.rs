@@ -69,6 +69,43 @@ async fn a_definition_and_its_objects_come_and_go_with_one_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_definition_that_changes_is_in_force_before_its_objects_are_judged() {
+    let (shop, _agent, group) = at_rest("redefined").await;
+    let kind = format!("widget.{group}/one");
+    let files = |definition: &str, widget: &str| {
+        shop.repository.push(
+            "widgets",
+            &[
+                ("definition.yaml", Some(definition)),
+                ("widget.yaml", Some(widget)),
+            ],
+        )
+    };
+    let second = files(&definition(&group), &widget(&group, "one", 1));
+    shop.until_outcome(&second, "Succeeded").await;
+    let wider = definition(&group).replace(
+        "size: {type: integer}",
+        "size: {type: integer}\n              weight: {type: integer}",
+    );
+    let heavy = widget(&group, "one", 1).replace("size: 1", "size: 1, weight: 7");
+    let third = files(&wider, &heavy);
+    shop.until_outcome(&third, "Succeeded").await;
+    assert_eq!(shop.get(&kind)["spec"]["weight"], 7);
+    let wrong = heavy.replace("weight: 7", "weight: heavy");
+    let fourth = files(&wider, &wrong);
+    shop.until_outcome(&fourth, "Rejected").await;
+    // Where its definition changes as well, it is found out only after that.
+    let widest = wider.replace(
+        "weight: {",
+        "colour: {type: string}\n              weight: {",
+    );
+    let fifth = files(&widest, &wrong);
+    shop.until_outcome(&fifth, "Failed").await;
+    let message = shop.message(&fifth);
+    assert!(message.contains("spec.weight"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn objects_whose_definition_was_deleted_by_hand_are_told_and_leave_with_the_next_commit() {
     let (shop, _agent, group) = at_rest("undefined").await;
     let second = shop.repository.push(

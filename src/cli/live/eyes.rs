@@ -159,7 +159,7 @@ impl Eyes {
         for (id, watches) in &self.followed {
             let settled = timeout(patience, self.live.settle(watches)).await;
             if matches!(settled, Ok(Ok(()))) {
-                seen.insert(id.clone(), observe(&self.live, id, (&[], &[]), now));
+                seen.insert(id.clone(), observe(&self.live, id, (None, &[]), now));
             }
         }
         seen
