@@ -102,7 +102,8 @@ impl App {
             Drift::Correct => {
                 let allowed = self.allow_correction(id, set, &text, now);
                 if allowed && !self.is_only_added_to(id, set) {
-                    self.fights.correcting.insert(id.clone(), text);
+                    // Once it is absorbed nobody can be named any more.
+                    self.fights.correcting.entry(id.clone()).or_insert(text);
                 }
                 allowed
             }
@@ -275,6 +276,7 @@ impl App {
 
     /// An object is as Git wants it.
     pub(super) fn calm(&mut self, id: &ObjectId) {
+        self.fights.correcting.remove(id);
         let drifted = &mut self.book.ledger.drifted;
         if drifted.remove(id).is_some() && drifted.is_empty() {
             self.clear(Trouble::DriftFight);

@@ -139,11 +139,13 @@ impl App {
             Err(ReadFault::Cluster(refusal)) => return Err(refusal.into()),
         };
         if set.is_empty() && !self.sync.prune.allow_empty {
+            let path = match self.sync.source.path.as_str() {
+                "" => ".",
+                path => path,
+            };
             let message = format!(
-                "{} has no objects in `{}`; an empty set would delete everything and is refused \
-                 unless spec.prune.allowEmpty is true",
-                tip.revision.id.short(),
-                self.sync.source.path
+                "there are no objects in `{path}`; an empty set would delete everything and is \
+                 refused unless spec.prune.allowEmpty is true",
             );
             return Ok(refused(Trouble::Rejected, message));
         }

@@ -13,6 +13,7 @@ mod cli;
 mod controllers;
 mod demo;
 mod facts;
+mod fields;
 mod killed;
 mod laws;
 #[cfg(target_os = "linux")]

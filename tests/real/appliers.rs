@@ -131,26 +131,30 @@ fn set_seconds(shop: &Shop, seconds: u32) {
     shop.kubectl(&["patch", "deployment/web", manager, "-p", &patch]);
 }
 
-/// Lets a manager come back until nothing is taken back any more.
-async fn fight(shop: &Shop) {
-    let seconds = || shop.get("deployment/web")["spec"]["minReadySeconds"].clone();
-    let ours = seconds();
+fn seconds(shop: &Shop) -> Value {
+    shop.get("deployment/web")["spec"]["minReadySeconds"].clone()
+}
+
+/// Lets a manager come back until it is called a fight; returns what was there before.
+async fn fight(shop: &Shop) -> Value {
+    let ours = seconds(shop);
     for round in 0..3 {
         set_seconds(shop, 7 + round);
-        shop.until("what was there before", || seconds() == ours)
+        shop.until("what was there before", || seconds(shop) == ours)
             .await;
     }
     set_seconds(shop, 10);
     let told = shop.until_problem("DriftFight").await;
     assert!(told.contains("`meddler`"), "{told}");
     shop.until_served().await;
-    assert_eq!(seconds(), 10);
+    ours
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fight_at_rest_does_not_stop_the_next_commit() {
     let (shop, _agent) = at_rest("fightrest").await;
     fight(&shop).await;
+    assert_eq!(seconds(&shop), 10, "it is left as it is");
     let next = shop.push_web("web 2", &manifest("2").replace("soak: 30m", "soak: 0s"));
     shop.until_outcome(&next, "Succeeded").await;
     assert_eq!(shop.problem().0, "");
@@ -161,7 +165,14 @@ async fn a_fight_at_rest_does_not_stop_the_next_commit() {
 async fn a_fight_in_mid_rollout_waits_for_a_person_and_the_next_commit_is_written() {
     let (shop, _agent) = at_half("fighthalf").await;
     let commit = shop.repository.head();
-    fight(&shop).await;
+    let ours = fight(&shop).await;
+    shop.until("the levers to be put back for the last time", || {
+        seconds(&shop) == ours
+    })
+    .await;
+    set_seconds(&shop, 11);
+    shop.until_served().await;
+    assert_eq!(seconds(&shop), 11, "it is left as it is from then on");
     let told = shop.notes("web", "DriftDetected");
     assert!(told.len() <= 4, "{told:?}");
     assert_eq!(shop.wait(&commit), Some(5));

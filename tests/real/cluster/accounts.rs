@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use k8s_openapi::api::rbac::v1::PolicyRule;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -19,52 +20,30 @@ const AGENTS: usize = 256;
 /// The group of all agents' accounts; the audit log tells of their calls.
 pub(crate) const AGENTS_GROUP: &str = "tidegate:agents";
 
+/// The rights as they are told to users: the tests run with just these.
+const RIGHTS: &str = include_str!("../../../examples/rights.yaml");
+
 /// Returns what the agent does to the objects of an application in a namespace that it serves.
 /// Secrets are granted apart ([`secrets_rules`]).
 pub(crate) fn application_rules() -> Vec<PolicyRule> {
-    let every = [
-        "get", "list", "watch", "create", "patch", "update", "delete",
-    ];
-    vec![
-        rule(
-            "",
-            &[
-                "configmaps",
-                "services",
-                "serviceaccounts",
-                "persistentvolumeclaims",
-            ],
-            &every,
-        ),
-        rule(
-            "apps",
-            &["deployments", "statefulsets", "daemonsets"],
-            &every,
-        ),
-        rule("batch", &["jobs", "cronjobs"], &every),
-        rule(
-            "networking.k8s.io",
-            &["ingresses", "networkpolicies"],
-            &every,
-        ),
-        rule("policy", &["poddisruptionbudgets"], &every),
-        rule("autoscaling", &["horizontalpodautoscalers"], &every),
-        rule("apps", &["replicasets"], &["get", "list", "watch"]),
-        rule("", &["pods"], &["get", "list", "watch", "delete"]),
-        events_rule(""),
-        events_rule("events.k8s.io"),
-    ]
+    rules_of("tidegate-applications")
 }
 
 /// Returns what the agent needs in its own namespace: its lease, its index and its ledgers.
 pub(crate) fn own_rules() -> Vec<PolicyRule> {
-    let record = ["get", "list", "watch", "create", "patch", "update"];
-    vec![
-        rule("coordination.k8s.io", &["leases"], &record),
-        rule("", &["configmaps"], &[&record[..], &["delete"]].concat()),
-        events_rule(""),
-        events_rule("events.k8s.io"),
-    ]
+    rules_of("tidegate")
+}
+
+/// The rules of a Role of the example.
+fn rules_of(role: &str) -> Vec<PolicyRule> {
+    let documents = serde_yaml::Deserializer::from_str(RIGHTS);
+    let mut roles = documents.filter_map(|document| {
+        let document = Value::deserialize(document).expect("the example is YAML");
+        let is_meant = document["kind"] == "Role" && document["metadata"]["name"] == role;
+        is_meant.then(|| document["rules"].clone())
+    });
+    let rules = roles.next().expect("the example has the role");
+    serde_json::from_value(rules).expect("they are rules")
 }
 
 /// Returns what an agent needs more where Git holds Secrets.
@@ -85,10 +64,6 @@ pub(crate) fn definitions_rules(group: &str) -> Vec<PolicyRule> {
         rule("apiextensions.k8s.io", &definitions, &every),
         rule(group, &["*"], &every),
     ]
-}
-
-fn events_rule(group: &str) -> PolicyRule {
-    rule(group, &["events"], &["create", "patch", "update"])
 }
 
 fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> PolicyRule {
