@@ -9,7 +9,7 @@ use super::{body, read, view};
 use crate::sim::fields::faults_of;
 use crate::sim::patch::{json_patch, keyless, merge_patch, strategic_patch};
 use crate::sim::refusal::{Cause, Refusal};
-use crate::sim::schema::Schema;
+use crate::sim::schema::{Schema, first_mistake};
 use crate::sim::store::{Part, Store};
 
 const JSON: &str = "application/json-patch+json";
@@ -177,6 +177,19 @@ fn configuration(call: &Call) -> Result<Value, Refusal> {
     let faults = faults_of(&call.version.schema, &config);
     if !faults.is_empty() {
         return Err(malformed(&in_lines(&faults)));
+    }
+    let definition = call.version.definition.as_deref();
+    if let Some(fault) = definition.and_then(|definition| first_mistake(definition, &config)) {
+        let slash = if own.contains('/') { "" } else { "/" };
+        let own = format!("{slash}{own}, Kind={kind}");
+        return Err(Refusal::unnamed(
+            500,
+            &format!(
+                "failed to convert new object ({namespace}/{}; {own}) to proper version: unable to \
+                 convert unstructured object to {own}: error decoding from json: {fault}",
+                call.name
+            ),
+        ));
     }
     Ok(config)
 }

@@ -133,15 +133,16 @@ fn scale_of(object: &Object, paths: &ScalePaths) -> Value {
             metadata[key] = json!(value);
         }
     }
+    let mut status = json!({"replicas": number(&paths.existing).unwrap_or_default()});
+    if !selector.is_empty() {
+        status["selector"] = json!(selector);
+    }
     json!({
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": metadata,
         "spec": {"replicas": number(&paths.wanted).unwrap_or_default()},
-        "status": {
-            "replicas": number(&paths.existing).unwrap_or_default(),
-            "selector": selector,
-        },
+        "status": status,
     })
 }
 

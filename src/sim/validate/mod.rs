@@ -77,6 +77,7 @@ fn content(resource: &Resource, object: &Value, causes: &mut Causes) {
         "Service" => service(object, causes),
         "ConfigMap" => config_map(object, causes),
         "HorizontalPodAutoscaler" => autoscaler(object, causes),
+        "PodDisruptionBudget" => budget(object, causes),
         "CustomResourceDefinition" => custom::definition(object, causes),
         _ => {}
     }
@@ -176,6 +177,30 @@ fn service(service: &Value, causes: &mut Causes) {
             causes.push(Cause::duplicate(path, &twice));
         }
     }
+}
+
+/// A budget counts those that have to be there, or those that may be missing.
+fn budget(object: &Value, causes: &mut Causes) {
+    let spec = &object["spec"];
+    if spec["minAvailable"].is_null() || spec["maxUnavailable"].is_null() {
+        return;
+    }
+    // As the type of the server itself is written.
+    let value = format!(
+        "{{\"MinAvailable\":{},\"Selector\":{},\"MaxUnavailable\":{},\
+         \"UnhealthyPodEvictionPolicy\":{}}}",
+        spec["minAvailable"],
+        spec["selector"],
+        spec["maxUnavailable"],
+        spec["unhealthyPodEvictionPolicy"],
+    );
+    causes.push(Cause {
+        reason: "FieldValueInvalid",
+        field: "spec".to_owned(),
+        message: format!(
+            "Invalid value: {value}: minAvailable and maxUnavailable cannot be both set"
+        ),
+    });
 }
 
 fn config_map(map: &Value, causes: &mut Causes) {

@@ -26,6 +26,13 @@ pub(super) fn check(spec: &Value, path: &str, causes: &mut Causes) {
             }
             names.push(name);
             check_container(container, &path, &volumes, causes);
+            if key == "initContainers" {
+                let policies = ["Always", "Never", "OnFailure"];
+                check_word(container, "restartPolicy", &policies, &path, causes);
+            }
+            if spec["hostNetwork"] == true {
+                check_host_ports(container, &path, causes);
+            }
         }
     }
     let policies = ["Always", "OnFailure", "Never"];
@@ -101,6 +108,19 @@ fn check_container(container: &Value, path: &str, volumes: &[&str], causes: &mut
         &format!("{path}.resources"),
         causes,
     );
+}
+
+/// On the host's network a port is that of the host.
+fn check_host_ports(container: &Value, path: &str, causes: &mut Causes) {
+    let ports = container["ports"].as_array().into_iter().flatten();
+    for (at, port) in ports.enumerate() {
+        let other = &port["hostPort"];
+        if !other.is_null() && *other != port["containerPort"] {
+            let detail = "must match `containerPort` when `hostNetwork` is true";
+            let field = format!("{path}.ports[{at}].hostPort");
+            causes.push(Cause::invalid(field, other, detail));
+        }
+    }
 }
 
 fn check_probes(container: &Value, path: &str, causes: &mut Causes) {
@@ -245,6 +265,18 @@ mod tests {
             "spec.containers[0].volumeMounts[0].name: Not found: \"v\"",
         ];
         assert_eq!(causes(&spec), expected);
+    }
+
+    #[test]
+    fn a_port_on_the_host_s_network_is_that_of_the_host() {
+        let spec = |host: u16| {
+            json!({"hostNetwork": true, "containers": [
+                {"name": "a", "image": "x", "ports": [{"containerPort": 80, "hostPort": host}]}]})
+        };
+        assert_eq!(causes(&spec(80)), [""; 0]);
+        let expected = "spec.containers[0].ports[0].hostPort: Invalid value: 81: must match \
+                        `containerPort` when `hostNetwork` is true";
+        assert_eq!(causes(&spec(81)), [expected]);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Where the simulated API server differs from the real one, and why that is left so.
 //!
 //! Not among the cases: much of what the real one checks of values that no rollout turns on, such as
-//! host ports on the host's network, policies of init containers, base64 of Secrets that are applied,
-//! ports of Services, backends of Ingresses, schedules, budgets for disruptions and schemas of
+//! ports and addresses of Services, backends of Ingresses, schedules, types of Secrets and schemas of
 //! definitions. The simulated one takes them.
 
 /// Kubernetes' own controllers that are not simulated, since no rollout waits for them.

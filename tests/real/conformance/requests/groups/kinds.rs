@@ -176,7 +176,8 @@ pub(super) fn custom() -> Group {
     let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "ships.NS.dev"}, "spec": {"group": "NS.dev", "scope": "Namespaced",
         "names": {"kind": "Ship", "plural": "ships"}, "versions": [{"name": "v1", "served": true,
-        "storage": true, "subresources": {"status": {}}, "schema": {"openAPIV3Schema": schema},
+        "storage": true, "subresources": {"status": {}, "scale": {"specReplicasPath": ".spec.oars",
+        "statusReplicasPath": ".status.oars"}}, "schema": {"openAPIV3Schema": schema},
         "selectableFields": [{"jsonPath": ".spec.kind"}]}]}});
     let nameless = json!({"metadata": {"name": "wrong"}, "spec": definition["spec"]});
     let ship = |spec: Value| json!({"apiVersion": "NS.dev/v1", "kind": "Ship", "metadata": {"name": "a"}, "spec": spec});
@@ -214,6 +215,7 @@ pub(super) fn custom() -> Group {
             "a word that is not listed",
             merge(json!({"spec": {"kind": "submarine"}})),
         ),
+        ("its scale", Ask::get(format!("{SHIPS}/a/scale"))),
         (
             "a time that is none",
             merge(json!({"spec": {"built": "yesterday"}})),

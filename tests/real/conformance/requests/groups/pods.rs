@@ -65,6 +65,38 @@ pub(super) fn pods() -> Group {
             container("securityContext", json!({"runAsUser": -1})),
         ),
         (
+            "an init container that restarts sometimes",
+            pod(
+                "initContainers",
+                json!([{"name": "i", "image": "x", "restartPolicy": "Sometimes"}]),
+            ),
+        ),
+        (
+            "another port of the host's network",
+            post(with(
+                with(web(None), "/spec/template/spec/hostNetwork", true),
+                "/spec/template/spec/containers/0/ports",
+                json!([{"containerPort": 80, "hostPort": 81}]),
+            )),
+        ),
+        (
+            "a secret that is no base64",
+            Ask::apply(
+                "/api/v1/namespaces/NS/secrets/s?fieldManager=one",
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"},
+                    "data": {"a": "notbase64!"}}),
+            ),
+        ),
+        (
+            "a budget of both",
+            Ask::apply(
+                "/apis/policy/v1/namespaces/NS/poddisruptionbudgets/b?fieldManager=one",
+                json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+                    "metadata": {"name": "b"}, "spec": {"minAvailable": 1, "maxUnavailable": 1,
+                    "selector": {"matchLabels": {"a": "b"}}}}),
+            ),
+        ),
+        (
             "a variable from nowhere",
             container("env", json!([{"name": "A", "valueFrom": {}}])),
         ),
