@@ -28,8 +28,8 @@ fn the_readme_names_every_field_of_a_gitsync() {
     assert!(found.len() > 20, "{found:?}");
     for path in found {
         let last = path.rsplit('.').next().unwrap();
-        let named = README.contains(&format!("| `{path}`"))
-            || README.contains(&format!(", `.{last}` |"));
+        let named =
+            README.contains(&format!("| `{path}`")) || README.contains(&format!(", `.{last}` |"));
         assert!(named, "the README does not name `{path}`");
     }
 }
