@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 use crate::clock::since_boot;
 use crate::cluster::{Cause, Cluster, Records, Refusal};
 use crate::ledger::Ledger;
-use crate::object::read_duration;
+use crate::object::{mark::request, read_duration};
 use crate::status::{Verdict, verdict, view};
 
 use super::Exit;
@@ -193,7 +193,11 @@ impl Watching {
         if self.version.is_some() && self.version == version {
             return Ok(None);
         }
-        let ledger = read(&self.cluster, &self.app).await?;
+        let mut ledger = read(&self.cluster, &self.app).await?;
+        if found.annotation(request::PAUSE).is_none() {
+            // A person has resumed, and the agent has not seen it yet.
+            ledger.pause = None;
+        }
         self.version = version;
         if self.seat.is_none() {
             self.seat = Some(Seat::of(&ledger));

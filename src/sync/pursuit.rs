@@ -209,7 +209,9 @@ impl App {
                 }
                 Standing::Terminating => false,
                 Standing::Drifted => self.may_correct(id, set, now),
-                Standing::Missing if self.is_recorded(id, set) => self.may_correct(id, set, now),
+                Standing::Missing if self.is_recorded(id, set) || self.is_lost(id) => {
+                    self.may_correct(id, set, now)
+                }
                 Standing::Missing | Standing::Changed | Standing::Unowned | Standing::Shared => {
                     !self.is_stopped()
                 }
@@ -219,6 +221,13 @@ impl App {
             }
         }
         due
+    }
+
+    /// Says whether an object that was there is to be there again, although its commit failed and
+    /// is held: what needs it waits for no person.
+    fn is_lost(&self, id: &ObjectId) -> bool {
+        let entry = self.book.ledger.inventory.get(id);
+        self.has_failed() && entry.is_some_and(|entry| entry.state == State::Applied)
     }
 
     /// Says whether an object was written as the set wants it.

@@ -650,6 +650,32 @@ fn a_commit_held_while_pods_go_back_does_not_keep_them_from_it() {
 }
 
 #[test]
+fn what_vanishes_while_its_failed_commit_is_held_is_made_again() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "vanishes").await;
+        shop.configure(&json!({"healthTimeout": "3s"}));
+        let _agent = shop.start();
+        shop.begin(&[
+            ("web.yaml", Some(&deployment("web", "1", "monitor: 0s"))),
+            ("settings.yaml", Some(&settings(false))),
+        ])
+        .await;
+        shop.keep("configmap/settings", true);
+        shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
+        let stuck = shop
+            .repository
+            .push("settings", &[("settings.yaml", Some(&settings(true)))]);
+        shop.until_outcome(&stuck, "Failed").await;
+        shop.keep("configmap/settings", false);
+        shop.until("the settings to be there again", || {
+            shop.get("configmap/settings")["data"]["fixed"] == "true"
+        })
+        .await;
+        assert_eq!(shop.outcome(&stuck), "Failed", "a person decides");
+    });
+}
+
+#[test]
 fn a_revert_after_the_rollout_waits_for_no_stuck_object_either() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "stuck-after").await;
