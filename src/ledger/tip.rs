@@ -28,6 +28,7 @@ pub struct Tip {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RefusedTip {
-    /// Whether it takes back what is being rolled out: nothing more of that begins meanwhile.
+    /// Whether it takes back what runs or is being rolled out: nothing more of that begins
+    /// meanwhile.
     pub takes_back: bool,
 }

@@ -112,10 +112,12 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         }
         commands.push(format!("tidegate retry {app} {short}"));
     }
-    if let Some(refused) = ledger.tip.as_ref().and_then(|tip| tip.refused.as_ref()) {
-        if refused.takes_back {
-            commands.push(format!("tidegate abort {app}"));
-        }
+    let refused = ledger.tip.as_ref().and_then(|tip| tip.refused.as_ref());
+    let takes_back = refused.is_some_and(|refused| refused.takes_back);
+    if takes_back && ledger.aim.as_ref().is_some_and(|aim| !aim.is_done) {
+        commands.push(format!("tidegate abort {app}"));
+    }
+    if refused.is_some() {
         commands.push(format!("tidegate sync {app}"));
     }
     if let Some(aim) = &ledger.aim
@@ -123,7 +125,8 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
     {
         commands.push(format!("tidegate retry {app} {}", aim.revision.id.short()));
     }
-    if let Some(rejected) = rejected_tip(ledger) {
+    // A revert that the cluster refuses is not to be reverted.
+    if let Some(rejected) = rejected_tip(ledger).filter(|_| !takes_back) {
         commands.push(format!("git revert {}", rejected.revision.id.short()));
     }
     if !approvals(ledger).is_empty() {

@@ -19,6 +19,9 @@ const CORRECTIONS: usize = 3;
 /// For how long a correction is remembered.
 const WINDOW: Duration = Duration::from_mins(10);
 
+/// The shortest time between two corrections of a workload in mid-rollout once it is a fight.
+const SELDOM: Duration = Duration::from_secs(30);
+
 /// What is remembered of changes by others. A restart begins anew.
 #[derive(Default)]
 pub(super) struct Fights {
@@ -35,8 +38,8 @@ pub(super) struct Fights {
     absorbed: HashMap<ObjectId, String>,
     /// What is being taken back, until it is written or refused.
     correcting: HashMap<ObjectId, String>,
-    /// Generation of a workload when it became a fight.
-    last: HashMap<ObjectId, i64>,
+    /// Generation of a workload that others fight for when it was put back last, and when that was.
+    last: HashMap<ObjectId, (i64, Timestamp)>,
     /// Generation of a workload that another applier has written to, as it was last tried out.
     applied: HashMap<ObjectId, i64>,
 }
@@ -117,8 +120,11 @@ impl App {
             return false;
         };
         let managers = Managers::of(&live);
+        let wanted = &set[id].object;
         let applier = managers.applier(&self.sync.take_from);
-        applier.is_some_and(|applier| !managers.has_taken(applier, &set[id].object))
+        applier.is_some_and(|applier| {
+            managers.editor_name(wanted) == Some(applier) && !managers.has_taken(applier, wanted)
+        })
     }
 
     /// Tells of an applier that writes to a workload, once for each of its writes.
@@ -133,9 +139,9 @@ impl App {
     }
 
     /// What people own in a workload becomes ours before it is written over.
-    pub(super) fn absorbs(&mut self, id: &ObjectId, editor: Option<&str>) {
+    pub(super) fn absorbs(&mut self, id: &ObjectId, editor: Option<String>) {
         if let Some(editor) = editor {
-            self.fights.absorbed.insert(id.clone(), editor.to_owned());
+            self.fights.absorbed.insert(id.clone(), editor);
         }
     }
 
@@ -177,7 +183,7 @@ impl App {
             .and_then(|live| Managers::of(live).editor_name(&set[id].object));
         // What was absorbed before it is written over names nobody any more.
         let absorbed = self.fights.absorbed.get(id).cloned();
-        let who = named.map(ToOwned::to_owned).or(absorbed);
+        let who = absorbed.or_else(|| named.map(ToOwned::to_owned));
         let who = who.as_deref().unwrap_or("someone");
         let entry = self.book.ledger.inventory.get(id);
         let version = match &live {
@@ -193,7 +199,7 @@ impl App {
             return true;
         }
         let then = if self.is_rolling(id) {
-            "it is put back once more and no further batch opens"
+            "no further batch opens, and it is put back twice a minute at most"
         } else {
             "it is left as it is"
         };
@@ -206,7 +212,7 @@ impl App {
         );
         if !self.is_fought_for(id) {
             let generation = live.map_or(0, |live| live.generation());
-            self.fights.last.insert(id.clone(), generation);
+            self.fights.last.insert(id.clone(), (generation, now));
         }
         if self.book.ledger.drifted.get(id) != Some(&message) {
             self.book.ledger.drifted.insert(id.clone(), message);
@@ -283,12 +289,21 @@ impl App {
         }
     }
 
-    /// Says whether a workload is still as it was when it became a fight: it is put back for the
-    /// last time.
-    pub(super) fn is_last_time(&self, id: &ObjectId) -> bool {
-        let live = self.shared.live.get(id);
-        let generation = live.map(|live| live.generation());
-        generation.is_some() && self.fights.last.get(id).copied() == generation
+    /// When a workload that others fight for is put back again, lest its rollout run on under
+    /// their levers; `None`: now.
+    pub(super) fn put_back_at(&mut self, id: &ObjectId, now: Timestamp) -> Option<Timestamp> {
+        let generation = self.shared.live.get(id).map(|live| live.generation());
+        let generation = generation.unwrap_or_default();
+        let last = self.fights.last.entry(id.clone());
+        let (known, at) = last.or_insert((generation, now));
+        let due = later(*at, SELDOM);
+        if *known != generation && now < due {
+            return Some(due);
+        }
+        if *known != generation {
+            (*known, *at) = (generation, now);
+        }
+        None
     }
 
     /// Another commit is judged afresh in the workloads that others fought for.

@@ -252,6 +252,10 @@ impl App {
             return;
         };
         let why = format!("{} took over", by.short());
+        if !aim.is_done && self.is_return(&aim) {
+            // As a whole it has succeeded before, and Git took back what ran since.
+            self.book.ledger.last_good = Some(aim.revision.clone());
+        }
         match aim.course {
             Course::Forward if !aim.is_done && aim.revision.id != *by => {
                 match self.book.ledger.deployed_mut(&aim.revision.id) {

@@ -190,8 +190,10 @@ impl App {
             let kept = self.book.ledger.rollouts.get(id);
             let mut decision = step(&goal, stance, &seen, kept);
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
-            if takes_back(&decision) && !self.may_retake(id, set) {
-                return Ok(Driven::Waiting(None));
+            if takes_back(&decision)
+                && let Some(due) = self.retake_at(id, set)
+            {
+                return Ok(Driven::Waiting(Some(due)));
             }
             let writes = matches!(decision.action, Action::Write | Action::Absorb);
             if let Some(due) = self.due_again(id, &set[id]).filter(|_| writes) {
@@ -232,11 +234,14 @@ impl App {
         }
     }
 
-    /// Says whether a change by hand in mid-rollout is taken back once more. Where it becomes a
-    /// fight it is one last time, lest the rollout run on under the levers of others.
-    fn may_retake(&mut self, id: &ObjectId, set: &Set) -> bool {
+    /// When a change by hand in mid-rollout is taken back; `None`: now.
+    fn retake_at(&mut self, id: &ObjectId, set: &Set) -> Option<Timestamp> {
         let text = format!("{id} was changed in the middle of its rollout");
-        self.allow_correction(id, set, &text, clock::now()) || self.is_last_time(id)
+        let now = clock::now();
+        if self.allow_correction(id, set, &text, now) {
+            return None;
+        }
+        self.put_back_at(id, now)
     }
 
     /// Does what was decided; `None`: look again at once.

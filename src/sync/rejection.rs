@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use crate::ledger::{Course, Outcome, RefusedTip, Tip, Trouble};
 use crate::object::{Deployment, later};
-use crate::plan::Set;
 use crate::revision::CommitId;
 
 use super::BookFault;
@@ -80,7 +79,10 @@ impl App {
         let takes_back = self.takes_back(tip);
         self.end(&tip.revision.id, Outcome::Rejected, &refused.message, now);
         let mut text = format!("{}: {}", tip.revision.id.short(), refused.message);
-        if takes_back && let Some(aim) = &self.book.ledger.aim {
+        if takes_back
+            && self.is_under_way()
+            && let Some(aim) = &self.book.ledger.aim
+        {
             text = format!(
                 "{text}\nit takes back what is being rolled out: no further batch of {} opens",
                 aim.revision.id.short()
@@ -93,37 +95,36 @@ impl App {
         }
     }
 
-    /// Says whether a tip brings a workload that is being rolled out back to a template that has
-    /// succeeded: Git no longer wants what is on its way.
-    fn takes_back(&mut self, tip: &Tip) -> bool {
-        let is_forward = self
-            .book
-            .ledger
-            .aim
-            .as_ref()
-            .is_some_and(|aim| aim.course == Course::Forward && !aim.is_done);
-        let Some(set) = self.sets.get(&tip.revision.id).cloned() else {
+    /// Says whether a tip brings a workload back to a template that has succeeded: Git no longer
+    /// wants what runs, or is on its way.
+    fn takes_back(&self, tip: &Tip) -> bool {
+        let Some(set) = self.sets.get(&tip.revision.id) else {
             return false;
         };
-        is_forward && self.returns(&set)
-    }
-
-    fn returns(&self, set: &Set) -> bool {
         set.iter().any(|(id, wanted)| {
-            let Some(rolling) = self.book.ledger.rolling(id) else {
+            let key = (id.clone(), wanted.hash.clone());
+            let (Some(probe), Some(entry)) =
+                (self.probes.get(&key), self.book.ledger.inventory.get(id))
+            else {
                 return false;
             };
-            let key = (id.clone(), wanted.hash.clone());
-            let entry = self.book.ledger.inventory.get(id);
-            self.probes
-                .get(&key)
-                .zip(entry)
-                .is_some_and(|(probe, entry)| {
-                    let view = Deployment(&probe.object);
-                    entry.has_succeeded(&view.content_digest())
-                        && view.restart_blind_digest() != rolling.write.template
-                })
+            let view = Deployment(&probe.object);
+            let rolling = self
+                .book
+                .ledger
+                .rolling(id)
+                .map(|kept| &kept.write.template);
+            let runs = rolling.or(entry.template.as_ref());
+            id.is_deployment()
+                && entry.has_succeeded(&view.content_digest())
+                && runs.is_some_and(|runs| *runs != view.restart_blind_digest())
         })
+    }
+
+    /// Says whether something is on its way that a new commit would end.
+    fn is_under_way(&self) -> bool {
+        let aim = self.book.ledger.aim.as_ref();
+        aim.is_some_and(|aim| aim.course == Course::Forward && !aim.is_done)
     }
 
     /// A tip that the cluster refuses is judged again from time to time, since what stood in its
@@ -169,6 +170,6 @@ impl App {
     pub(super) fn is_taken_back(&self) -> bool {
         let tip = self.book.ledger.tip.as_ref();
         let refused = tip.and_then(|tip| tip.refused.as_ref());
-        refused.is_some_and(|refused| refused.takes_back)
+        self.is_under_way() && refused.is_some_and(|refused| refused.takes_back)
     }
 }

@@ -236,9 +236,11 @@ impl App {
             return Ok(());
         };
         let managers = Managers::of(&live);
-        let fields = managers.absorbed(&set[id].withdrawn, &self.sync.take_from);
+        let (left, taken) = (&set[id].withdrawn, &self.sync.take_from);
+        let fields = managers.absorbed(left, taken);
         let Some(fields) = fields else { return Ok(()) };
-        self.absorbs(id, managers.editor_name(&set[id].object));
+        let editor = managers.spec_editor(left, taken).map(ToOwned::to_owned);
+        self.absorbs(id, editor);
         if let Some(entry) = self.book.ledger.inventory.get_mut(id) {
             // Our entry will look as if nothing had happened, with another's values: only a write
             // puts them right, even if this process ends before it.

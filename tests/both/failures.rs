@@ -703,6 +703,42 @@ fn a_revert_after_the_rollout_waits_for_no_stuck_object_either() {
 }
 
 #[test]
+fn a_commit_that_fails_behind_a_stuck_revert_goes_back_to_it_and_not_to_what_git_took_back() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "stuck-behind").await;
+        let back = json!({"healthTimeout": "3s", "rollout": {"onFailure": "Rollback"}});
+        shop.configure(&back);
+        let _agent = shop.start();
+        let web = |tag: &str| deployment("web", tag, "steps: [50%, 100%]\nmonitor: 0s");
+        let (old, new) = (settings(false), settings(true));
+        let (one, two) = (web("1"), web("2"));
+        let before = [
+            ("web.yaml", Some(one.as_str())),
+            ("settings.yaml", Some(old.as_str())),
+        ];
+        shop.begin(&before).await;
+        shop.begin(&[("web.yaml", Some(&two)), ("settings.yaml", Some(&new))])
+            .await;
+        let trace = shop.trace_at_rest("web").await;
+        shop.keep("configmap/settings", true);
+        shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
+        shop.repository.push("Revert \"works\"", &before);
+        until_back(&trace).await;
+        let trace = shop.trace_at_rest("web").await;
+        let next = shop
+            .repository
+            .push("web 3", &[("web.yaml", Some(&web("3")))]);
+        shop.until("it to fail", || shop.ledger()["aim"]["course"] != "Forward")
+            .await;
+        shop.keep("configmap/settings", false);
+        shop.until_outcome(&next, "RolledBack").await;
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+        assert_eq!(trace.most_with("2"), 0, "{trace}");
+        assert_eq!(shop.pods("web", "1").len(), 10);
+    });
+}
+
+#[test]
 fn an_abort_that_cannot_read_its_commits_yet_waits_for_them() {
     play(async |stage: Stage| {
         let mut shop = Shop::open(&stage, "abort-away").await;
