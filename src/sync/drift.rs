@@ -12,7 +12,6 @@ use crate::plan::{Managers, Set};
 use crate::rollout::Reason;
 
 use super::app::App;
-use super::pursuit::TOLD;
 
 /// Corrections against one manager within [`WINDOW`]; the next is a fight.
 const CORRECTIONS: usize = 3;
@@ -215,27 +214,26 @@ impl App {
             self.fights.last.insert(id.clone(), (generation, now));
         }
         if self.book.ledger.drifted.get(id) != Some(&message) {
-            self.book.ledger.drifted.insert(id.clone(), message);
-            self.tell_fights();
+            self.book.ledger.drifted.insert(id.clone(), message.clone());
+            self.tell_fights(&message);
         }
         false
     }
 
-    /// Tells of everything that others fight for.
-    fn tell_fights(&mut self) {
-        let fights: Vec<&str> = self
-            .book
-            .ledger
-            .drifted
-            .values()
-            .map(String::as_str)
+    /// Tells of everything that others fight for: what was told before and is not over, and `new`.
+    fn tell_fights(&mut self, new: &str) {
+        let ledger = &self.book.ledger;
+        let known = ledger.problem(Trouble::DriftFight);
+        let known = known.map_or("", |known| known.message.as_str());
+        let fights = ledger.drifted.values().map(String::as_str);
+        let fights: Vec<&str> = fights
+            .filter(|text| *text == new || known.contains(text))
             .collect();
-        let more = fights.len().saturating_sub(TOLD);
-        let mut message = fights[..fights.len().min(TOLD)].join("; ");
-        if more > 0 {
-            message = format!("{message}; and {more} more");
+        if fights.is_empty() {
+            self.clear(Trouble::DriftFight);
+            return;
         }
-        self.trouble(Trouble::DriftFight, message);
+        self.trouble(Trouble::DriftFight, fights.join("; "));
     }
 
     /// Says whether others fight for a workload in the middle of its rollout: it advances no more.
@@ -283,9 +281,8 @@ impl App {
     /// An object is as Git wants it.
     pub(super) fn calm(&mut self, id: &ObjectId) {
         self.fights.correcting.remove(id);
-        let drifted = &mut self.book.ledger.drifted;
-        if drifted.remove(id).is_some() && drifted.is_empty() {
-            self.clear(Trouble::DriftFight);
+        if self.book.ledger.drifted.remove(id).is_some() {
+            self.tell_fights("");
         }
     }
 

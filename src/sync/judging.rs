@@ -133,7 +133,10 @@ impl App {
             }
             // The commit may be fine; it is judged once it can be read.
             Err(fault @ (ReadFault::Git(_) | ReadFault::Thread(_))) => {
-                self.trouble(Trouble::GitUnreachable, fault.to_string());
+                // Why Git was not reached says more than what is missing for it.
+                if self.book.ledger.unreachable().is_none() {
+                    self.trouble(Trouble::GitUnreachable, fault.to_string());
+                }
                 return Ok(Examined::Unknown);
             }
             Err(ReadFault::Cluster(refusal)) => return Err(refusal.into()),

@@ -93,18 +93,18 @@ impl App {
     /// that fail are not kept because an object of an earlier stage is stuck.
     fn waits_for_health(&self) -> bool {
         let aim = self.book.ledger.aim.as_ref();
-        let begins = aim.is_some_and(|aim| aim.course == Course::Forward && !aim.is_done);
+        let begins = aim.is_some_and(|aim| {
+            aim.course == Course::Forward && !aim.is_done && !self.is_return(aim)
+        });
         begins && !self.is_stopped()
     }
 
-    /// A revert waits for no earlier stage that is stuck: its pods go back at once, in mid-rollout
-    /// and after it.
+    /// A workload that a commit takes back in mid-rollout waits for no earlier stage: pods that had
+    /// moved go back at once.
     async fn take_back(&mut self, set: &Arc<Set>) -> Result<Option<Timestamp>, BookFault> {
-        let aim = self.book.ledger.aim.clone();
-        let is_return = aim.is_some_and(|aim| self.is_return(&aim));
-        let workloads = set.keys().filter(|id| id.is_deployment());
-        let moved: Vec<ObjectId> = workloads
-            .filter(|id| is_return || self.is_rolling(id))
+        let moved: Vec<ObjectId> = set
+            .keys()
+            .filter(|id| id.is_deployment() && self.is_rolling(id))
             .cloned()
             .collect();
         let mut back = Vec::new();

@@ -39,6 +39,11 @@ impl App {
     /// Git was not reached, or not whole: what runs keeps running.
     pub(super) fn unreached(&mut self, fault: &GitFault) {
         let kind = kind(fault);
+        let is_missing = matches!(fault, GitFault::CommitMissing(_));
+        if is_missing && self.book.ledger.unreachable().is_some() {
+            // Why Git was not reached says more than what is missing for it.
+            return;
+        }
         for other in [Trouble::GitUnreachable, Trouble::AuthenticationFailed] {
             if kind != other && kind != Trouble::PathMissing {
                 self.clear(other);

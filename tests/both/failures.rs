@@ -703,6 +703,48 @@ fn a_revert_after_the_rollout_waits_for_no_stuck_object_either() {
 }
 
 #[test]
+fn a_revert_writes_what_it_may_before_its_pods_go_back_beside_what_is_stuck() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "stuck-earlier").await;
+        let _agent = shop.start();
+        let web = |tag: &str| deployment("web", tag, "steps: [50%, 100%]\nmonitor: 0s");
+        let account = |labels: &str| {
+            format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: robot{labels}}}\n")
+        };
+        // The pods of web 1 run only where the settings are fixed.
+        let (one, two) = (web("1-needsmap"), web("2"));
+        let (old, new) = (settings(true), settings(false));
+        let (plain, labelled) = (account(""), account(", labels: {a: b}"));
+        let before = [
+            ("web.yaml", Some(one.as_str())),
+            ("settings.yaml", Some(old.as_str())),
+            ("account.yaml", Some(plain.as_str())),
+        ];
+        shop.begin(&before).await;
+        shop.begin(&[
+            ("web.yaml", Some(&two)),
+            ("settings.yaml", Some(&new)),
+            ("account.yaml", Some(&labelled)),
+        ])
+        .await;
+        let trace = shop.trace_at_rest("web").await;
+        shop.keep("serviceaccount/robot", true);
+        shop.kubectl(&["delete", "serviceaccount/robot", "--wait=false"]);
+        let revert = shop.repository.push("Revert \"works\"", &before);
+        trace
+            .until_settled("the pods to be back", SOON, |counts| {
+                counts.with_tag("1-needsmap") == 10 && counts.total() == 10
+            })
+            .await;
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "true");
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+        assert_eq!(shop.outcome(&revert), "InProgress");
+        shop.keep("serviceaccount/robot", false);
+        shop.until_outcome(&revert, "Succeeded").await;
+    });
+}
+
+#[test]
 fn a_commit_that_fails_behind_a_stuck_revert_goes_back_to_it_and_not_to_what_git_took_back() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "stuck-behind").await;

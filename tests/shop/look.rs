@@ -33,6 +33,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("replicaset", "apps", "v1", "ReplicaSet"),
     ("secret", "", "v1", "Secret"),
     ("service", "", "v1", "Service"),
+    ("serviceaccount", "", "v1", "ServiceAccount"),
 ];
 
 /// Objects of a kind in a namespace, by the word for the kind.
