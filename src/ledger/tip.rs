@@ -18,16 +18,18 @@ pub struct Tip {
     /// Whether it was judged: planned, rejected or held. A pause or a refused rewrite leaves it
     /// unjudged.
     pub is_judged: bool,
-    /// Set where the cluster refuses it as it stands, not its files: it is judged again from time
-    /// to time.
+    /// Set where it may not be followed and that says more than its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedTip>,
 }
 
-/// A tip that the cluster may yet take.
+/// A tip that may not be followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RefusedTip {
+    /// Whether the cluster refuses it as it stands, not its files: it is judged again from time to
+    /// time.
+    pub by_cluster: bool,
     /// Whether it takes back what runs or is being rolled out: nothing more of that begins
     /// meanwhile.
     pub takes_back: bool,

@@ -117,7 +117,7 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
     if takes_back && ledger.aim.as_ref().is_some_and(|aim| !aim.is_done) {
         commands.push(format!("tidegate abort {app}"));
     }
-    if refused.is_some() {
+    if refused.is_some_and(|refused| refused.by_cluster) {
         commands.push(format!("tidegate sync {app}"));
     }
     if let Some(aim) = &ledger.aim

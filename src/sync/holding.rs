@@ -101,9 +101,17 @@ impl App {
         set: &Set,
     ) -> Result<BTreeMap<ObjectId, Option<CommitId>>, BookFault> {
         let mut held = BTreeMap::new();
+        let good = match self.book.ledger.last_good.clone() {
+            Some(good) => self.set(&good.id).await.ok(),
+            None => None,
+        };
         for (id, wanted) in set {
             let quarantine = &self.book.ledger.quarantine;
+            // What the last good revision has was not at fault, whatever became of a write of it.
+            let known = good.as_ref().and_then(|good| good.get(id));
+            let is_good = known.is_some_and(|known| known.hash == wanted.hash);
             let mut culprit = quarantine.holds_object(id, &wanted.hash).cloned();
+            culprit = culprit.filter(|_| !is_good);
             if culprit.is_none() && quarantine.knows(id) {
                 let candidate = self.candidate(set, id).await?;
                 let quarantine = &self.book.ledger.quarantine;

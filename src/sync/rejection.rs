@@ -77,6 +77,7 @@ impl App {
 
     fn tell_refused(&mut self, tip: &Tip, refused: &Refused, now: Timestamp) {
         let takes_back = self.takes_back(tip);
+        let by_cluster = refused.by_cluster;
         self.end(&tip.revision.id, Outcome::Rejected, &refused.message, now);
         let mut text = format!("{}: {}", tip.revision.id.short(), refused.message);
         if takes_back
@@ -91,7 +92,11 @@ impl App {
         self.trouble(refused.reason, text);
         self.judged();
         if let Some(tip) = &mut self.book.ledger.tip {
-            tip.refused = refused.by_cluster.then_some(RefusedTip { takes_back });
+            let says_more = by_cluster || takes_back;
+            tip.refused = says_more.then_some(RefusedTip {
+                by_cluster,
+                takes_back,
+            });
         }
     }
 
@@ -99,7 +104,8 @@ impl App {
     /// wants what runs, or is on its way.
     fn takes_back(&self, tip: &Tip) -> bool {
         let Some(set) = self.sets.get(&tip.revision.id) else {
-            return false;
+            // It cannot be read: what the commit before it takes back stays so.
+            return tip.refused.as_ref().is_some_and(|known| known.takes_back);
         };
         set.iter().any(|(id, wanted)| {
             let key = (id.clone(), wanted.hash.clone());
@@ -162,7 +168,8 @@ impl App {
     pub(super) fn refused_tip(&self) -> Option<Tip> {
         let ledger = &self.book.ledger;
         let tip = ledger.tip.as_ref()?;
-        let stands = tip.is_judged && tip.refused.is_some() && ledger.pause.is_none();
+        let by_cluster = tip.refused.as_ref().is_some_and(|known| known.by_cluster);
+        let stands = tip.is_judged && by_cluster && ledger.pause.is_none();
         stands.then(|| tip.clone())
     }
 

@@ -199,11 +199,9 @@ impl App {
             let record = ledger.deployed(tip);
             record.is_some_and(|record| match record.outcome {
                 Outcome::Held | Outcome::Rejected | Outcome::RolledBack | Outcome::Aborted => true,
-                Outcome::Pending
-                | Outcome::InProgress
-                | Outcome::Succeeded
-                | Outcome::Failed
-                | Outcome::Superseded => false,
+                // Its pods are still going back.
+                Outcome::InProgress | Outcome::Failed => ledger.has_left(tip),
+                Outcome::Pending | Outcome::Succeeded | Outcome::Superseded => false,
             }) && (lifted || tip == commit)
         });
         tried.extend(tip.clone());

@@ -114,12 +114,17 @@ impl App {
         self.announce(None, "RevisionFetched", note, false);
         // A commit without the path is judged like any other: reading it says what is missing.
         let tree = tree.unwrap_or_default();
+        let before = self.book.ledger.tip.take();
+        // What Git takes back stays so until a commit can be read that wants it.
+        let refused = before
+            .and_then(|before| before.refused)
+            .filter(|refused| refused.takes_back);
         self.book.ledger.tip = Some(Tip {
             revision,
             tree,
             seen_at: now,
             is_judged: false,
-            refused: None,
+            refused,
         });
         Ok(())
     }

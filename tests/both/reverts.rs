@@ -234,9 +234,18 @@ fn a_revert_that_the_cluster_refuses_stops_what_it_takes_back_and_goes_through_o
         assert!(told.contains(&told_too), "{told}");
         let status = shop.verb(&["status", "web"]);
         assert!(status.contains("tidegate abort"), "{status}");
+        // A commit that cannot be read on top of it wants nothing else.
+        let broken = shop
+            .repository
+            .push("breaks", &[("bad.yaml", Some("a: ["))]);
+        shop.sync();
+        shop.until_outcome(&broken, "Rejected").await;
         trace
             .until_rest("no further batch", Duration::from_secs(8), SOON)
             .await;
+        let revert = shop.repository.push("mends", &[("bad.yaml", None)]);
+        shop.sync();
+        shop.until_outcome(&revert, "Rejected").await;
         assert_eq!(trace.most_with("2"), 1, "{trace}");
         // It is made again as the commit that runs has it, and can be changed from then on.
         shop.kubectl(&["delete", "configmap/settings"]);
