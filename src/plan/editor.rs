@@ -112,23 +112,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    fn live(entries: impl Into<Value>) -> Object {
-        let entries = entries.into();
-        Object::new(json!({
-            "apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "web", "managedFields": entries},
-        }))
-        .unwrap()
-    }
-
-    fn entry(manager: &str, operation: &str, fields: impl Into<Value>) -> Value {
-        let fields = fields.into();
-        json!({
-            "manager": manager, "operation": operation, "apiVersion": "apps/v1",
-            "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields,
-        })
-    }
+    use crate::plan::managers::tests::{entry, live};
 
     /// What Git wants of it.
     fn web() -> Object {

@@ -351,10 +351,10 @@ fn merge(into: &mut Value, from: &Value) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn live(entries: impl Into<Value>) -> Object {
+    pub(in crate::plan) fn live(entries: impl Into<Value>) -> Object {
         let entries = entries.into();
         Object::new(json!({
             "apiVersion": "apps/v1", "kind": "Deployment",
@@ -363,7 +363,11 @@ mod tests {
         .unwrap()
     }
 
-    fn entry(manager: &str, operation: &str, fields: impl Into<Value>) -> Value {
+    pub(in crate::plan) fn entry(
+        manager: &str,
+        operation: &str,
+        fields: impl Into<Value>,
+    ) -> Value {
         let fields = fields.into();
         json!({
             "manager": manager, "operation": operation, "apiVersion": "apps/v1",

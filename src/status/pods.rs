@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::health::{Judgement, Pod, Verdict};
-use crate::object::later;
+use crate::object::{Digest, later};
 use crate::rollout::{self, Checkpoint, Set};
 
 use super::workload::Workload;
@@ -54,9 +54,16 @@ pub(super) struct Census {
     pub(super) trouble: Option<String>,
 }
 
-/// Counts what is seen; `kept` tells which template is the target's and how pods are judged.
-pub(super) fn seen(kept: &Checkpoint, live: &rollout::Live, now: Timestamp) -> Census {
-    let (target, others) = sides(kept, live);
+/// Counts what is seen; `kept` tells which template is the target's and how pods are judged. At rest
+/// it is the one `written` last, to which other appliers may have added.
+pub(super) fn seen(
+    kept: &Checkpoint,
+    written: Option<&Digest>,
+    live: &rollout::Live,
+    now: Timestamp,
+) -> Census {
+    let written = written.filter(|_| kept.is_over());
+    let (target, others) = sides(written.unwrap_or(&kept.write.template), live);
     let pods = |sets: &[&Set]| -> Vec<(Slot, Timestamp)> {
         let pods = sets.iter().flat_map(|set| set.present());
         pods.filter_map(|pod| Some((slot(kept, pod, now)?, pod.created)))
@@ -106,14 +113,14 @@ pub(super) fn recorded(workload: &Workload) -> Census {
 }
 
 /// The ReplicaSets of the target's template, and all others.
-fn sides<'a>(kept: &Checkpoint, live: &'a rollout::Live) -> (Vec<&'a Set>, Vec<&'a Set>) {
-    let is_written = live.template == kept.write.template;
+fn sides<'a>(target: &Digest, live: &'a rollout::Live) -> (Vec<&'a Set>, Vec<&'a Set>) {
+    let is_written = live.template == *target;
     live.sets.iter().partition(|set| {
         if is_written {
             // A restart makes another set of a template that is called the same.
             set.is_current
         } else {
-            set.template == kept.write.template
+            set.template == *target
         }
     })
 }

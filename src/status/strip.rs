@@ -90,9 +90,10 @@ impl Strip {
         now: Timestamp,
     ) -> Self {
         let live = seen.and_then(|seen| seen.live.as_ref());
+        let written = entry.and_then(|entry| entry.template.as_ref());
         let census = live.map_or_else(
             || pods::recorded(&Workload::read(id, kept, entry)),
-            |live| pods::seen(kept, live, now),
+            |live| pods::seen(kept, written, live, now),
         );
         let policy = entry.and_then(|entry| Some(&entry.policy.as_ref()?.policy));
         let end = if kept.is_over() {

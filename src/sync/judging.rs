@@ -170,12 +170,12 @@ impl App {
         held: BTreeMap<ObjectId, Option<CommitId>>,
         now: Timestamp,
     ) {
-        let gone_back = self
-            .book
-            .ledger
+        let ledger = &self.book.ledger;
+        let is_left = ledger.has_left(&tip.revision.id);
+        let gone_back = ledger
             .deployed(&tip.revision.id)
             .is_some_and(|record| matches!(record.outcome, Outcome::RolledBack | Outcome::Aborted));
-        if gone_back && !held.is_empty() {
+        if (gone_back || is_left) && !held.is_empty() {
             // Judged again (another configuration, a restart) and held all the same.
             self.judged();
             return;

@@ -531,6 +531,17 @@ async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
     (shop, agent, trace, next)
 }
 
+/// Pushes what such a shop began with.
+fn push_back(shop: &Shop) -> String {
+    shop.repository.push(
+        "Revert \"web 2\"",
+        &[
+            ("web.yaml", Some(&slow("1"))),
+            ("settings.yaml", Some(&settings(false))),
+        ],
+    )
+}
+
 fn slow(tag: &str) -> String {
     let policy = "steps: [1, 50%, 100%]\nsoak: 30m\nmonitor: 0s\nonFailure: Rollback";
     deployment("web", tag, policy)
@@ -564,13 +575,7 @@ fn an_abort_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
 fn a_revert_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
     play(async |stage: Stage| {
         let (shop, _agent, trace, _) = stuck(&stage, "stuck-revert").await;
-        let revert = shop.repository.push(
-            "Revert \"web 2\"",
-            &[
-                ("web.yaml", Some(&slow("1"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        );
+        let revert = push_back(&shop);
         until_back(&trace).await;
         assert_eq!(shop.outcome(&revert), "InProgress");
         shop.keep("configmap/settings", false);
@@ -584,13 +589,7 @@ fn a_revert_that_stays_stuck_is_told_and_never_gone_back_on() {
     play(async |stage: Stage| {
         let (shop, _agent, trace, _) = stuck(&stage, "stuck-long").await;
         shop.configure(&json!({"healthTimeout": "3s"}));
-        let revert = shop.repository.push(
-            "Revert \"web 2\"",
-            &[
-                ("web.yaml", Some(&slow("1"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        );
+        let revert = push_back(&shop);
         until_back(&trace).await;
         let told = shop.until_problem("RollbackFailed").await;
         assert!(told.contains("/settings is being deleted"), "{told}");
@@ -675,26 +674,37 @@ fn what_vanishes_while_its_failed_commit_is_held_is_made_again() {
     });
 }
 
+/// A shop in which a commit has succeeded and its revert has taken the pods back, beside a ConfigMap
+/// that is stuck; with the commit of the revert.
+async fn reverted_beside_stuck(stage: &Stage, prefix: &str, more: &Value) -> (Shop, Agent, String) {
+    let shop = Shop::open(stage, prefix).await;
+    shop.configure(more);
+    let agent = shop.start();
+    let (one, two) = (quick("1"), quick("2"));
+    let (old, new) = (settings(false), settings(true));
+    let before = [
+        ("web.yaml", Some(one.as_str())),
+        ("settings.yaml", Some(old.as_str())),
+    ];
+    shop.begin(&before).await;
+    shop.begin(&[("web.yaml", Some(&two)), ("settings.yaml", Some(&new))])
+        .await;
+    let trace = shop.trace_at_rest("web").await;
+    shop.keep("configmap/settings", true);
+    shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
+    let revert = shop.repository.push("Revert \"works\"", &before);
+    until_back(&trace).await;
+    (shop, agent, revert)
+}
+
+fn quick(tag: &str) -> String {
+    deployment("web", tag, "steps: [50%, 100%]\nmonitor: 0s")
+}
+
 #[test]
 fn a_revert_after_the_rollout_waits_for_no_stuck_object_either() {
     play(async |stage: Stage| {
-        let shop = Shop::open(&stage, "stuck-after").await;
-        let _agent = shop.start();
-        let web = |tag: &str| deployment("web", tag, "steps: [50%, 100%]\nmonitor: 0s");
-        let (one, two) = (web("1"), web("2"));
-        let (old, new) = (settings(false), settings(true));
-        let before = [
-            ("web.yaml", Some(one.as_str())),
-            ("settings.yaml", Some(old.as_str())),
-        ];
-        shop.begin(&before).await;
-        shop.begin(&[("web.yaml", Some(&two)), ("settings.yaml", Some(&new))])
-            .await;
-        let trace = shop.trace_at_rest("web").await;
-        shop.keep("configmap/settings", true);
-        shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
-        let revert = shop.repository.push("Revert \"works\"", &before);
-        until_back(&trace).await;
+        let (shop, _agent, revert) = reverted_beside_stuck(&stage, "stuck-after", &json!({})).await;
         assert_eq!(shop.outcome(&revert), "InProgress");
         shop.keep("configmap/settings", false);
         shop.until_outcome(&revert, "Succeeded").await;
@@ -707,12 +717,11 @@ fn a_revert_writes_what_it_may_before_its_pods_go_back_beside_what_is_stuck() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "stuck-earlier").await;
         let _agent = shop.start();
-        let web = |tag: &str| deployment("web", tag, "steps: [50%, 100%]\nmonitor: 0s");
         let account = |labels: &str| {
             format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: robot{labels}}}\n")
         };
         // The pods of web 1 run only where the settings are fixed.
-        let (one, two) = (web("1-needsmap"), web("2"));
+        let (one, two) = (quick("1-needsmap"), quick("2"));
         let (old, new) = (settings(true), settings(false));
         let (plain, labelled) = (account(""), account(", labels: {a: b}"));
         let before = [
@@ -747,29 +756,12 @@ fn a_revert_writes_what_it_may_before_its_pods_go_back_beside_what_is_stuck() {
 #[test]
 fn a_commit_that_fails_behind_a_stuck_revert_goes_back_to_it_and_not_to_what_git_took_back() {
     play(async |stage: Stage| {
-        let shop = Shop::open(&stage, "stuck-behind").await;
         let back = json!({"healthTimeout": "3s", "rollout": {"onFailure": "Rollback"}});
-        shop.configure(&back);
-        let _agent = shop.start();
-        let web = |tag: &str| deployment("web", tag, "steps: [50%, 100%]\nmonitor: 0s");
-        let (old, new) = (settings(false), settings(true));
-        let (one, two) = (web("1"), web("2"));
-        let before = [
-            ("web.yaml", Some(one.as_str())),
-            ("settings.yaml", Some(old.as_str())),
-        ];
-        shop.begin(&before).await;
-        shop.begin(&[("web.yaml", Some(&two)), ("settings.yaml", Some(&new))])
-            .await;
-        let trace = shop.trace_at_rest("web").await;
-        shop.keep("configmap/settings", true);
-        shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
-        shop.repository.push("Revert \"works\"", &before);
-        until_back(&trace).await;
+        let (shop, _agent, _) = reverted_beside_stuck(&stage, "stuck-behind", &back).await;
         let trace = shop.trace_at_rest("web").await;
         let next = shop
             .repository
-            .push("web 3", &[("web.yaml", Some(&web("3")))]);
+            .push("web 3", &[("web.yaml", Some(&quick("3")))]);
         shop.until("it to fail", || shop.ledger()["aim"]["course"] != "Forward")
             .await;
         shop.keep("configmap/settings", false);

@@ -207,6 +207,10 @@ async fn a_variable_that_another_applier_adds_stays_and_holds_nothing_up() {
     assert_eq!(env(), "ADDED");
     assert_eq!(shop.get("deployment/web")["spec"]["minReadySeconds"], 1);
     assert_ne!(shop.problem().0, "DriftFight", "it has written once");
+    let told = shop.verb(&["explain", "web"]);
+    assert!(!told.contains("0 of 10 pods"), "{told}");
+    shop.until_note("web", "FieldConflict", "adds fields of its own")
+        .await;
     let policy = "steps: [50%, 100%]\nsoak: 0s\nmonitor: 0s";
     let second = shop.push_web("web 2", &deployment("web", "2", policy));
     assert_eq!(shop.wait(&second), Some(0));

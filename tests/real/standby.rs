@@ -160,7 +160,7 @@ async fn a_stopped_leader_that_wakes_late_changes_nothing() {
     bridge.release();
     sleeper.signal(Signal::CONT);
     shop.until("the sleeper to stand by", || {
-        sleeper.log().contains("another agent leads; standing by")
+        sleeper.log().contains("the lease was lost; standing by")
     })
     .await;
     let mut writes = work(&shop.account, mark);

@@ -276,11 +276,16 @@ impl Shop {
 
     /// Waits until a problem of this kind is told, and returns its message.
     pub(crate) async fn until_problem(&self, reason: &str) -> String {
+        let mut told = None;
         self.until(&format!("the problem {reason}"), || {
-            self.problem().0 == reason
+            let ledger = self.ledger();
+            let mut problems = ledger["problems"].as_array().into_iter().flatten();
+            let found = problems.find(|problem| problem["reason"] == reason);
+            told = found.map(|problem| problem["message"].as_str().unwrap_or_default().to_owned());
+            told.is_some()
         })
         .await;
-        self.problem().1
+        told.unwrap_or_default()
     }
 
     /// Waits until an Event about an object says something.

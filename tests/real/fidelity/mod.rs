@@ -112,6 +112,10 @@ fn compare(path: &str, real: &Value, simulated: &Value, lines: &mut Vec<String>)
     }
 }
 
+/// The real controller decides on caches that lag: on a busy machine it scales a set up and down
+/// once more on the way. What both tell, and what the simulated one tells, has to be there.
+const PASSING: &str = "Event deployment-controller Normal Deployment ScalingReplicaSet";
+
 /// Takes the same steps on both and compares after each, once the real one has come to rest.
 async fn same(name: &str, steps: Vec<Step>) {
     let plane = ControlPlane::shared();
@@ -124,7 +128,8 @@ async fn same(name: &str, steps: Vec<Step>) {
         let expected = simulated(&town);
         let begin = Instant::now();
         loop {
-            let is = real(&client, &namespace).await;
+            let mut is = real(&client, &namespace).await;
+            is.retain(|what, _| !what.starts_with(PASSING) || expected.contains_key(what));
             if is == expected {
                 break;
             }
