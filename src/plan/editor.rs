@@ -35,9 +35,14 @@ impl<'a> Managers<'a> {
         self.culprit(wanted).map(manager)
     }
 
-    fn culprit(self, wanted: &Object) -> Option<&'a Value> {
+    /// The fields of our own entry; null where there is none.
+    fn ours(self) -> &'a Value {
         let own = self.entries().find(|entry| is_own(entry));
-        let ours = own.map_or(&Value::Null, |entry| &entry["fieldsV1"]);
+        own.map_or(&Value::Null, |entry| &entry["fieldsV1"])
+    }
+
+    fn culprit(self, wanted: &Object) -> Option<&'a Value> {
+        let ours = self.ours();
         let others = self.entries().filter(|entry| is_other(entry));
         let thieves = others.filter(|entry| took(&entry["fieldsV1"], ours, wanted.value()));
         let latest = thieves.max_by_key(|entry| entry["time"].as_str().unwrap_or("~").to_owned());
@@ -58,8 +63,7 @@ impl<'a> Managers<'a> {
     /// of its own.
     #[must_use]
     pub fn has_taken(self, applier: &str, wanted: &Object) -> bool {
-        let own = self.entries().find(|entry| is_own(entry));
-        let ours = own.map_or(&Value::Null, |entry| &entry["fieldsV1"]);
+        let ours = self.ours();
         let mut theirs = self.entries().filter(|entry| manager(entry) == applier);
         theirs.any(|entry| took(&entry["fieldsV1"], ours, wanted.value()))
     }

@@ -70,12 +70,15 @@ impl App {
         }
     }
 
+    /// The set of the last good revision, where there is one and it can be read.
+    async fn good_set(&mut self) -> Option<Arc<Set>> {
+        let good = self.book.ledger.last_good.clone()?;
+        self.set(&good.id).await.ok()
+    }
+
     /// The objects that a set changes against the last good one.
     pub(super) async fn changed_by(&mut self, set: &Set) -> BTreeMap<ObjectId, Option<Digest>> {
-        let before = match self.book.ledger.last_good.clone() {
-            Some(good) => self.set(&good.id).await.ok(),
-            None => None,
-        };
+        let before = self.good_set().await;
         changed(before.as_deref(), set)
     }
 
@@ -101,10 +104,10 @@ impl App {
         set: &Set,
     ) -> Result<BTreeMap<ObjectId, Option<CommitId>>, BookFault> {
         let mut held = BTreeMap::new();
-        let good = match self.book.ledger.last_good.clone() {
-            Some(good) => self.set(&good.id).await.ok(),
-            None => None,
-        };
+        if self.book.ledger.quarantine.culprits().is_empty() {
+            return Ok(held);
+        }
+        let good = self.good_set().await;
         for (id, wanted) in set {
             let quarantine = &self.book.ledger.quarantine;
             // What the last good revision has was not at fault, whatever became of a write of it.

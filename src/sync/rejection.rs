@@ -64,15 +64,11 @@ impl App {
         now: Timestamp,
     ) -> Option<Timestamp> {
         self.tell_refused(tip, refused, now);
+        let is_contested = !refused.contests.is_empty();
+        let patience = &mut self.patience;
         refused
             .by_cluster
-            .then(|| self.look_again_at(tip, refused, now))
-    }
-
-    fn look_again_at(&mut self, tip: &Tip, refused: &Refused, now: Timestamp) -> Timestamp {
-        let is_contested = !refused.contests.is_empty();
-        self.patience
-            .look_again(&tip.revision.id, is_contested, now)
+            .then(|| patience.look_again(&tip.revision.id, is_contested, now))
     }
 
     fn tell_refused(&mut self, tip: &Tip, refused: &Refused, now: Timestamp) {
@@ -155,10 +151,7 @@ impl App {
                 let owners = refused.contests.iter();
                 let owners = owners.filter_map(|contest| self.neighbour(&contest.rival));
                 self.shared.claims.wake(owners);
-                self.tell_refused(&tip, &refused, now);
-                Ok(refused
-                    .by_cluster
-                    .then(|| self.look_again_at(&tip, &refused, now)))
+                Ok(self.reject(&tip, &refused, now))
             }
             Examined::Unknown => Ok(Some(later(now, AGAIN))),
         }
