@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::ledger::{Deployed, Ledger, Pause, Problem, Released};
+use crate::ledger::{Deployed, Ledger, Outcome, Pause, Problem, Released};
 use crate::object::{ObjectId, later};
 use crate::revision::{CommitId, Revision};
 
@@ -27,11 +27,12 @@ pub struct View {
     pub leader: Option<Leader>,
     /// What is followed, and the newest commit that was seen.
     pub source: Seen,
-    /// What runs as a whole: the target once it is reached, the last good revision before.
+    /// What runs as a whole: the target once it is reached, before that what was reached last.
     pub applied: Option<Revision>,
     /// What the cluster is to be.
     pub target: Option<Revision>,
-    /// The newest revision that succeeded as a whole.
+    /// What a failure leads back to: the newest revision that succeeded as a whole, or a revert to
+    /// one that a newer commit came upon.
     pub last_good: Option<Revision>,
     /// Commits that are held, oldest first.
     pub quarantined: Vec<Held>,
@@ -178,7 +179,7 @@ pub fn view(namespace: &str, name: &str, ledger: &Ledger) -> View {
         summary: summary(ledger, workloads),
         leader: None,
         source: source(ledger),
-        applied: reached.or_else(|| ledger.last_good.clone()),
+        applied: reached.or_else(|| stood(ledger).cloned()),
         target: aim.map(|aim| aim.revision.clone()),
         last_good: ledger.last_good.clone(),
         quarantined: ledger
@@ -220,6 +221,21 @@ impl Held {
             workloads: failed.collect(),
         }
     }
+}
+
+/// The newest revision that was reached. A revert leads back to what it brings although a newer
+/// commit came before its pods were back.
+fn stood(ledger: &Ledger) -> Option<&Revision> {
+    let good = ledger.last_good.as_ref()?;
+    let was_reached = |record: &&Deployed| record.outcome == Outcome::Succeeded;
+    let is_there = ledger
+        .deployed(&good.id)
+        .is_none_or(|record| was_reached(&record));
+    if is_there {
+        return Some(good);
+    }
+    let reached = ledger.history.iter().find(was_reached);
+    reached.map(|record| &record.revision)
 }
 
 fn rolling(ledger: &Ledger) -> Option<Rolling> {
@@ -280,4 +296,22 @@ fn text(ledger: &Ledger, pointer: &str) -> String {
         .pointer(pointer)
         .and_then(|value| value.as_str());
     text.unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revert_that_was_superseded_before_its_pods_were_back_does_not_run() {
+        let text = include_str!("../../tests/fixtures/ledger.json");
+        let mut ledger: Ledger = serde_json::from_str(text).unwrap();
+        let good = ledger.last_good.clone().unwrap();
+        let running = |ledger: &Ledger| view("shop", "web", ledger).applied.unwrap().id;
+        assert_eq!(running(&ledger), good.id);
+        let revert = ledger.history[0].revision.clone();
+        ledger.history[0].outcome = Outcome::Superseded;
+        ledger.last_good = Some(revert);
+        assert_eq!(running(&ledger), good.id, "its pods are there still");
+    }
 }
