@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::condition::Conditions;
-use super::desk::{Desk, Key, Outcome, count, put_count};
+use super::desk::{Desk, Key, Outcome, controller, count, put_count};
 use super::pod::{Pod, from_template, moment, second};
 use super::{adoption, creation};
 use crate::object::Object;
@@ -22,7 +22,12 @@ const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 
 /// Brings one Job a step further (`syncJob`).
 pub(super) fn sync(desk: &mut Desk<'_>, key: &Key) -> Outcome {
-    let Some(live) = desk.get(key) else {
+    let live = desk.get(key);
+    let uid = live.as_ref().and_then(|live| live.uid());
+    for pod in strays(desk, key, uid) {
+        untrack(desk, &pod)?;
+    }
+    let Some(live) = live else {
         return Ok(None);
     };
     let pods = adoption::claim(desk, &live, &Kind::POD)?;
@@ -64,6 +69,18 @@ pub(super) fn sync(desk: &mut Desk<'_>, key: &Key) -> Outcome {
     Ok(wake)
 }
 
+/// Pods of a Job of this name that is gone: nobody counts them any more (`syncOrphanPod`).
+fn strays(desk: &Desk<'_>, key: &Key, uid: Option<&str>) -> Vec<Arc<Object>> {
+    let pods = desk.store.list(&Kind::POD, Some(&key.namespace));
+    let is_stray = |pod: &&Arc<Object>| {
+        is_tracked(pod)
+            && controller(pod).is_some_and(|owner| {
+                owner["kind"] == "Job" && owner["name"] == *key.name && owner["uid"].as_str() != uid
+            })
+    };
+    pods.filter(is_stray).cloned().collect()
+}
+
 fn wish(live: &Object) -> Wish {
     let started = live.text("/status/startTime").and_then(second);
     let within = live
@@ -82,7 +99,11 @@ fn wish(live: &Object) -> Wish {
 
 /// Whether a pod has ended and was not counted yet.
 fn is_news(pod: &Object) -> bool {
-    Pod(pod).has_ended() && finalizers(pod).any(|one| one == TRACKING)
+    Pod(pod).has_ended() && is_tracked(pod)
+}
+
+fn is_tracked(pod: &Object) -> bool {
+    finalizers(pod).any(|one| one == TRACKING)
 }
 
 fn finalizers(object: &Object) -> impl Iterator<Item = &Value> {
@@ -240,17 +261,21 @@ fn end_pods(desk: &mut Desk<'_>, live: &Object, pods: &[Arc<Object>]) -> Result<
 /// Lets pods go that have ended, once the status counts them, and those that are being deleted.
 fn count_pods(desk: &mut Desk<'_>, pods: &[Arc<Object>]) -> Result<(), Refusal> {
     for pod in pods {
-        let is_tracked = finalizers(pod).any(|one| one == TRACKING);
-        if !is_tracked || !Pod(pod).has_ended() && !pod.is_terminating() {
-            continue;
+        if is_tracked(pod) && (Pod(pod).has_ended() || pod.is_terminating()) {
+            untrack(desk, pod)?;
         }
-        desk.update(pod, |pod| {
-            let finalizers = pod.pointer_mut("/metadata/finalizers");
-            if let Some(finalizers) = finalizers.and_then(Value::as_array_mut) {
-                finalizers.retain(|one| one != TRACKING);
-            }
-        })?;
     }
+    Ok(())
+}
+
+/// Lets a pod go.
+fn untrack(desk: &mut Desk<'_>, pod: &Object) -> Result<(), Refusal> {
+    desk.update(pod, |pod| {
+        let finalizers = pod.pointer_mut("/metadata/finalizers");
+        if let Some(finalizers) = finalizers.and_then(Value::as_array_mut) {
+            finalizers.retain(|one| one != TRACKING);
+        }
+    })?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tidegate::sim::kind::Kind;
+use tidegate::sim::store::Propagation;
 
 use super::{NAMESPACE, Town, template};
 
@@ -123,4 +124,15 @@ fn an_indexed_job_has_a_pod_for_each_index() {
         .collect();
     indexes.sort();
     assert_eq!(indexes, ["0", "1", "2"]);
+}
+
+#[test]
+fn the_pods_of_a_job_that_was_deleted_while_they_ran_go_as_well() {
+    let mut town = Town::new();
+    job(&mut town, "1", &json!({}));
+    town.settle();
+    assert_eq!(town.pods().len(), 1);
+    town.delete(KIND, "migrate", Propagation::Background);
+    town.seconds(5);
+    assert!(town.pods().is_empty());
 }
