@@ -53,7 +53,7 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         undo: Some(format!("tidegate retry {app} {}", commit.short())),
     };
     ask(&found.cluster, app, &request, asked.report, voice).await?;
-    let (commit, good) = (commit.short(), good.id.short());
+    let (commit, good) = (commit.short(), good.revision.id.short());
     voice.say(&format!(
         "  the pods go back to {good}; {commit} is quarantined"
     ));

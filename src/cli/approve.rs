@@ -1,6 +1,9 @@
 //! `tidegate approve`: lets go on what waits for it. What is approved names the commit and the set
 //! of deletes, so a late approval opens nothing else.
 
+use serde_json::json;
+
+use crate::clock;
 use crate::object::mark::request;
 use crate::status::{Approval, approvals};
 
@@ -38,9 +41,11 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     }
     let annotation = request::APPROVE;
     let (namespace, name) = (&app.namespace, &app.name);
+    // The time tells it from an earlier approval of the same, which was spent.
+    let value = json!({"approve": approval.token, "at": clock::now()}).to_string();
     let request = Request {
         annotation,
-        value: Some(approval.token.clone()),
+        value: Some(value),
         undo: Some(format!(
             "kubectl -n {namespace} annotate configmap tidegate-{name} {annotation}-  (until it is served)"
         )),

@@ -78,7 +78,7 @@ impl Page<'_> {
             .ledger
             .last_good
             .as_ref()
-            .is_some_and(|good| good.id == revision.id);
+            .is_some_and(|good| good.revision.id == revision.id);
         let subject = plain(&revision.subject);
         let mut subject = if is_wide {
             subject

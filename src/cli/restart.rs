@@ -54,7 +54,7 @@ fn workloads(ledger: &Ledger, only: Option<&str>) -> Vec<String> {
     let names = ledger
         .inventory
         .keys()
-        .filter(|id| id.is_deployment())
+        .filter(|id| id.is_workload())
         .map(crate::object::ObjectId::short);
     names
         .filter(|name| only.is_none_or(|only| only.eq_ignore_ascii_case(name)))

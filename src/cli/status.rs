@@ -398,7 +398,7 @@ mod tests {
             *json.pointer_mut(pointer).unwrap() = value.clone();
         }
         let mut ledger: Ledger = serde_json::from_value(json).unwrap();
-        let good = ledger.last_good.clone().unwrap().id;
+        let good = ledger.last_good.clone().unwrap().revision.id;
         let mut entry = Entry::intended("apps/v1", &good, "apps/web/deployment.yaml");
         let template = Digest::of(&json!("t"));
         entry.goods = vec![Good {

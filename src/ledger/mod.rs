@@ -5,15 +5,16 @@
 //!
 //! Never: a client; a decision.
 
+mod aim;
 mod encode;
 mod record;
 mod release;
 mod tip;
 mod way;
 
+pub use aim::{Aim, Course, Good, OpenStage};
 pub use encode::{LedgerFault, Stored, decode, decode_head, encode, encode_head, epoch, writer};
 pub use record::{
-    Aim, Course, Deployed, HeldPrune, Ledger, OpenStage, Outcome, Pause, Problem, Released,
-    Restart, SCHEMA, Trouble,
+    Deployed, HeldPrune, Ledger, Outcome, Pause, Problem, Released, Restart, SCHEMA, Trouble,
 };
 pub use tip::{RefusedTip, Tip};

@@ -13,7 +13,7 @@ use crate::revision::{CommitId, Revision};
 use crate::rollback::Quarantine;
 use crate::rollout::Checkpoint;
 
-use super::Tip;
+use super::{Aim, Good, Tip};
 
 /// Version of the layout; a ledger of another version is refused.
 pub const SCHEMA: u32 = 1;
@@ -39,8 +39,8 @@ pub struct Ledger {
     pub tip: Option<Tip>,
     /// What the cluster is to be.
     pub aim: Option<Aim>,
-    /// The newest commit that succeeded as a whole.
-    pub last_good: Option<Revision>,
+    /// What a failure leads back to.
+    pub last_good: Option<Good>,
     /// Rollouts that have not ended, and those that ended under the present aim.
     pub rollouts: BTreeMap<ObjectId, Checkpoint>,
     /// Workloads of the aim whose turn comes when others have ended.
@@ -77,72 +77,6 @@ pub struct Ledger {
     /// The objects; in the shards when stored.
     #[serde(skip)]
     pub inventory: Inventory,
-}
-
-/// What the cluster is to be: the objects of one commit, save those that are held.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Aim {
-    /// The commit.
-    pub revision: Revision,
-    /// Object ids of the followed trees, as the branch has them.
-    pub tree: String,
-    /// Whether it goes forward or back.
-    pub course: Course,
-    /// Objects that stay as another commit had them; `None`: that stay away.
-    pub held: BTreeMap<ObjectId, Option<CommitId>>,
-    /// Since when.
-    pub started: Timestamp,
-    /// The first stage that is not done.
-    pub stage: Option<OpenStage>,
-    /// Whether everything is as it says, pruned too.
-    pub is_done: bool,
-}
-
-impl Aim {
-    /// Returns the aim that goes back from this one to an earlier revision.
-    #[must_use]
-    pub fn back_to(&self, good: Revision, outcome: Outcome, now: Timestamp) -> Self {
-        Self {
-            // That of the branch: a tip with the same brings nothing new.
-            tree: self.tree.clone(),
-            revision: good,
-            course: Course::Back {
-                from: self.revision.id.clone(),
-                outcome,
-            },
-            held: BTreeMap::new(),
-            started: now,
-            stage: None,
-            is_done: false,
-        }
-    }
-}
-
-/// A stage whose objects are not all as they are to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OpenStage {
-    /// Its name.
-    pub name: String,
-    /// Since when: `healthTimeout` runs from here.
-    pub since: Timestamp,
-    /// The first objects that it waits for, each with what is the matter.
-    pub waits_for: Vec<String>,
-}
-
-/// Which way an aim goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Course {
-    /// To a commit of the branch.
-    Forward,
-    /// Away from a commit that failed or was aborted.
-    Back {
-        /// That commit.
-        from: CommitId,
-        /// Its outcome when the cluster is back.
-        outcome: Outcome,
-    },
 }
 
 /// What became of a commit.

@@ -48,9 +48,9 @@ impl Ledger {
         let failed = self
             .deployed(&aim.revision.id)
             .is_some_and(|record| record.outcome == Outcome::Failed);
-        if aim.course == Course::Forward && failed && good.id != aim.revision.id {
+        if aim.course == Course::Forward && failed && !good.is(&aim) {
             if let Some(record) = self.deployed_mut(&aim.revision.id) {
-                record.rollback_to = Some(good.id.clone());
+                record.rollback_to = Some(good.revision.id.clone());
             }
             self.aim = Some(aim.back_to(good, Outcome::RolledBack, aim.started));
             self.clear(Trouble::RolloutFailed);

@@ -22,6 +22,13 @@ impl Ledger {
         is_failed.then_some(aim)
     }
 
+    /// Says whether quarantine keeps an object of the aim as another commit had it.
+    #[must_use]
+    pub fn is_held(&self, id: &ObjectId) -> bool {
+        let aim = self.aim.as_ref();
+        aim.is_some_and(|aim| aim.course == Course::Forward && aim.held.contains_key(id))
+    }
+
     /// Says whether the cluster goes back from this commit, or went.
     #[must_use]
     pub fn has_left(&self, commit: &CommitId) -> bool {

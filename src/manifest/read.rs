@@ -190,7 +190,7 @@ fn located(
             ));
         }
         found = placement(&node, &mut object, scope, known);
-        if object.id().is_deployment() {
+        if object.id().is_workload() {
             found.extend(deployment::faults(&node));
         }
         if found.is_empty() {

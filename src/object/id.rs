@@ -43,7 +43,7 @@ impl ObjectId {
 
     /// Says whether this is a `Deployment` of the group `apps`.
     #[must_use]
-    pub fn is_deployment(&self) -> bool {
+    pub fn is_workload(&self) -> bool {
         self.group == "apps" && self.kind == "Deployment"
     }
 }

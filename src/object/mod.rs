@@ -24,4 +24,4 @@ pub use image::ImageReference;
 pub use kind::{KindName, KindNameFault};
 pub use plain::plain;
 pub use spelling::{closest, hint};
-pub use workload::{Deployment, FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy};
+pub use workload::{FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy, Workload};

@@ -43,9 +43,9 @@ impl Strategy {
 
 /// Reads a Deployment, live or as a manifest, with the defaults of the API.
 #[derive(Clone, Copy, Debug)]
-pub struct Deployment<'a>(pub &'a Object);
+pub struct Workload<'a>(pub &'a Object);
 
-impl<'a> Deployment<'a> {
+impl<'a> Workload<'a> {
     /// Returns `spec.replicas` as written; `None` where it is left to a scaler.
     #[must_use]
     pub fn written_replicas(self) -> Option<u32> {
@@ -227,7 +227,7 @@ mod tests {
     fn a_restart_on_request_is_another_template_with_the_same_content() {
         let plain = deployment(&Value::Null);
         let stamped = deployment(&json!({mark::RESTARTED: "2026-11-21T10:00:00Z"}));
-        let (plain, stamped) = (Deployment(&plain), Deployment(&stamped));
+        let (plain, stamped) = (Workload(&plain), Workload(&stamped));
         assert_ne!(plain.restart_blind_digest(), stamped.restart_blind_digest());
         assert_eq!(plain.content_digest(), stamped.content_digest());
         assert_eq!(plain.content_digest(), plain.restart_blind_digest());
@@ -237,7 +237,7 @@ mod tests {
     fn a_restart_by_kubectl_is_no_other_template() {
         let plain = deployment(&json!({"a": "b"}));
         let restarted = deployment(&json!({"a": "b", mark::RESTARTED_AT: "now"}));
-        let (plain, restarted) = (Deployment(&plain), Deployment(&restarted));
+        let (plain, restarted) = (Workload(&plain), Workload(&restarted));
         assert_ne!(plain.template_digest(), restarted.template_digest());
         assert_eq!(
             plain.restart_blind_digest(),

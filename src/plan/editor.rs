@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::object::Object;
+use crate::object::{Digest, Object};
 
 use super::Managers;
 use super::managers::{RESTART, is_hollow, is_other, is_own, manager, split};
@@ -72,9 +72,21 @@ impl<'a> Managers<'a> {
     /// Those listed in `taken` are none.
     #[must_use]
     pub fn applier(self, taken: &[String]) -> Option<&'a str> {
-        let newest = self.newest().filter(|entry| entry["operation"] == "Apply");
-        let name = newest.map(manager)?;
-        (!taken.iter().any(|taken| taken == name)).then_some(name)
+        self.apply(taken).map(manager)
+    }
+
+    /// Returns the digest of what that applier has; another one once it applied something else.
+    #[must_use]
+    pub fn applied(self, taken: &[String]) -> Option<Digest> {
+        self.apply(taken).map(Digest::of)
+    }
+
+    fn apply(self, taken: &[String]) -> Option<&'a Value> {
+        let newest = self
+            .newest()
+            .filter(|entry| entry["operation"] == "Apply")?;
+        let name = manager(newest);
+        (!taken.iter().any(|taken| taken == name)).then_some(newest)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How one object stands to what is wanted of it.
 
-use crate::object::{Deployment, Digest, Object, mark};
+use crate::object::{Digest, Object, Workload, mark};
 
 use super::{Edits, Entry, Managers, Owner, State, Wanted};
 
@@ -44,12 +44,12 @@ impl Mark {
     /// Reads the mark of a live object.
     #[must_use]
     pub fn of(live: &Object) -> Self {
-        let is_workload = live.id().is_deployment();
+        let is_workload = live.id().is_workload();
         let managers = Managers::of(live);
         Self {
             uid: live.uid().unwrap_or_default().to_owned(),
             managed: managers.own(),
-            template: is_workload.then(|| Deployment(live).restart_blind_digest()),
+            template: is_workload.then(|| Workload(live).restart_blind_digest()),
             edits: is_workload.then(|| managers.edits()),
             owner: live.annotation(mark::OWNER).map(ToOwned::to_owned),
             is_terminating: live.is_terminating(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::manifest::{Desired, Stage, desired_hash, stage};
-use crate::object::{Deployment, Digest, Object, ObjectId, mark};
+use crate::object::{Digest, Object, ObjectId, Workload, mark};
 use crate::policy::{self, Baseline, Resolved};
 use crate::revision::{CommitId, Fault, Place, Revision};
 use crate::rollout::Overlay;
@@ -93,7 +93,7 @@ pub fn wanted(
     for located in &desired.objects {
         let id = located.object.id();
         let resolved = id
-            .is_deployment()
+            .is_workload()
             .then(|| policy::resolve(located, &desired.policies, baseline));
         let policy = match resolved.transpose() {
             Ok(policy) => policy,
@@ -112,7 +112,7 @@ pub fn wanted(
             let path: Vec<&str> = pointer.split('/').skip(1).collect();
             object.remove(&path);
         }
-        if id.is_deployment() && object.at("/spec/replicas").is_none() {
+        if id.is_workload() && object.at("/spec/replicas").is_none() {
             withdrawn.push("/spec/replicas".to_owned());
         }
         withdrawn.sort();
@@ -197,7 +197,7 @@ pub fn uses(set: &Set, workload: &ObjectId) -> Digest {
     let Some(wanted) = set.get(workload) else {
         return Digest::of(&Value::Null);
     };
-    let used = used_by(Deployment(&wanted.object).template());
+    let used = used_by(Workload(&wanted.object).template());
     let hash = |kind: &str, name: &str| {
         let id = ObjectId {
             group: String::new(),

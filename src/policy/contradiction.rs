@@ -9,7 +9,7 @@ use super::{
     statement::{Said, Statement},
 };
 use crate::{
-    object::{Amount, Deployment, Strategy},
+    object::{Amount, Strategy, Workload},
     revision::{Fault, Located, Place},
 };
 
@@ -41,7 +41,7 @@ pub(super) fn contradictions(said: &Statement, workload: &Located) -> Vec<Fault>
         origin,
     }) = &said.batches
     {
-        let replicas = Deployment(&workload.object).written_replicas();
+        let replicas = Workload(&workload.object).written_replicas();
         if let Some(message) = short_steps(steps, replicas) {
             faults.push(at(place, message));
         } else if matches!(origin, Provenance::Annotation(_))
@@ -160,7 +160,7 @@ fn long_deadline(healthy: Option<&Said<Duration>>, limit: Option<Duration>) -> O
 /// Says what of a policy has no effect on the workload.
 pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
     let id = workload.object.id();
-    let deployment = Deployment(&workload.object);
+    let deployment = Workload(&workload.object);
     let mut notes = Vec::new();
     let is_native = said
         .strategy

@@ -4,4 +4,4 @@
 
 mod quarantine;
 
-pub use quarantine::{Candidate, Culprit, Pair, Quarantine};
+pub use quarantine::{Candidate, Culprit, Pair, Past, Quarantine};

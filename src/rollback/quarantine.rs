@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::object::{Deployment, Digest, Object, ObjectId};
+use crate::object::{Digest, Object, ObjectId, Workload};
 use crate::revision::CommitId;
 
 /// Commits that failed, with the pairs that are held because of them; oldest first.
@@ -47,6 +47,16 @@ pub struct Pair {
     pub bad_images: Vec<String>,
 }
 
+/// What was before a candidate.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Past<'a> {
+    /// Hash of the manifest that Git had of the workload before; `None` where there was none, or
+    /// it cannot be read.
+    pub before: Option<&'a Digest>,
+    /// Whether its template succeeded here.
+    pub has_succeeded: bool,
+}
+
 /// What a commit would run on a workload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -68,7 +78,7 @@ impl Candidate {
     /// configuration.
     #[must_use]
     pub fn of(workload: ObjectId, dry_run: &Object, uses: Digest) -> Self {
-        let view = Deployment(dry_run);
+        let view = Workload(dry_run);
         let mut blank = view.template().clone();
         for list in ["initContainers", "containers"] {
             let containers = blank.pointer_mut(&format!("/spec/{list}"));
@@ -137,6 +147,12 @@ impl Quarantine {
         self.0.len() < before
     }
 
+    /// Says whether a commit is among the culprits.
+    #[must_use]
+    pub fn has(&self, commit: &CommitId) -> bool {
+        self.0.iter().any(|culprit| culprit.commit == *commit)
+    }
+
     /// Says whether something of a workload failed before, whatever it was.
     #[must_use]
     pub fn knows(&self, workload: &ObjectId) -> bool {
@@ -166,12 +182,18 @@ impl Quarantine {
     /// Returns the culprit that holds a candidate: it brings the failed template again, or differs
     /// from the last good one in images only and brings a failed image back; with policy and
     /// configuration as they were.
+    ///
+    /// Another template than the failed one is no bot's where it comes right after the failed
+    /// manifest, and none to be afraid of where it has succeeded.
     #[must_use]
-    pub fn holds(&self, candidate: &Candidate) -> Option<&Culprit> {
-        self.0
-            .iter()
-            .rev()
-            .find(|culprit| culprit.pairs.iter().any(|pair| pair.holds(candidate)))
+    pub fn holds(&self, candidate: &Candidate, past: Past<'_>) -> Option<&Culprit> {
+        self.0.iter().rev().find(|culprit| {
+            let failed = culprit.changed.get(&candidate.workload);
+            let failed = failed.and_then(Option::as_ref);
+            let mends = past.has_succeeded || failed.is_some() && failed == past.before;
+            let mut pairs = culprit.pairs.iter();
+            pairs.any(|pair| pair.is(candidate) || !mends && pair.brings_back(candidate))
+        })
     }
 
     /// Returns the culprit that holds an object: its manifest is the one that failed.
@@ -199,16 +221,21 @@ impl Pair {
         }
     }
 
-    fn holds(&self, candidate: &Candidate) -> bool {
-        if candidate.workload != self.failed.workload || candidate.uses != self.failed.uses {
-            return false;
-        }
+    /// Says whether a candidate is what failed.
+    fn is(&self, candidate: &Candidate) -> bool {
+        self.is_judged_alike(candidate) && candidate.template == self.failed.template
+    }
+
+    /// Says whether a candidate is the last good template with an image that failed.
+    fn brings_back(&self, candidate: &Candidate) -> bool {
         let images_only = self.good_imageless.as_ref() == Some(&candidate.imageless);
-        let bad_again = candidate
-            .images
-            .iter()
-            .any(|image| self.bad_images.contains(image));
-        candidate.template == self.failed.template || (images_only && bad_again)
+        let mut images = candidate.images.iter();
+        let is_bad_again = images.any(|image| self.bad_images.contains(image));
+        self.is_judged_alike(candidate) && images_only && is_bad_again
+    }
+
+    fn is_judged_alike(&self, candidate: &Candidate) -> bool {
+        candidate.workload == self.failed.workload && candidate.uses == self.failed.uses
     }
 }
 
@@ -244,27 +271,67 @@ mod tests {
     fn the_failed_template_is_held_until_something_that_matters_changes() {
         let good = candidate("web:1", "a", "x");
         let quarantine = quarantine(candidate("web:2", "a", "x"), &good);
-        assert!(quarantine.holds(&candidate("web:2", "a", "x")).is_some());
         assert!(
-            quarantine.holds(&candidate("web:3", "a", "x")).is_none(),
+            quarantine
+                .holds(&candidate("web:2", "a", "x"), Past::default())
+                .is_some()
+        );
+        assert!(
+            quarantine
+                .holds(&candidate("web:3", "a", "x"), Past::default())
+                .is_none(),
             "another image"
         );
         assert!(
-            quarantine.holds(&candidate("web:2", "b", "x")).is_none(),
+            quarantine
+                .holds(&candidate("web:2", "b", "x"), Past::default())
+                .is_none(),
             "one more variable"
         );
         assert!(
-            quarantine.holds(&candidate("web:2", "a", "y")).is_none(),
+            quarantine
+                .holds(&candidate("web:2", "a", "y"), Past::default())
+                .is_none(),
             "another ConfigMap"
         );
-        assert!(quarantine.holds(&good).is_none(), "the way back");
+        assert!(
+            quarantine.holds(&good, Past::default()).is_none(),
+            "the way back"
+        );
     }
 
     #[test]
     fn a_failed_image_that_a_bot_brings_back_is_held() {
         let good = candidate("web:1", "a", "x");
         let quarantine = quarantine(candidate("web:2", "b", "x"), &good);
-        assert!(quarantine.holds(&candidate("web:2", "a", "x")).is_some());
+        assert!(
+            quarantine
+                .holds(&candidate("web:2", "a", "x"), Past::default())
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn what_comes_right_after_the_failed_manifest_is_no_bot_s() {
+        let good = candidate("web:1", "a", "x");
+        let failed = candidate("web:2", "b", "x");
+        let mut quarantine = quarantine(failed.clone(), &good);
+        let manifest = Digest::of(&json!("failed"));
+        quarantine.0[0].changed = [(failed.workload.clone(), Some(manifest.clone()))].into();
+        let mended = candidate("web:2", "a", "x");
+        let after = |before| Past {
+            before: Some(before),
+            has_succeeded: false,
+        };
+        assert!(quarantine.holds(&mended, after(&manifest)).is_none());
+        assert!(quarantine.holds(&failed, after(&manifest)).is_some());
+        let reverted = Digest::of(&json!("good"));
+        assert!(quarantine.holds(&mended, after(&reverted)).is_some());
+        let proven = Past {
+            before: Some(&reverted),
+            has_succeeded: true,
+        };
+        assert!(quarantine.holds(&mended, proven).is_none());
     }
 
     #[test]
@@ -291,6 +358,6 @@ mod tests {
         let failed = candidate("web:2", "a", "x");
         let mut quarantine = quarantine(failed.clone(), &good);
         assert!(quarantine.lift(&"a".repeat(40).parse().unwrap()));
-        assert!(quarantine.holds(&failed).is_none());
+        assert!(quarantine.holds(&failed, Past::default()).is_none());
     }
 }

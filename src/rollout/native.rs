@@ -21,11 +21,25 @@ pub(super) fn create(
         return Decision::write(pending.clone(), Reason::Applied);
     }
     if stance == Stance::Hold {
-        return Decision::idle(Reason::Held);
+        match checkpoint.filter(|kept| !kept.is_over()) {
+            None => return Decision::idle(Reason::Held),
+            Some(kept) if kept.failure.is_some() => return held_back(),
+            // It was on its way when somebody deleted it: nothing new begins by making it again.
+            Some(_) => {}
+        }
     }
     let replicas = goal.replicas.unwrap_or(1);
     let checkpoint = Checkpoint::new(goal, replicas, now);
     Decision::write(checkpoint, Reason::Applied).told(Reason::Applied, "it is new; no batches")
+}
+
+/// What failed is not made again unasked, and what was good before is not in Git's manifest.
+fn held_back() -> Decision {
+    Decision::idle(Reason::Held).told(
+        Reason::DriftDetected,
+        "it was deleted while its failed rollout is held; `tidegate abort`, `tidegate retry` or a \
+         new commit makes it again",
+    )
 }
 
 impl Tick<'_> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::object::{Deployment, Object};
+use crate::object::{Object, Workload};
 
 use super::{Checkpoint, Judge, Overlay, Phase};
 
@@ -18,7 +18,7 @@ use super::{Checkpoint, Judge, Overlay, Phase};
 #[must_use]
 pub fn release(kept: &Checkpoint, live: &Object, back: bool) -> Option<Value> {
     let before = kept.engagement.as_ref()?;
-    let has_levers = kept.is_engaged() || Deployment(live).is_frozen();
+    let has_levers = kept.is_engaged() || Workload(live).is_frozen();
     if !has_levers || live.uid() != Some(kept.uid.as_str()) {
         return None;
     }
@@ -31,12 +31,12 @@ pub fn release(kept: &Checkpoint, live: &Object, back: bool) -> Option<Value> {
         wanted["template"] = before.template.clone();
     }
     let mut there = json!({
-        "minReadySeconds": Deployment(live).min_ready_seconds(),
-        "progressDeadlineSeconds": Deployment(live).progress_deadline_seconds(),
+        "minReadySeconds": Workload(live).min_ready_seconds(),
+        "progressDeadlineSeconds": Workload(live).progress_deadline_seconds(),
         "strategy": live.at("/spec/strategy"),
     });
     if wanted.get("template").is_some() {
-        there["template"] = Deployment(live).template().clone();
+        there["template"] = Workload(live).template().clone();
     }
     let spec = difference(&there, &wanted)?;
     let version = live.resource_version();

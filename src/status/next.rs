@@ -101,7 +101,11 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         if ledger.last_good.is_some() {
             commands.push(format!("tidegate abort {app}"));
         }
-    } else if let Some(aim) = ledger.aim.as_ref().filter(|aim| !aim.held.is_empty()) {
+    } else if let Some(aim) = ledger
+        .aim
+        .as_ref()
+        .filter(|aim| !goes_back && !aim.held.is_empty())
+    {
         // It lifts whatever holds a part of it, be that of this commit or of earlier ones.
         commands.push(format!("tidegate retry {app} {}", aim.revision.id.short()));
     } else if goes_back && let Some(culprit) = ledger.quarantine.culprits().last() {

@@ -177,7 +177,7 @@ fn before(ledger: &Ledger, subject: &Revision) -> Option<CommitId> {
         .iter()
         .skip_while(|record| record.revision.id != subject.id)
         .skip(1);
-    let good = ledger.last_good.as_ref().map(|good| &good.id);
+    let good = ledger.last_good.as_ref().map(|good| &good.revision.id);
     good.filter(|good| **good != subject.id)
         .cloned()
         .or_else(|| {

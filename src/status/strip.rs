@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::object::{Deployment, Object, ObjectId, Strategy, write_duration};
+use crate::object::{self, Object, ObjectId, Strategy, write_duration};
 use crate::plan::Entry;
 use crate::policy::{OnFailure, Policy};
 use crate::revision::CommitId;
@@ -237,7 +237,7 @@ fn strategy(kept: &Checkpoint) -> Option<Strategy> {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "before"},
         "spec": {"strategy": strategy},
     }))?;
-    Some(Deployment(&before).strategy())
+    Some(object::Workload(&before).strategy())
 }
 
 /// Proof of batches of the template that is rolled now.

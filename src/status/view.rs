@@ -181,7 +181,7 @@ pub fn view(namespace: &str, name: &str, ledger: &Ledger) -> View {
         source: source(ledger),
         applied: reached.or_else(|| stood(ledger).cloned()),
         target: aim.map(|aim| aim.revision.clone()),
-        last_good: ledger.last_good.clone(),
+        last_good: ledger.last_good.as_ref().map(|good| good.revision.clone()),
         quarantined: ledger
             .quarantine
             .culprits()
@@ -226,8 +226,9 @@ impl Held {
 /// The newest revision that was reached. A revert leads back to what it brings although a newer
 /// commit came before its pods were back.
 fn stood(ledger: &Ledger) -> Option<&Revision> {
-    let good = ledger.last_good.as_ref()?;
-    let was_reached = |record: &&Deployed| record.outcome == Outcome::Succeeded;
+    let good = &ledger.last_good.as_ref()?.revision;
+    let was_reached =
+        |record: &&Deployed| matches!(record.outcome, Outcome::Succeeded | Outcome::Held);
     let is_there = ledger
         .deployed(&good.id)
         .is_none_or(|record| was_reached(&record));
@@ -306,12 +307,12 @@ mod tests {
     fn a_revert_that_was_superseded_before_its_pods_were_back_does_not_run() {
         let text = include_str!("../../tests/fixtures/ledger.json");
         let mut ledger: Ledger = serde_json::from_str(text).unwrap();
-        let good = ledger.last_good.clone().unwrap();
+        let good = ledger.last_good.clone().unwrap().revision;
         let running = |ledger: &Ledger| view("shop", "web", ledger).applied.unwrap().id;
         assert_eq!(running(&ledger), good.id);
         let revert = ledger.history[0].revision.clone();
         ledger.history[0].outcome = Outcome::Superseded;
-        ledger.last_good = Some(revert);
+        ledger.last_good = Some(revert.into());
         assert_eq!(running(&ledger), good.id, "its pods are there still");
     }
 }

@@ -253,8 +253,13 @@ impl App {
         } else {
             info!(gitsync = %self.label(), object = %id, reason, note, "announced");
         }
-        let (Some(object), Some(announcer)) = (self.shared.live.get(id), &self.shared.announcer)
-        else {
+        let live = &self.shared.live;
+        // Nobody sees an Event of an object that is not there.
+        let (id, note, object) = match live.get(id) {
+            Some(object) => (id, note, Some(object)),
+            None => (&head, format!("{id}: {note}"), live.get(&head)),
+        };
+        let (Some(object), Some(announcer)) = (object, &self.shared.announcer) else {
             return;
         };
         announcer.announce(Announcement {

@@ -5,21 +5,22 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::cluster::Live;
-use crate::ledger::{Aim, Course, Outcome, Trouble};
-use crate::object::{Deployment, Digest, ObjectId};
+use crate::ledger::{Aim, Course, Good, Outcome, Trouble};
+use crate::object::{Digest, ObjectId, Workload};
 use crate::plan::Set;
 use crate::revision::CommitId;
 use crate::rollout::Phase;
 
 use super::BookFault;
 use super::app::App;
+use super::judging::rendered;
 use super::pruning::Pruning;
 use super::pursuit::TOLD;
 
 /// The digest by which a live template is known again.
 fn content(live: &Live, id: &ObjectId) -> Option<Digest> {
     let live = live.get(id)?;
-    Some(Deployment(&live).content_digest())
+    Some(Workload(&live).content_digest())
 }
 
 impl App {
@@ -38,10 +39,15 @@ impl App {
             return Ok(wake);
         };
         if self.book.ledger.held_prune.is_some() {
+            self.await_approval(&aim).await;
             return Ok(wake);
         }
         match &aim.course {
-            Course::Forward => self.succeed(&aim, set, now),
+            Course::Forward => {
+                let good = self.good_now(&aim).await;
+                self.note_good(&aim, good);
+                self.succeed(&aim, now);
+            }
             Course::Back { from, outcome } => {
                 let why = self
                     .book
@@ -82,18 +88,13 @@ impl App {
         }
     }
 
-    fn succeed(&mut self, aim: &Aim, set: &Set, now: Timestamp) {
-        let record = self.book.ledger.deployed(&aim.revision.id);
-        let is_news = record.is_none_or(|record| record.ended.is_none());
-        if is_news {
-            self.count_batches(&aim.revision.id);
-        }
+    /// All that the aim wrote is healthy: that is what a failure leads back to from now on.
+    pub(super) fn note_good(&mut self, aim: &Aim, good: Option<Good>) {
+        self.book.ledger.last_good = good;
         let limit = self.sync.history_limit as usize;
-        for id in set
-            .keys()
-            .filter(|id| id.is_deployment() && !aim.held.contains_key(*id))
-        {
-            if let Some(entry) = self.book.ledger.inventory.get_mut(id)
+        let inventory = self.book.ledger.inventory.iter_mut();
+        for (id, entry) in inventory.filter(|(id, _)| id.is_workload()) {
+            if !aim.held.contains_key(id)
                 && let Some(written) = entry.template.clone()
                 && let template = content(&self.shared.live, id).unwrap_or(written)
                 && entry
@@ -104,6 +105,48 @@ impl App {
                 entry.succeeded(&template, &aim.revision.id, limit);
             }
         }
+    }
+
+    /// Only deletes are left, which a person has to approve: they keep nothing else from counting
+    /// once another commit comes.
+    async fn await_approval(&mut self, aim: &Aim) {
+        if aim.course == Course::Forward && aim.good.is_none() {
+            let good = self.good_now(aim).await;
+            if let Some(aim) = &mut self.book.ledger.aim {
+                aim.good = good;
+            }
+        }
+    }
+
+    /// What a failure leads back to once this aim is reached: what quarantine holds of it is as the
+    /// good commit before had it.
+    async fn good_now(&mut self, aim: &Aim) -> Option<Good> {
+        if aim.held.is_empty() {
+            return Some(aim.revision.clone().into());
+        }
+        let known = self.book.ledger.last_good.clone();
+        let Some(before) = self.good_set().await else {
+            return known;
+        };
+        let had = |id: &ObjectId| before.get(id).map(|wanted| wanted.commit().clone());
+        let held = aim.held.keys().map(|id| (id.clone(), had(id)));
+        let good = Good {
+            revision: aim.revision.clone(),
+            held: held.collect(),
+        };
+        match self.composed_of(&good.revision.id, &good.held).await {
+            Ok(set) if rendered(&set) != rendered(&before) => Some(good),
+            // It is the same as before, or cannot be gone back to.
+            Ok(_) | Err(_) => known,
+        }
+    }
+
+    fn succeed(&mut self, aim: &Aim, now: Timestamp) {
+        let record = self.book.ledger.deployed(&aim.revision.id);
+        let is_news = record.is_none_or(|record| record.ended.is_none());
+        if is_news {
+            self.count_batches(&aim.revision.id);
+        }
         for reason in [
             Trouble::RolloutFailed,
             Trouble::RollbackFailed,
@@ -113,7 +156,6 @@ impl App {
             self.clear(reason);
         }
         if aim.held.is_empty() {
-            self.book.ledger.last_good = Some(aim.revision.clone());
             self.end(&aim.revision.id, Outcome::Succeeded, "", now);
             if is_news {
                 let note = format!("{} is rolled out", aim.revision.change_cause());
@@ -175,7 +217,7 @@ impl App {
             ledger
                 .last_good
                 .as_ref()
-                .is_some_and(|good| good.id == *commit)
+                .is_some_and(|good| good.commits().any(|good| good == commit))
                 || ledger.aim.as_ref().is_some_and(|aim| {
                     aim.revision.id == *commit
                         || aim.held.values().any(|held| held.as_ref() == Some(commit))
@@ -200,7 +242,7 @@ impl App {
             .filter(|record| record.outcome == Outcome::Succeeded)
             .map(|record| record.revision.id.clone())
             .collect();
-        commits.extend(ledger.last_good.iter().map(|good| good.id.clone()));
+        commits.extend(ledger.last_good.iter().flat_map(Good::commits).cloned());
         commits.extend(ledger.aim.iter().map(|aim| aim.revision.id.clone()));
         let held = ledger
             .aim

@@ -39,8 +39,8 @@ pub(super) struct Fights {
     correcting: HashMap<ObjectId, String>,
     /// Generation of a workload that others fight for when it was put back last, and when that was.
     last: HashMap<ObjectId, (i64, Timestamp)>,
-    /// Generation of a workload that another applier has written to, as it was last tried out.
-    applied: HashMap<ObjectId, i64>,
+    /// What another applier had of a workload when that was last tried out.
+    applied: HashMap<ObjectId, Digest>,
 }
 
 impl Fights {
@@ -70,10 +70,10 @@ impl Fights {
         is_other
     }
 
-    /// Says whether a workload that another applier has written to is another one than when it was
-    /// last tried out.
-    pub(super) fn is_new_apply(&mut self, id: &ObjectId, generation: i64) -> bool {
-        self.applied.insert(id.clone(), generation) != Some(generation)
+    /// Says whether another applier has written something else to a workload than it had when that
+    /// was last tried out.
+    pub(super) fn is_new_apply(&mut self, id: &ObjectId, applied: Digest) -> bool {
+        self.applied.insert(id.clone(), applied.clone()) != Some(applied)
     }
 
     /// Says whether something in mid-rollout was not told of this version yet: only drift may be
@@ -187,7 +187,7 @@ impl App {
         let entry = self.book.ledger.inventory.get(id);
         let version = match &live {
             // The status of a workload moves its resource version all the time.
-            Some(live) if id.is_deployment() => live.generation().to_string(),
+            Some(live) if id.is_workload() => live.generation().to_string(),
             Some(live) => live.resource_version().unwrap_or_default().to_owned(),
             None => entry
                 .and_then(|entry| entry.uid.clone())

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 
 use crate::clock;
 use crate::health::Class;
-use crate::ledger::{Aim, Course, Outcome, Trouble};
-use crate::object::{Deployment, Digest, ObjectId};
+use crate::ledger::{Aim, Course, Good, Outcome, Trouble};
+use crate::object::{Digest, ObjectId, Workload};
 use crate::plan::{Set, consequence};
 use crate::policy::{Baseline, OnFailure};
-use crate::revision::{CommitId, Revision};
+use crate::revision::CommitId;
 use crate::rollback::Pair;
 use crate::rollout::{Checkpoint, Phase};
 
@@ -48,12 +48,6 @@ impl App {
         self.book.ledger.failed_aim().is_some()
     }
 
-    /// Says whether the aim brings back what has succeeded before.
-    pub(super) fn is_return(&self, aim: &Aim) -> bool {
-        let record = self.book.ledger.deployed(&aim.revision.id);
-        record.is_some_and(|record| record.rollback_to.is_some())
-    }
-
     /// Decides what failed workloads and refused writes lead to; says whether the aim changed.
     pub(super) async fn decide(&mut self, set: &Arc<Set>) -> Result<bool, BookFault> {
         let aim = self.book.ledger.aim.clone();
@@ -81,8 +75,11 @@ impl App {
     /// Says whether what failed before, and was to go back to what could not be read then, can.
     async fn may_go_back_now(&mut self, aim: &Aim, blame: &Blame) -> bool {
         let good = self.book.ledger.last_good.clone();
-        match good.filter(|good| good.id != aim.revision.id) {
-            Some(good) if blame.action == OnFailure::Rollback => self.set(&good.id).await.is_ok(),
+        match good.filter(|good| !good.is(aim)) {
+            Some(good) if blame.action == OnFailure::Rollback => self
+                .composed_of(&good.revision.id, &good.held)
+                .await
+                .is_ok(),
             Some(_) | None => false,
         }
     }
@@ -97,15 +94,14 @@ impl App {
             kept.judged_by == self.judged_by(id, set)
                 && (kept.write.manifest == set[id].hash
                     || probe.is_some_and(|probe| {
-                        Deployment(&probe.object).restart_blind_digest() == kept.write.template
+                        Workload(&probe.object).restart_blind_digest() == kept.write.template
                     }))
         };
-        let held = |id| {
-            let aim = ledger.aim.as_ref();
-            aim.is_some_and(|aim| aim.held.contains_key(id))
-        };
         let failed = ledger.rollouts.iter().filter(|(id, kept)| {
-            kept.phase == Phase::Failed && set.contains_key(*id) && !held(id) && is_same(id, kept)
+            kept.phase == Phase::Failed
+                && set.contains_key(*id)
+                && !ledger.is_held(id)
+                && is_same(id, kept)
         });
         failed.map(|(id, _)| id.clone()).collect()
     }
@@ -176,7 +172,7 @@ impl App {
     async fn act(&mut self, aim: &Aim, set: &Arc<Set>, blame: Blame) -> Result<bool, BookFault> {
         let now = clock::now();
         let good = self.book.ledger.last_good.clone();
-        let good = good.filter(|good| good.id != aim.revision.id);
+        let good = good.filter(|good| !good.is(aim));
         if !blame.pairs.is_empty() || !blame.objects.is_empty() {
             self.quarantine(&aim.revision.id, set, &blame).await;
         }
@@ -218,26 +214,26 @@ impl App {
     async fn turn_back(
         &mut self,
         aim: &Aim,
-        good: &Revision,
+        good: &Good,
         outcome: Outcome,
         why: &str,
     ) -> Result<bool, BookFault> {
         let now = clock::now();
-        if let Err(fault) = self.set(&good.id).await {
+        if let Err(fault) = self.composed_of(&good.revision.id, &good.held).await {
             let message = format!(
                 "{why}; the last good revision {} cannot be read: {fault}",
-                good.id.short()
+                good.revision.id.short()
             );
             self.stay(aim, &message, now);
             return Ok(false);
         }
         let record = self.open_record(&aim.revision, now);
         record.message = why.to_owned();
-        record.rollback_to = Some(good.id.clone());
+        record.rollback_to = Some(good.revision.id.clone());
         let note = format!(
             "{} goes back to {}: {why}",
             aim.revision.id.short(),
-            good.id.short()
+            good.revision.id.short()
         );
         self.announce(None, "RollingBack", note.clone(), true);
         self.clear(Trouble::RolloutFailed);
@@ -265,7 +261,8 @@ impl App {
             let answer = "no revision has succeeded yet to go back to";
             return Ok(Some(answer.to_owned()));
         };
-        let set = match (self.set(commit).await, self.set(&good.id).await) {
+        let readable = self.composed_of(&good.revision.id, &good.held).await;
+        let set = match (self.set(commit).await, readable) {
             (Ok(set), Ok(_)) => set,
             (Err(fault), _) | (_, Err(fault)) => {
                 self.stay(
@@ -309,12 +306,12 @@ impl App {
         set: &Arc<Set>,
         late: &[ObjectId],
         message: String,
-    ) -> Result<(), BookFault> {
+    ) -> Result<bool, BookFault> {
         let aim = self.book.ledger.aim.clone();
         let fails = |aim: &Aim| aim.course == Course::Forward && !self.is_return(aim);
         let Some(aim) = aim.filter(fails) else {
             self.trouble(Trouble::RollbackFailed, message);
-            return Ok(());
+            return Ok(false);
         };
         let blame = Blame {
             action: self.by_default(),
@@ -322,7 +319,8 @@ impl App {
             pairs: Vec::new(),
             objects: manifests(set, late),
         };
-        self.act(&aim, set, blame).await.map(drop)
+        self.act(&aim, set, blame).await?;
+        Ok(true)
     }
 }
 

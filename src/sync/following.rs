@@ -84,7 +84,7 @@ impl App {
         let recorded = recorded.map(|(id, entry)| (entry.api_version.as_str(), id));
         let places: BTreeSet<(&str, &str, Option<&str>)> = wanted
             .chain(recorded)
-            .filter(|(_, id)| !id.is_deployment())
+            .filter(|(_, id)| !id.is_workload())
             .map(|(api_version, id)| (api_version, id.kind.as_str(), id.namespace.as_deref()))
             .collect();
         let label = (mark::GITSYNC.to_owned(), self.owner.label());

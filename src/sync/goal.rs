@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::ledger::Course;
-use crate::object::{Deployment, Digest, ObjectId};
+use crate::object::{Digest, ObjectId, Workload};
 use crate::plan::{Set, uses};
 use crate::rollout::Goal;
 
@@ -38,7 +38,7 @@ impl App {
                 return Ok(None);
             }
         };
-        let view = Deployment(&probe.object);
+        let view = Workload(&probe.object);
         let template = view.restart_blind_digest();
         let ledger = &self.book.ledger;
         let entry = ledger.inventory.get(id);
@@ -57,7 +57,7 @@ impl App {
             commit: wanted.commit().clone(),
             content: view.template().clone(),
             manifest: wanted.hash.clone(),
-            replicas: Deployment(&wanted.object).written_replicas(),
+            replicas: Workload(&wanted.object).written_replicas(),
             min_ready_seconds: view.min_ready_seconds(),
             progress_deadline_seconds: view.progress_deadline_seconds(),
             strategy: view.strategy(),

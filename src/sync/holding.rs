@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock;
-use crate::object::{Digest, Object, ObjectId};
-use crate::plan::{Set, uses};
+use crate::object::{Digest, Object, ObjectId, Workload};
+use crate::plan::{Set, Wanted, uses};
 use crate::revision::CommitId;
-use crate::rollback::{Candidate, Culprit, Pair};
+use crate::rollback::{Candidate, Culprit, Pair, Past};
 
 use super::BookFault;
 use super::app::App;
@@ -26,7 +26,7 @@ impl App {
         workloads: &[ObjectId],
     ) -> Result<Vec<Pair>, BookFault> {
         let mut pairs = Vec::new();
-        for id in workloads.iter().filter(|id| id.is_deployment()) {
+        for id in workloads.iter().filter(|id| id.is_workload()) {
             let kept = self.book.ledger.rollouts.get(id).cloned();
             let failure = kept.as_ref().and_then(|kept| kept.failure.as_ref());
             let is_against =
@@ -71,9 +71,40 @@ impl App {
     }
 
     /// The set of the last good revision, where there is one and it can be read.
-    async fn good_set(&mut self) -> Option<Arc<Set>> {
+    pub(super) async fn good_set(&mut self) -> Option<Arc<Set>> {
         let good = self.book.ledger.last_good.clone()?;
-        self.set(&good.id).await.ok()
+        self.composed_of(&good.revision.id, &good.held).await.ok()
+    }
+
+    /// Says whether a workload that is held is on its way to something else than what is wanted of
+    /// it: Git has neither, so it goes back to what was good.
+    fn rolls_another(&self, id: &ObjectId, wanted: &Wanted) -> bool {
+        let Some(kept) = self.book.ledger.rolling(id).filter(|kept| !kept.is_repair) else {
+            return false;
+        };
+        let probe = self.probes.get(&(id.clone(), wanted.hash.clone()));
+        let template = probe.map(|probe| Workload(&probe.object).restart_blind_digest());
+        template.is_some_and(|template| template != kept.write.template)
+    }
+
+    /// The culprit that holds a candidate; `before` is what Git had of the workload before.
+    fn held_by(&self, candidate: &Candidate, before: Option<&Wanted>) -> Option<Culprit> {
+        let ledger = &self.book.ledger;
+        let entry = ledger.inventory.get(&candidate.workload);
+        let past = Past {
+            before: before.map(|before| &before.hash),
+            has_succeeded: entry.is_some_and(|entry| entry.has_succeeded(&candidate.template)),
+        };
+        ledger.quarantine.holds(candidate, past).cloned()
+    }
+
+    /// The set that Git had before this one, where it can be read.
+    async fn set_before(&mut self, set: &Set) -> Option<Arc<Set>> {
+        let commit = set.values().next()?.commit();
+        let mut history = self.book.ledger.history.iter();
+        let before = history.find(|deployed| deployed.revision.id != *commit)?;
+        let before = before.revision.id.clone();
+        self.set(&before).await.ok()
     }
 
     /// The objects that a set changes against the last good one.
@@ -108,6 +139,7 @@ impl App {
             return Ok(held);
         }
         let good = self.good_set().await;
+        let before = self.set_before(set).await;
         for (id, wanted) in set {
             let quarantine = &self.book.ledger.quarantine;
             // What the last good revision has was not at fault, whatever became of a write of it.
@@ -117,17 +149,20 @@ impl App {
             culprit = culprit.filter(|_| !is_good);
             if culprit.is_none() && quarantine.knows(id) {
                 let candidate = self.candidate(set, id).await?;
-                let quarantine = &self.book.ledger.quarantine;
-                culprit = candidate.and_then(|candidate| quarantine.holds(&candidate).cloned());
+                let before = before.as_ref().and_then(|before| before.get(id));
+                culprit = candidate.and_then(|candidate| self.held_by(&candidate, before));
             }
             let Some(culprit) = culprit else { continue };
             let identical = culprit
                 .changed
                 .iter()
                 .filter(|(id, hash)| set.get(*id).map(|wanted| &wanted.hash) == hash.as_ref());
+            let good = good.as_deref().filter(|_| self.rolls_another(id, wanted));
             for object in identical.map(|(id, _)| id).chain([id]) {
                 let entry = self.book.ledger.inventory.get(object);
-                held.insert(object.clone(), entry.map(|entry| entry.written.clone()));
+                let good = good.and_then(|good| good.get(object)).map(Wanted::commit);
+                let stays = good.or(entry.map(|entry| &entry.written));
+                held.insert(object.clone(), stays.cloned());
             }
         }
         Ok(held)

@@ -175,8 +175,10 @@ impl App {
         let gone_back = ledger
             .deployed(&tip.revision.id)
             .is_some_and(|record| matches!(record.outcome, Outcome::RolledBack | Outcome::Aborted));
-        if (gone_back || is_left) && !held.is_empty() {
+        let is_culprit = ledger.quarantine.has(&tip.revision.id);
+        if (gone_back || is_left) && is_culprit && !held.is_empty() {
             // Judged again (another configuration, a restart) and held all the same.
+            self.leave_be(tip, now);
             self.judged();
             return;
         }
@@ -199,6 +201,7 @@ impl App {
         });
         let rollback_to = earlier.map(|deployed| deployed.revision.id.clone());
         let images = self.images(set);
+        let is_return = self.comes_back(set);
         if !stands {
             let record = self.open_record(&tip.revision, now);
             record.outcome = Outcome::InProgress;
@@ -219,6 +222,8 @@ impl App {
             started: now,
             stage: None,
             is_done: false,
+            is_return,
+            good: None,
         });
         self.judged();
         // That was the aim before; a pause in these manifests is found when they are looked at.
@@ -226,6 +231,20 @@ impl App {
         self.clear(Trouble::RollbackFailed);
         self.begin_fights_anew();
         self.composed = None;
+    }
+
+    /// The cluster has left this tip for good, and nothing of it is tried: it ends as it had.
+    fn leave_be(&mut self, tip: &Tip, now: Timestamp) {
+        let ledger = &self.book.ledger;
+        let mut culprits = ledger.quarantine.culprits().iter();
+        let culprit = culprits.find(|culprit| culprit.commit == tip.revision.id);
+        let why = culprit.map_or_else(String::new, |culprit| culprit.why.clone());
+        if let Some(aim) = ledger.aim.as_ref().filter(|aim| aim.is_done)
+            && let Course::Back { outcome, .. } = aim.course
+            && ledger.has_left(&tip.revision.id)
+        {
+            self.end(&tip.revision.id, outcome, &why, now);
+        }
     }
 
     /// Says whether the tip has succeeded just so and is judged again after a restart or under
@@ -257,7 +276,10 @@ impl App {
         let why = format!("{} took over", by.short());
         if !aim.is_done && self.is_return(&aim) {
             // As a whole it has succeeded before, and Git took back what ran since.
-            self.book.ledger.last_good = Some(aim.revision.clone());
+            self.book.ledger.last_good = Some(aim.revision.clone().into());
+        }
+        if !aim.is_done && aim.good.is_some() && aim.revision.id != *by {
+            self.note_good(&aim, aim.good.clone());
         }
         match aim.course {
             Course::Forward if !aim.is_done && aim.revision.id != *by => {
@@ -287,10 +309,10 @@ impl App {
         let inventory = &self.book.ledger.inventory;
         let changed = set.iter().filter(|(id, wanted)| {
             let written = inventory.get(*id).and_then(|entry| entry.hash.as_ref());
-            id.is_deployment() && written != Some(&wanted.hash)
+            id.is_workload() && written != Some(&wanted.hash)
         });
         let mut images: Vec<String> = changed
-            .flat_map(|(_, wanted)| crate::object::Deployment(&wanted.object).images())
+            .flat_map(|(_, wanted)| crate::object::Workload(&wanted.object).images())
             .map(|(_, image)| crate::object::ImageReference::read(&image).to_string())
             .collect();
         images.sort();
@@ -323,7 +345,7 @@ fn refused(reason: Trouble, message: String) -> Examined {
 }
 
 /// Digest of a whole set: two commits with the same are the same to the cluster, restarts apart.
-fn rendered(set: &Set) -> Digest {
+pub(super) fn rendered(set: &Set) -> Digest {
     let hashes = set
         .iter()
         .map(|(id, wanted)| (id.key(), unstamped(wanted).to_string().into()));

@@ -36,6 +36,7 @@ mod rejection;
 mod release;
 mod requests;
 mod restarting;
+mod returning;
 mod run;
 mod stack;
 mod tending;

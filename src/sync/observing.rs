@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cluster::Live;
 use crate::health::Pod;
-use crate::object::{Deployment, Object, ObjectId};
+use crate::object::{Object, ObjectId, Workload};
 use crate::plan::{Managers, Wanted};
 use crate::rollout::{self, Counts, Seen, Set};
 
@@ -42,7 +42,7 @@ fn read(
     spec_editor: Option<String>,
     editor: Option<String>,
 ) -> rollout::Live {
-    let view = Deployment(object);
+    let view = Workload(object);
     let uid = object.uid().unwrap_or_default().to_owned();
     let full = view.template_digest();
     let sets = live
@@ -84,7 +84,7 @@ fn counts(object: &Object) -> Counts {
 }
 
 fn read_set(live: &Live, set: &Arc<Object>, current: &crate::object::Digest) -> Set {
-    let view = Deployment(set);
+    let view = Workload(set);
     let pods = live.owned_by(set.uid().unwrap_or_default());
     let is_pod = |object: &&Arc<Object>| object.kind() == "Pod";
     Set {

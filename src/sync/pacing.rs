@@ -7,8 +7,8 @@ use tracing::debug;
 
 use crate::clock;
 use crate::cluster::Cause;
-use crate::ledger::{Aim, Course, Trouble};
-use crate::object::{Deployment, ObjectId, later};
+use crate::ledger::{Course, Trouble};
+use crate::object::{ObjectId, Workload, later};
 use crate::plan::{Managers, Set, Standing};
 use crate::rollout::{Action, Decision, Goal, Note, Overlay, Reason, Seen, Stance, step};
 
@@ -78,7 +78,7 @@ impl App {
                 Driven::Waiting(_) if self.is_held_back(id) => {}
                 Driven::Waiting(wake) => {
                     is_done = false;
-                    if Deployment(&set[id].object).is_paused() {
+                    if Workload(&set[id].object).is_paused() {
                         paused.push(id.to_string());
                     }
                     rolling += usize::from(!active && self.is_rolling(id));
@@ -118,9 +118,8 @@ impl App {
     /// commit began.
     fn is_held_back(&self, id: &ObjectId) -> bool {
         let ledger = &self.book.ledger;
-        let held = |aim: &Aim| aim.held.contains_key(id);
         let rollout = ledger.rolling(id);
-        ledger.aim.as_ref().is_some_and(held) && rollout.is_some_and(|kept| !kept.is_repair)
+        ledger.is_held(id) && rollout.is_some_and(|kept| !kept.is_repair)
     }
 
     /// Says whether rolling a workload only brings back what stood there before somebody else
@@ -226,8 +225,9 @@ impl App {
             return;
         };
         let managers = Managers::of(&live);
-        if let Some(applier) = managers.applier(&self.sync.take_from)
-            && self.fights.is_new_apply(id, live.generation())
+        let taken = &self.sync.take_from;
+        if let Some((applier, applied)) = managers.applier(taken).zip(managers.applied(taken))
+            && self.fights.is_new_apply(id, applied)
         {
             self.probes.remove(&(id.clone(), set[id].hash.clone()));
             self.tell_applier(id, applier, set);

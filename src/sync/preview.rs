@@ -10,7 +10,7 @@ use crate::cluster::Cluster;
 use crate::config::GitSync;
 use crate::git::Mirror;
 use crate::ledger::Tip;
-use crate::object::{Deployment, Object, ObjectId, write_duration};
+use crate::object::{Object, ObjectId, Workload, write_duration};
 use crate::plan::{FieldChange, Managers, Set, Standing, Wanted, adopted, diff};
 use crate::policy::Order;
 use crate::revision::{CommitId, Revision};
@@ -232,7 +232,7 @@ impl App {
             });
         }
         Some(match live {
-            Some(live) if id.is_deployment() => self.rolled(change, set, &live, &after),
+            Some(live) if id.is_workload() => self.rolled(change, set, &live, &after),
             Some(_) | None => change,
         })
     }
@@ -251,7 +251,7 @@ impl App {
 
     /// Tells how a workload would be rolled, where its template differs.
     fn rolled(&self, change: Change, set: &Set, live: &Object, after: &Object) -> Change {
-        let (old, new) = (Deployment(live), Deployment(after));
+        let (old, new) = (Workload(live), Workload(after));
         let template = new.restart_blind_digest();
         if old.restart_blind_digest() == template {
             return change;
@@ -263,7 +263,7 @@ impl App {
             .as_ref()
             .map(|resolved| resolved.policy.clone());
         let policy = policy.unwrap_or_default();
-        let replicas = Deployment(&set[id].object)
+        let replicas = Workload(&set[id].object)
             .written_replicas()
             .unwrap_or(old.replicas());
         let content = new.content_digest();

@@ -184,7 +184,7 @@ impl Prober {
         let managers = Managers::of(&before);
         let left = &wanted.withdrawn;
         let is_edited =
-            found.id().is_deployment() && managers.spec_editor(left, &self.take).is_some();
+            found.id().is_workload() && managers.spec_editor(left, &self.take).is_some();
         let object = if is_edited {
             self.alone(wanted, found).await?
         } else {

@@ -104,7 +104,7 @@ impl App {
     async fn take_back(&mut self, set: &Arc<Set>) -> Result<Option<Timestamp>, BookFault> {
         let moved: Vec<ObjectId> = set
             .keys()
-            .filter(|id| id.is_deployment() && self.is_rolling(id))
+            .filter(|id| id.is_workload() && self.is_rolling(id))
             .cloned()
             .collect();
         let mut back = Vec::new();
@@ -240,10 +240,11 @@ impl App {
 
     /// The objects of a stage that are not healthy, and why; nothing waits for what is held.
     fn unhealthy(&mut self, ids: &[ObjectId], set: &Set) -> Vec<(ObjectId, String)> {
-        let aim = self.book.ledger.aim.as_ref();
-        let held = aim.map(|aim| aim.held.clone()).unwrap_or_default();
         let mut unhealthy = Vec::new();
-        for id in ids.iter().filter(|id| !held.contains_key(*id)) {
+        for id in ids {
+            if self.book.ledger.is_held(id) {
+                continue;
+            }
             let why = match self.shared.live.get(id).map(|live| health::of(&live)) {
                 None if !(self.is_recorded(id, set) && self.is_left(id)) => {
                     "is not there yet".to_owned()
@@ -304,22 +305,27 @@ impl App {
         let Some(aim) = &self.book.ledger.aim else {
             return Ok(None);
         };
+        let is_done = aim.is_done;
         let end = later(since, self.sync.health_timeout);
-        if late.is_empty() || aim.is_done {
+        if late.is_empty() {
+            // What a way back was stuck on has gone.
+            self.clear(Trouble::RollbackFailed);
+        }
+        if late.is_empty() || is_done {
             return Ok(wake);
         }
         if now < end {
             return Ok(Some(wake.map_or(end, |wake| wake.min(end))));
         }
-        let goes_on = aim.course == Course::Forward;
         let message = format!(
             "the stage {name} was not healthy within {} s: {}",
             self.sync.health_timeout.as_secs(),
             told.join("; ")
         );
         let late: Vec<ObjectId> = late.into_iter().map(|(id, _)| id).collect();
-        self.fail_stage(set, &late, message).await?;
-        Ok(if goes_on { Some(now) } else { wake })
+        // What a way back or a revert is stuck on is told, and nothing follows from it.
+        let has_failed = self.fail_stage(set, &late, message).await?;
+        Ok(if has_failed { Some(now) } else { wake })
     }
 
     /// Notes what the aim waits for; returns since when it is in this stage.
@@ -361,6 +367,6 @@ impl App {
 fn of_stage(set: &Set, stage: Stage, rolled: bool) -> Vec<ObjectId> {
     let in_stage = set
         .iter()
-        .filter(|(id, wanted)| wanted.stage == stage && id.is_deployment() == rolled);
+        .filter(|(id, wanted)| wanted.stage == stage && id.is_workload() == rolled);
     in_stage.map(|(id, _)| id.clone()).collect()
 }

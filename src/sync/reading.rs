@@ -144,19 +144,7 @@ impl App {
         let Some(aim) = self.book.ledger.aim.clone() else {
             return Ok(None);
         };
-        let mut composed = self.set(&aim.revision.id).await?;
-        if !aim.held.is_empty() {
-            let mut mixed = Set::clone(&composed);
-            for (id, commit) in &aim.held {
-                mixed.remove(id);
-                if let Some(commit) = commit
-                    && let Some(wanted) = self.set(commit).await?.get(id)
-                {
-                    mixed.insert(id.clone(), wanted.clone());
-                }
-            }
-            composed = Arc::new(mixed);
-        }
+        let composed = self.composed_of(&aim.revision.id, &aim.held).await?;
         // A policy that changed alone writes nothing to its workload.
         for (id, entry) in &mut self.book.ledger.inventory {
             if let Some(wanted) = composed.get(id) {
@@ -165,5 +153,27 @@ impl App {
         }
         self.composed = Some(Arc::clone(&composed));
         Ok(Some(composed))
+    }
+
+    /// Returns the set of a commit, but for objects that are as others have them, or are away.
+    pub(super) async fn composed_of(
+        &mut self,
+        commit: &CommitId,
+        held: &BTreeMap<ObjectId, Option<CommitId>>,
+    ) -> Result<Arc<Set>, ReadFault> {
+        let whole = self.set(commit).await?;
+        if held.is_empty() {
+            return Ok(whole);
+        }
+        let mut mixed = Set::clone(&whole);
+        for (id, commit) in held {
+            mixed.remove(id);
+            if let Some(commit) = commit
+                && let Some(wanted) = self.set(commit).await?.get(id)
+            {
+                mixed.insert(id.clone(), wanted.clone());
+            }
+        }
+        Ok(Arc::new(mixed))
     }
 }

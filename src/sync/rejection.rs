@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::ledger::{Course, Outcome, RefusedTip, Tip, Trouble};
-use crate::object::{Deployment, later};
+use crate::object::later;
 use crate::revision::CommitId;
 
 use super::BookFault;
@@ -94,33 +94,6 @@ impl App {
                 takes_back,
             });
         }
-    }
-
-    /// Says whether a tip brings a workload back to a template that has succeeded: Git no longer
-    /// wants what runs, or is on its way.
-    fn takes_back(&self, tip: &Tip) -> bool {
-        let Some(set) = self.sets.get(&tip.revision.id) else {
-            // It cannot be read: what the commit before it takes back stays so.
-            return tip.refused.as_ref().is_some_and(|known| known.takes_back);
-        };
-        set.iter().any(|(id, wanted)| {
-            let key = (id.clone(), wanted.hash.clone());
-            let (Some(probe), Some(entry)) =
-                (self.probes.get(&key), self.book.ledger.inventory.get(id))
-            else {
-                return false;
-            };
-            let view = Deployment(&probe.object);
-            let rolling = self
-                .book
-                .ledger
-                .rolling(id)
-                .map(|kept| &kept.write.template);
-            let runs = rolling.or(entry.template.as_ref());
-            id.is_deployment()
-                && entry.has_succeeded(&view.content_digest())
-                && runs.is_some_and(|runs| *runs != view.restart_blind_digest())
-        })
     }
 
     /// Says whether something is on its way that a new commit would end.

@@ -141,7 +141,7 @@ impl App {
                 Some((commit, by)) => return self.abort(&commit, &by).await,
                 None => format!("`{value}` names no commit"),
             },
-            request::APPROVE => self.approve(value),
+            request::APPROVE => self.approve(&token(value)),
             request::RETRY => match wish(value) {
                 Some((commit, _)) => self.retry(&commit),
                 None => format!("`{value}` names no commit"),
@@ -152,16 +152,9 @@ impl App {
         Ok(Some(answer))
     }
 
-    /// Notes an approval of what waits for one; anything else is refused, and what can count no
-    /// more is forgotten.
+    /// Notes an approval of what waits for one; anything else is refused.
     fn approve(&mut self, token: &str) -> String {
         let ledger = &mut self.book.ledger;
-        let tip = ledger.tip.as_ref().map(|tip| tip.revision.id.as_str());
-        let aim = ledger.aim.as_ref().map(|aim| aim.revision.id.as_str());
-        ledger.approvals.retain(|given| {
-            let commit = given.split('/').next();
-            commit == tip || commit == aim
-        });
         let mut waiting = approvals(ledger).into_iter();
         if waiting.any(|approval| approval.token == token) {
             ledger.approvals.insert(token.to_owned());
@@ -199,9 +192,9 @@ impl App {
             let record = ledger.deployed(tip);
             record.is_some_and(|record| match record.outcome {
                 Outcome::Held | Outcome::Rejected | Outcome::RolledBack | Outcome::Aborted => true,
-                // Its pods are still going back.
-                Outcome::InProgress | Outcome::Failed => ledger.has_left(tip),
-                Outcome::Pending | Outcome::Succeeded | Outcome::Superseded => false,
+                // Its pods are still going back, or it was to be tried again and was not.
+                Outcome::Pending | Outcome::InProgress | Outcome::Failed => ledger.has_left(tip),
+                Outcome::Succeeded | Outcome::Superseded => false,
             }) && (lifted || tip == commit)
         });
         tried.extend(tip.clone());
@@ -260,6 +253,12 @@ impl App {
             tip.is_judged = false;
         }
     }
+}
+
+/// Reads what is approved: `{"approve": token, "at": time}`, or the token alone.
+fn token(value: &str) -> String {
+    let json: Value = serde_json::from_str(value).unwrap_or_default();
+    json["approve"].as_str().unwrap_or(value).trim().to_owned()
 }
 
 /// Reads the commit of a request, and who asks: `{"commit": id, "by": name}`, or the id alone.

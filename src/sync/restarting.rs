@@ -59,7 +59,7 @@ impl App {
             let inventory = &self.book.ledger.inventory;
             let known = inventory
                 .iter()
-                .find(|(id, _)| id.is_deployment() && id.short().eq_ignore_ascii_case(name));
+                .find(|(id, _)| id.is_workload() && id.short().eq_ignore_ascii_case(name));
             let Some((id, entry)) = known.map(|(id, entry)| (id.clone(), entry.clone())) else {
                 answers.push(format!("{name} is none of the workloads"));
                 continue;

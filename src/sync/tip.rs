@@ -115,6 +115,7 @@ impl App {
         // A commit without the path is judged like any other: reading it says what is missing.
         let tree = tree.unwrap_or_default();
         let before = self.book.ledger.tip.take();
+        self.spend_approvals();
         // What Git takes back stays so until a commit can be read that wants it.
         let refused = before
             .and_then(|before| before.refused)
@@ -127,6 +128,17 @@ impl App {
             refused,
         });
         Ok(())
+    }
+
+    /// An approval opens what a person saw, once: of those given, the deletes of what is brought
+    /// about can still count when another tip comes.
+    fn spend_approvals(&mut self) {
+        let ledger = &mut self.book.ledger;
+        let aim = ledger.aim.as_ref().map(|aim| aim.revision.id.as_str());
+        ledger.approvals.retain(|given| {
+            let mut words = given.split('/');
+            words.next() == aim && words.next() == Some("prune")
+        });
     }
 
     fn paths(&self) -> Vec<String> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::cluster::{Cluster, Live, Refusal};
 use crate::ledger::Trouble;
-use crate::object::{Deployment, Digest, Object, ObjectId, Strategy, later, mark};
+use crate::object::{Digest, Object, ObjectId, Strategy, Workload, later, mark};
 use crate::plan::{Entry, Managers, Set, State, Wanted};
 use crate::rollout::Overlay;
 
@@ -224,8 +224,8 @@ impl App {
         entry.written = wanted.commit().clone();
         entry.is_kept = wanted.is_kept();
         entry.note_policy(wanted);
-        if id.is_deployment() {
-            let live = || Deployment(stored).restart_blind_digest();
+        if id.is_workload() {
+            let live = || Workload(stored).restart_blind_digest();
             entry.template = Some(template.unwrap_or_else(live));
         }
     }
@@ -303,7 +303,7 @@ async fn apply(
 
 /// Says whether an object is a Deployment that is to be recreated, not rolled.
 pub(super) fn is_recreate(object: &Object) -> bool {
-    object.id().is_deployment() && Deployment(object).strategy() == Strategy::Recreate
+    object.id().is_workload() && Workload(object).strategy() == Strategy::Recreate
 }
 
 /// The live values of withdrawn fields that are still ours, as an object of their own.

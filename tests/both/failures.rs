@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::play;
-use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment, outcome_of, settings};
+use crate::shop::{Counts, SOON, Shop, Stage, deployment, outcome_of, settings};
 
 const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";
 const FIXED: &str = "        env:\n        - {name: FIXED, value: \"1\"}\n";
@@ -124,8 +124,25 @@ fn under_rollback_pods_and_objects_of_the_whole_commit_are_back_and_it_is_not_tr
     });
 }
 
+/// What works, what breaks it and what mends it: manifests by their names.
+struct Mending<'a> {
+    name: &'a str,
+    good: &'a str,
+    bad: [(&'a str, &'a str); 1],
+    fix: [(&'a str, &'a str); 1],
+    /// Tag of the image in the end.
+    tag: &'a str,
+}
+
 /// Breaks a shop, mends it, and nobody clears anything in between.
-async fn mends(stage: &Stage, name: &str, bad: &[(&str, &str)], fix: &[(&str, &str)], tag: &str) {
+async fn mends(stage: &Stage, mending: &Mending<'_>) {
+    let Mending {
+        name,
+        good,
+        bad,
+        fix,
+        tag,
+    } = mending;
     let under = async |on_failure: &'static str| {
         let shop = Shop::open(stage, &format!("{name}-{}", on_failure.to_lowercase())).await;
         let _agent = shop.start();
@@ -142,12 +159,8 @@ async fn mends(stage: &Stage, name: &str, bad: &[(&str, &str)], fix: &[(&str, &s
                 .collect();
             shop.repository.push(subject, &files)
         };
-        let first = [
-            ("web.yaml", web("1", "ON-FAILURE") + NEEDS_SETTINGS),
-            ("settings.yaml", settings(false)),
-        ];
-        let first = first.each_ref().map(|(n, text)| (*n, text.as_str()));
-        let first = push("works", &first);
+        let settings = settings(false);
+        let first = push("works", &[("web.yaml", good), ("settings.yaml", &settings)]);
         shop.until_outcome(&first, "Succeeded").await;
         let trace = shop.trace("web").await;
         let bad = push("breaks", bad);
@@ -179,10 +192,13 @@ fn another_image_mends_it() {
         let fix = web("3", "ON-FAILURE") + NEEDS_SETTINGS;
         mends(
             &stage,
-            "image",
-            &[("web.yaml", &bad)],
-            &[("web.yaml", &fix)],
-            "3",
+            &Mending {
+                name: "image",
+                good: &(web("1", "ON-FAILURE") + NEEDS_SETTINGS),
+                bad: [("web.yaml", &bad)],
+                fix: [("web.yaml", &fix)],
+                tag: "3",
+            },
         )
         .await;
     });
@@ -195,10 +211,32 @@ fn the_same_image_with_one_more_variable_mends_it() {
         let fix = format!("{bad}{FIXED}");
         mends(
             &stage,
-            "variable",
-            &[("web.yaml", &bad)],
-            &[("web.yaml", &fix)],
-            "2-needsenv",
+            &Mending {
+                name: "variable",
+                good: &(web("1", "ON-FAILURE") + NEEDS_SETTINGS),
+                bad: [("web.yaml", &bad)],
+                fix: [("web.yaml", &fix)],
+                tag: "2-needsenv",
+            },
+        )
+        .await;
+    });
+}
+
+#[test]
+fn a_variable_that_the_failed_commit_took_away_mends_it() {
+    play(async |stage: Stage| {
+        let bad = web("2-needsenv", "ON-FAILURE") + NEEDS_SETTINGS;
+        let fix = format!("{bad}{FIXED}");
+        mends(
+            &stage,
+            &Mending {
+                name: "restored",
+                good: &(web("1-needsenv", "ON-FAILURE") + NEEDS_SETTINGS + FIXED),
+                bad: [("web.yaml", &bad)],
+                fix: [("web.yaml", &fix)],
+                tag: "2-needsenv",
+            },
         )
         .await;
     });
@@ -211,10 +249,13 @@ fn the_config_map_alone_mends_it() {
         let fix = settings(true);
         mends(
             &stage,
-            "map",
-            &[("web.yaml", &bad)],
-            &[("settings.yaml", &fix)],
-            "2-needsmap",
+            &Mending {
+                name: "map",
+                good: &(web("1", "ON-FAILURE") + NEEDS_SETTINGS),
+                bad: [("web.yaml", &bad)],
+                fix: [("settings.yaml", &fix)],
+                tag: "2-needsmap",
+            },
         )
         .await;
     });
@@ -506,103 +547,6 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
     });
 }
 
-/// A shop in batch 1 of 3 of another image, in which the ConfigMap of the same commit is stuck: it is
-/// being deleted, and a finalizer keeps it.
-async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
-    let shop = Shop::open(stage, prefix).await;
-    let agent = shop.start();
-    shop.begin(&[
-        ("web.yaml", Some(&slow("1"))),
-        ("settings.yaml", Some(&settings(false))),
-    ])
-    .await;
-    let trace = shop.trace("web").await;
-    let next = shop.repository.push(
-        "web 2",
-        &[
-            ("web.yaml", Some(&slow("2"))),
-            ("settings.yaml", Some(&settings(true))),
-        ],
-    );
-    let one = |counts: &Counts| counts.with_tag("2") == 1;
-    trace.until_settled("batch 1", SOON, one).await;
-    shop.keep("configmap/settings", true);
-    shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
-    (shop, agent, trace, next)
-}
-
-/// Pushes what such a shop began with.
-fn push_back(shop: &Shop) -> String {
-    shop.repository.push(
-        "Revert \"web 2\"",
-        &[
-            ("web.yaml", Some(&slow("1"))),
-            ("settings.yaml", Some(&settings(false))),
-        ],
-    )
-}
-
-fn slow(tag: &str) -> String {
-    let policy = "steps: [1, 50%, 100%]\nsoak: 30m\nmonitor: 0s\nonFailure: Rollback";
-    deployment("web", tag, policy)
-}
-
-async fn until_back(trace: &Trace) {
-    trace
-        .until_settled("the pods to be back", SOON, |counts| {
-            counts.with_tag("1") == 10 && counts.total() == 10
-        })
-        .await;
-    assert!(trace.fewest_ready() >= 10, "{trace}");
-}
-
-#[test]
-fn an_abort_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
-    play(async |stage: Stage| {
-        let (shop, _agent, trace, next) = stuck(&stage, "stuck").await;
-        shop.verb(&["abort", "web"]);
-        until_back(&trace).await;
-        let status = shop.verb(&["status", "web"]);
-        assert!(status.contains("/settings is being deleted"), "{status}");
-        assert_ne!(shop.outcome(&next), "Aborted", "not all of it is back");
-        shop.keep("configmap/settings", false);
-        shop.until_outcome(&next, "Aborted").await;
-        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
-    });
-}
-
-#[test]
-fn a_revert_takes_pods_back_although_an_object_that_is_needed_first_is_stuck() {
-    play(async |stage: Stage| {
-        let (shop, _agent, trace, _) = stuck(&stage, "stuck-revert").await;
-        let revert = push_back(&shop);
-        until_back(&trace).await;
-        assert_eq!(shop.outcome(&revert), "InProgress");
-        shop.keep("configmap/settings", false);
-        shop.until_outcome(&revert, "Succeeded").await;
-        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
-    });
-}
-
-#[test]
-fn a_revert_that_stays_stuck_is_told_and_never_gone_back_on() {
-    play(async |stage: Stage| {
-        let (shop, _agent, trace, _) = stuck(&stage, "stuck-long").await;
-        shop.configure(&json!({"healthTimeout": "3s"}));
-        let revert = push_back(&shop);
-        until_back(&trace).await;
-        let told = shop.until_problem("RollbackFailed").await;
-        assert!(told.contains("/settings is being deleted"), "{told}");
-        assert_eq!(shop.outcome(&revert), "InProgress");
-        assert_eq!(shop.wait(&revert), Some(5));
-        let quarantine = shop.ledger()["quarantine"].to_string();
-        assert!(!quarantine.contains(&revert), "{quarantine}");
-        shop.keep("configmap/settings", false);
-        shop.until_outcome(&revert, "Succeeded").await;
-        assert_eq!(shop.problem().0, "");
-    });
-}
-
 #[test]
 fn a_commit_held_while_pods_go_back_does_not_keep_them_from_it() {
     play(async |stage: Stage| {
@@ -649,6 +593,115 @@ fn a_commit_held_while_pods_go_back_does_not_keep_them_from_it() {
 }
 
 #[test]
+fn a_retry_tries_what_is_no_longer_held_beside_what_an_earlier_commit_left_in_quarantine() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "retry-beside").await;
+        shop.configure(&json!({"drift": "Ignore"}));
+        let _agent = shop.start();
+        let small = |name: &str, tag: &str| {
+            let policy = "monitor: 0s\nonFailure: Rollback";
+            deployment(name, tag, policy).replace("replicas: 10", "replicas: 2")
+        };
+        let manifests = |web: &str, api: &str| {
+            format!(
+                "{}{NEEDS_SETTINGS}---\n{}",
+                small("web", web),
+                small("api", api)
+            )
+        };
+        let push = |subject: &str, text: &str| shop.push_web(subject, text);
+        shop.begin(&[
+            ("web.yaml", Some(&manifests("1", "1"))),
+            ("settings.yaml", Some(&settings(false))),
+        ])
+        .await;
+        let first = push("api 2", &manifests("1", "2-crash"));
+        shop.until_outcome(&first, "RolledBack").await;
+        let second = push("web 3", &manifests("3-needsmap", "2-crash"));
+        shop.until_outcome(&second, "RolledBack").await;
+        shop.kubectl(&[
+            "patch",
+            "configmap/settings",
+            "--type=merge",
+            "-p",
+            "{\"data\":{\"fixed\":\"true\"}}",
+        ]);
+        shop.verb(&["retry", "web", &second]);
+        shop.until_outcome(&second, "Held").await;
+        shop.until("the pods of web to be new", || {
+            shop.pods("web", "3-needsmap").len() == 2
+        })
+        .await;
+        assert!(shop.pods("api", "2-crash").is_empty());
+        assert_eq!(shop.wait(&second), Some(5), "a part of it is held");
+    });
+}
+
+#[test]
+fn what_rolled_beside_something_held_is_what_a_later_failure_goes_back_to() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "beside-held").await;
+        let _agent = shop.start();
+        let text = |tags: [&str; 3]| {
+            let named = ["web", "api", "job"].into_iter().zip(tags);
+            let all = named.map(|(name, tag)| {
+                let policy = "monitor: 0s\nonFailure: Rollback";
+                deployment(name, tag, policy).replace("replicas: 10", "replicas: 2")
+            });
+            all.collect::<Vec<_>>().join("---\n")
+        };
+        let push = |web, api, job| shop.push_web("tags", &text([web, api, job]));
+        shop.begin(&[("web.yaml", Some(&text(["1", "1", "1"])))])
+            .await;
+        let bad = push("1", "2-crash", "1");
+        shop.until_outcome(&bad, "RolledBack").await;
+        let held = push("3", "2-crash", "1");
+        shop.until_outcome(&held, "Held").await;
+        let trace = shop.trace_at_rest("web").await;
+        let worse = push("3", "2-crash", "4-crash");
+        shop.until_outcome(&worse, "RolledBack").await;
+        assert_eq!(shop.record(&worse)["rollbackTo"], *held);
+        assert_eq!(trace.most_with("1"), 0, "{trace}");
+        assert_eq!(shop.pods("web", "3").len(), 2);
+        assert_eq!(shop.pods("api", "1").len(), 2);
+        assert_eq!(shop.pods("job", "1").len(), 2);
+        let revert = shop.repository.revert(&worse);
+        shop.until_outcome(&revert, "Held").await;
+        let mended = push("3", "5", "1");
+        shop.until_outcome(&mended, "Succeeded").await;
+    });
+}
+
+#[test]
+fn what_is_on_its_way_goes_back_once_git_has_neither_it_nor_anything_that_may_run() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "two-bad").await;
+        let agent = shop.start();
+        let web = |tag: &str| web(tag, "Pause");
+        shop.begin(&[("web.yaml", Some(&web("1")))]).await;
+        let trace = shop.trace("web").await;
+        let first = shop.push_web("breaks", &web("2-crash"));
+        shop.until_outcome(&first, "Failed").await;
+        let second = shop.push_web("breaks more", &web("3-crash"));
+        shop.until_outcome(&second, "Failed").await;
+        let revert = shop.repository.revert(&second);
+        shop.until_outcome(&revert, "Held").await;
+        let back = |counts: &Counts| counts.with_tag("1") == 10 && counts.total() == 10;
+        trace.until_settled("the good pods", SOON, back).await;
+        agent.kill();
+        let _agent = shop.start();
+        shop.verb(&["release", "web"]);
+        shop.verb(&["release", "web", "--undo"]);
+        shop.until("it to work again", || shop.ledger()["released"].is_null())
+            .await;
+        shop.until_served().await;
+        trace.until_settled("the good pods still", SOON, back).await;
+        assert_eq!(shop.outcome(&revert), "Held");
+        assert!(trace.fewest_ready() >= 10, "{trace}");
+    });
+}
+
+#[test]
 fn what_vanishes_while_its_failed_commit_is_held_is_made_again() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "vanishes").await;
@@ -671,104 +724,6 @@ fn what_vanishes_while_its_failed_commit_is_held_is_made_again() {
         })
         .await;
         assert_eq!(shop.outcome(&stuck), "Failed", "a person decides");
-    });
-}
-
-/// A shop in which a commit has succeeded and its revert has taken the pods back, beside a ConfigMap
-/// that is stuck; with the commit of the revert.
-async fn reverted_beside_stuck(stage: &Stage, prefix: &str, more: &Value) -> (Shop, Agent, String) {
-    let shop = Shop::open(stage, prefix).await;
-    shop.configure(more);
-    let agent = shop.start();
-    let (one, two) = (quick("1"), quick("2"));
-    let (old, new) = (settings(false), settings(true));
-    let before = [
-        ("web.yaml", Some(one.as_str())),
-        ("settings.yaml", Some(old.as_str())),
-    ];
-    shop.begin(&before).await;
-    shop.begin(&[("web.yaml", Some(&two)), ("settings.yaml", Some(&new))])
-        .await;
-    let trace = shop.trace_at_rest("web").await;
-    shop.keep("configmap/settings", true);
-    shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
-    let revert = shop.repository.push("Revert \"works\"", &before);
-    until_back(&trace).await;
-    (shop, agent, revert)
-}
-
-fn quick(tag: &str) -> String {
-    deployment("web", tag, "steps: [50%, 100%]\nmonitor: 0s")
-}
-
-#[test]
-fn a_revert_after_the_rollout_waits_for_no_stuck_object_either() {
-    play(async |stage: Stage| {
-        let (shop, _agent, revert) = reverted_beside_stuck(&stage, "stuck-after", &json!({})).await;
-        assert_eq!(shop.outcome(&revert), "InProgress");
-        shop.keep("configmap/settings", false);
-        shop.until_outcome(&revert, "Succeeded").await;
-        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
-    });
-}
-
-#[test]
-fn a_revert_writes_what_it_may_before_its_pods_go_back_beside_what_is_stuck() {
-    play(async |stage: Stage| {
-        let shop = Shop::open(&stage, "stuck-earlier").await;
-        let _agent = shop.start();
-        let account = |labels: &str| {
-            format!("apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: robot{labels}}}\n")
-        };
-        // The pods of web 1 run only where the settings are fixed.
-        let (one, two) = (quick("1-needsmap"), quick("2"));
-        let (old, new) = (settings(true), settings(false));
-        let (plain, labelled) = (account(""), account(", labels: {a: b}"));
-        let before = [
-            ("web.yaml", Some(one.as_str())),
-            ("settings.yaml", Some(old.as_str())),
-            ("account.yaml", Some(plain.as_str())),
-        ];
-        shop.begin(&before).await;
-        shop.begin(&[
-            ("web.yaml", Some(&two)),
-            ("settings.yaml", Some(&new)),
-            ("account.yaml", Some(&labelled)),
-        ])
-        .await;
-        let trace = shop.trace_at_rest("web").await;
-        shop.keep("serviceaccount/robot", true);
-        shop.kubectl(&["delete", "serviceaccount/robot", "--wait=false"]);
-        let revert = shop.repository.push("Revert \"works\"", &before);
-        trace
-            .until_settled("the pods to be back", SOON, |counts| {
-                counts.with_tag("1-needsmap") == 10 && counts.total() == 10
-            })
-            .await;
-        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "true");
-        assert!(trace.fewest_ready() >= 10, "{trace}");
-        assert_eq!(shop.outcome(&revert), "InProgress");
-        shop.keep("serviceaccount/robot", false);
-        shop.until_outcome(&revert, "Succeeded").await;
-    });
-}
-
-#[test]
-fn a_commit_that_fails_behind_a_stuck_revert_goes_back_to_it_and_not_to_what_git_took_back() {
-    play(async |stage: Stage| {
-        let back = json!({"healthTimeout": "3s", "rollout": {"onFailure": "Rollback"}});
-        let (shop, _agent, _) = reverted_beside_stuck(&stage, "stuck-behind", &back).await;
-        let trace = shop.trace_at_rest("web").await;
-        let next = shop
-            .repository
-            .push("web 3", &[("web.yaml", Some(&quick("3")))]);
-        shop.until("it to fail", || shop.ledger()["aim"]["course"] != "Forward")
-            .await;
-        shop.keep("configmap/settings", false);
-        shop.until_outcome(&next, "RolledBack").await;
-        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
-        assert_eq!(trace.most_with("2"), 0, "{trace}");
-        assert_eq!(shop.pods("web", "1").len(), 10);
     });
 }
 

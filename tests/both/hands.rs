@@ -392,6 +392,46 @@ fn a_template_changed_by_hand_while_a_person_pauses_is_repaired() {
 }
 
 #[test]
+fn a_workload_deleted_while_a_person_pauses_its_rollout_is_made_again() {
+    play(async |stage: Stage| {
+        let (shop, _agent) = at_rest(&stage, "paused-delete", &json!({})).await;
+        let bold = deployment("web", "2", "steps: [1, 100%]\nsoak: 30m\nmonitor: 0s");
+        let next = shop.push_web("web 2", &bold);
+        shop.until("batch 1", || shop.pods("web", "2").len() == 1)
+            .await;
+        shop.verb(&["pause", "web", "--reason", "a look"]);
+        shop.until("the rollout to be held", || {
+            shop.checkpoint("web")["isHeld"] == true
+        })
+        .await;
+        shop.kubectl(&["delete", "deployment/web"]);
+        shop.until("its pods to be there again", || {
+            shop.pods("web", "2").len() == 10
+        })
+        .await;
+        shop.verb(&["resume", "web"]);
+        shop.until_outcome(&next, "Succeeded").await;
+    });
+}
+
+#[test]
+fn a_failed_workload_that_is_deleted_while_it_is_held_is_told_and_waits_for_a_person() {
+    play(async |stage: Stage| {
+        let (shop, _agent) = at_rest(&stage, "held-delete", &json!({})).await;
+        let bad = deployment("web", "2-crash", "steps: [1, 100%]\nmonitor: 0s");
+        let fails = shop.push_web("breaks", &bad);
+        shop.until_outcome(&fails, "Failed").await;
+        shop.kubectl(&["delete", "deployment/web"]);
+        shop.until_note("tidegate-web", "DriftDetected", "it was deleted while")
+            .await;
+        assert!(shop.get("deployment/web").is_null());
+        shop.verb(&["abort", "web"]);
+        shop.until_outcome(&fails, "Aborted").await;
+        assert_eq!(shop.pods("web", "1").len(), 10);
+    });
+}
+
+#[test]
 fn a_template_changed_by_hand_while_the_tip_is_held_is_repaired() {
     play(async |stage: Stage| {
         let back = json!({"rollout": {"onFailure": "Rollback"}});

@@ -32,3 +32,4 @@ mod pruning;
 mod restarted;
 mod reverts;
 mod shapes;
+mod stuck;

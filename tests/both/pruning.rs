@@ -4,7 +4,7 @@ use kube::api::ListParams;
 use serde_json::{Value, json};
 
 use crate::play;
-use crate::shop::{Agent, SOON, Shop, Stage, config_map, deployment};
+use crate::shop::{Agent, Counts, SOON, Shop, Stage, config_map, deployment};
 
 const QUICK: &str = "monitor: 0s\nprogressDeadline: 20s\nhealthyDeadline: 15s";
 
@@ -166,6 +166,41 @@ fn more_deletes_than_the_budget_wait_for_an_approval_of_just_these() {
             .await;
         shop.until_outcome(&more, "Succeeded").await;
         assert!(shop.ledger()["heldPrune"].is_null());
+    });
+}
+
+#[test]
+fn what_rolled_while_deletes_wait_for_an_approval_is_what_a_later_failure_goes_back_to() {
+    play(async |stage: Stage| {
+        let (shop, _agent) = at_rest(&stage, "budget-good", 12).await;
+        let web = |tag: &str| deployment("web", tag, "monitor: 0s\nonFailure: Rollback");
+        let first = shop.push_web("web 1", &web("1"));
+        shop.until_outcome(&first, "Succeeded").await;
+        let waits = remove(&shop, "five", 0..5);
+        shop.until("the prune to be held", || {
+            shop.ledger()["heldPrune"]["commit"] == waits.as_str()
+        })
+        .await;
+        let second = shop.push_web("web 2", &web("2"));
+        shop.until("the second prune to be held", || {
+            shop.ledger()["heldPrune"]["commit"] == second.as_str()
+        })
+        .await;
+        let trace = shop.trace_at_rest("web").await;
+        let bad = shop.push_web("breaks", &web("3-crash"));
+        shop.until("the way back", || {
+            shop.record(&bad)["rollbackTo"] == *second
+        })
+        .await;
+        let back = |counts: &Counts| counts.with_tag("2") == 10 && counts.total() == 10;
+        trace
+            .until_settled("the pods of the second", SOON, back)
+            .await;
+        assert_eq!(trace.most_with("1"), 0, "{trace}");
+        assert_eq!(maps(&shop), 12, "the deletes wait all the same");
+        shop.verb(&["approve", "web"]);
+        shop.until_outcome(&bad, "RolledBack").await;
+        assert_eq!(maps(&shop), 7);
     });
 }
 

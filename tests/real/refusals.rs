@@ -284,6 +284,23 @@ async fn rewritten_history_starts_nothing_until_it_is_approved() {
     assert_eq!(shop.get("configmap/flags")["data"]["value"], "3");
     assert!(shop.get("configmap/more").is_null());
     assert_eq!(shop.problem().0, "");
+    let later = shop.repository.push(
+        "flags 4",
+        &[("flags.yaml", Some(&config_map("flags", "4")))],
+    );
+    shop.until_outcome(&later, "Succeeded").await;
+    shop.repository.git(&["reset", "-q", "--hard", &rewritten]);
+    shop.repository
+        .git(&["push", "-q", "--force", "origin", "main"]);
+    let message = shop.until_problem("HistoryRewritten").await;
+    assert!(message.contains(&later[..7]), "{message}");
+    assert_eq!(shop.get("configmap/flags")["data"]["value"], "4");
+    let approved = shop.tidegate(&["approve", "web"]);
+    assert!(approved.status.success(), "{approved:?}");
+    shop.until("what is approved again is followed", || {
+        shop.get("configmap/flags")["data"]["value"] == "3"
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -303,7 +303,7 @@ mod tests {
             *json.pointer_mut(&pointer).unwrap() = value.clone();
         }
         let mut ledger: Ledger = serde_json::from_value(json).unwrap();
-        let commit = ledger.last_good.as_ref().unwrap().id.clone();
+        let commit = ledger.last_good.as_ref().unwrap().revision.id.clone();
         let mut entry = Entry::intended("apps/v1", &commit, "web.yaml");
         entry.policy = Some(Resolved {
             policy: Policy {

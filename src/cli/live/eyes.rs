@@ -11,7 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::reach::{App, Found, read};
 use crate::cluster::{Cause, Changed, Cluster, Live, Records, Refusal, Watch};
 use crate::ledger::Ledger;
-use crate::object::{Deployment, Object, ObjectId, mark};
+use crate::object::{Object, ObjectId, Workload, mark};
 use crate::plan::Owner;
 use crate::rollout::Seen;
 use crate::status::{Picture, picture};
@@ -64,12 +64,12 @@ impl Eyes {
     /// The Ready pods of all workloads, and those that are to be; `None` while they cannot be seen.
     fn pods(&self) -> Option<(u32, u32)> {
         let (mut ready, mut all) = (0, 0);
-        let mut workloads = self.ledger.inventory.keys().filter(|id| id.is_deployment());
+        let mut workloads = self.ledger.inventory.keys().filter(|id| id.is_workload());
         let is_seen = workloads.all(|id| {
             let Some(live) = self.live.get(id) else {
                 return false;
             };
-            let live = Deployment(&live);
+            let live = Workload(&live);
             ready += live.ready_replicas().min(live.replicas());
             all += live.replicas();
             true
@@ -86,7 +86,7 @@ impl Eyes {
             namespace,
             name,
         };
-        let workloads = self.ledger.inventory.keys().filter(|id| id.is_deployment());
+        let workloads = self.ledger.inventory.keys().filter(|id| id.is_workload());
         let namespaces: BTreeSet<Option<String>> =
             workloads.map(|id| id.namespace.clone()).collect();
         for namespace in namespaces {
