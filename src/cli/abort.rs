@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::clock;
-use crate::ledger::{Aim, Course, Ledger, Outcome};
+use crate::ledger::Ledger;
 use crate::object::mark::request;
 
 use super::Exit;
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure> {
     let found = asked.target.find().await?;
     let app = &found.app;
-    let Some(aim) = abortable(&found.ledger) else {
+    let Some(aim) = found.ledger.abortable() else {
         return Err(Failure::NothingToDo(nothing(
             &app.to_string(),
             &found.ledger,
@@ -65,7 +65,14 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
 
 /// Why there is nothing to abort.
 fn nothing(app: &str, ledger: &Ledger) -> String {
-    if ledger.rollouts.values().any(|kept| !kept.is_over()) {
+    let mut rolling = ledger.rollouts.values().filter(|kept| !kept.is_over());
+    if let Some(failed) = rolling.find(|kept| kept.failure.is_some()) {
+        let commit = failed.write.commit.short();
+        format!(
+            "nothing of {app} is on its way; what failed of {commit} is held as it is under a newer \
+             commit: git revert {commit} takes it back"
+        )
+    } else if ledger.rollouts.values().any(|kept| !kept.is_over()) {
         format!(
             "what rolls of {app} brings no other content: it is a restart, or takes back what was \
              changed past Git; tidegate pause {app} --reason TEXT holds a restart"
@@ -73,14 +80,6 @@ fn nothing(app: &str, ledger: &Ledger) -> String {
     } else {
         format!("nothing of {app} is on its way or failed, so there is nothing to abort")
     }
-}
-
-/// What goes forward or failed and is held.
-fn abortable(ledger: &Ledger) -> Option<&Aim> {
-    let aim = ledger.aim.as_ref()?;
-    let recorded = ledger.deployed(&aim.revision.id);
-    let has_failed = recorded.is_some_and(|deployed| deployed.outcome == Outcome::Failed);
-    (aim.course == Course::Forward && (!aim.is_done || has_failed)).then_some(aim)
 }
 
 #[cfg(test)]
@@ -93,9 +92,9 @@ mod tests {
     #[test]
     fn a_restart_is_not_aborted_and_what_holds_it_is_said() {
         let mut ledger: Ledger = serde_json::from_str(ROLLING).unwrap();
-        assert!(abortable(&ledger).is_some());
+        assert!(ledger.abortable().is_some());
         ledger.aim.as_mut().unwrap().is_done = true;
-        assert!(abortable(&ledger).is_none());
+        assert!(ledger.abortable().is_none());
         let words = nothing("shop/web", &ledger);
         assert!(words.contains("tidegate pause shop/web"), "{words}");
         ledger.rollouts.clear();

@@ -130,6 +130,9 @@ impl Failure {
             Self::NoSuchApproval { .. } => "tidegate status lists what waits",
             Self::Cache(_) => "name it with --cache",
             Self::Occupied(_) => "name a directory that is empty or not there yet",
+            Self::Folder(_) => {
+                "set TMPDIR to a directory that can be written to; the demo takes --dir as well"
+            }
             Self::NoStream => "use -o jsonl",
             Self::BadTarget(_)
             | Self::BadCommit(_)
@@ -143,7 +146,6 @@ impl Failure {
             )
             | Self::Run(RunFault::Release(_) | RunFault::NotLeading { .. })
             | Self::Spec(..)
-            | Self::Folder(_)
             | Self::Config { .. }
             | Self::Unread { .. }
             | Self::Unwritten { .. }

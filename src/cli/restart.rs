@@ -43,6 +43,10 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
         undo: None,
     };
     ask(&found.cluster, app, &request, asked.report, voice).await?;
+    if let Some(aim) = found.ledger.failed_aim() {
+        let short = aim.revision.id.short();
+        voice.say(&format!("  it waits: {short} failed and is held as it is"));
+    }
     voice.say("  the pods are replaced in batches, by the policy of each workload");
     voice.say(&format!("  follow it: tidegate watch {app}"));
     voice.say(&format!("  hold it: tidegate pause {app} --reason TEXT"));

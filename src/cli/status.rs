@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::cluster::Cluster;
-use crate::ledger::{Ledger, Problem};
+use crate::ledger::{Ledger, Outcome, Problem};
 use crate::revision::Revision;
 use crate::rollout::Phase;
 use crate::status::{Leader, Truth, View, Workload, view};
@@ -263,18 +263,7 @@ fn head(view: &View, now: Timestamp, is_colourful: bool) -> String {
         source.branch,
         source.path
     ));
-    lines.push(format!(
-        "Running:      {}",
-        revision(view.applied.as_ref(), now)
-    ));
-    lines.push(format!(
-        "Target:       {}",
-        revision(view.target.as_ref(), now)
-    ));
-    lines.push(format!(
-        "Last good:    {}",
-        revision(view.last_good.as_ref(), now)
-    ));
+    lines.extend(revisions(view, now));
     lines.push(format!("Paused:       {}", paused(view, now)));
     lines.extend(view.problems.iter().flat_map(|found| problem(found, now)));
     let count = view.inventory;
@@ -283,6 +272,30 @@ fn head(view: &View, now: Timestamp, is_colourful: bool) -> String {
         count.objects, count.rolling, count.drifted, count.held
     ));
     lines.join("\n") + "\n"
+}
+
+/// What runs, what is to run, and what a failure leads back to.
+fn revisions(view: &View, now: Timestamp) -> [String; 3] {
+    let held = if is_held(view) {
+        "; what quarantine holds stays as it was"
+    } else {
+        ""
+    };
+    let named = |name: &str, known: &Option<Revision>| {
+        format!("{name:<14}{}", revision(known.as_ref(), now))
+    };
+    [
+        named("Running:", &view.applied) + held,
+        named("Target:", &view.target),
+        named("Last good:", &view.last_good),
+    ]
+}
+
+/// Says whether a part of what runs as a whole is held back.
+fn is_held(view: &View) -> bool {
+    let applied = view.applied.as_ref().map(|applied| &applied.id);
+    let mut history = view.history.iter();
+    history.any(|record| Some(&record.revision.id) == applied && record.outcome == Outcome::Held)
 }
 
 fn paused(view: &View, now: Timestamp) -> String {
@@ -485,6 +498,7 @@ Cause:        Deployment/web: pod web-x, container web: CrashLoopBackOff: exit 1
 Next:         kubectl -n shop logs web-x -c web --previous
               tidegate retry shop/web 9f3c2e1
               tidegate abort shop/web
+              git revert 9f3c2e1
 "
         );
         assert!(text.contains("State:        RolloutFailed (Ready: False)"));

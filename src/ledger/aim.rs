@@ -1,6 +1,6 @@
 //! What the cluster is to be, and what it goes back to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,9 +28,9 @@ pub struct Aim {
     pub stage: Option<OpenStage>,
     /// Whether everything is as it says, pruned too.
     pub is_done: bool,
-    /// Whether it brings every workload that it changes back to what has succeeded before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub is_return: bool,
+    /// What it brings back.
+    #[serde(default)]
+    pub returns: Returns,
     /// What it comes to, once all but its deletes is done: a failure of a newer commit leads back to
     /// it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ impl Aim {
             started: now,
             stage: None,
             is_done: false,
-            is_return: false,
+            returns: Returns::default(),
             good: None,
         }
     }
@@ -83,6 +83,16 @@ pub enum Course {
         /// Its outcome when the cluster is back.
         outcome: Outcome,
     },
+}
+
+/// What an aim brings back to where it has been before, with configuration that has been here.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Returns {
+    /// The workloads that it takes back: at once, without batches.
+    pub workloads: BTreeSet<ObjectId>,
+    /// Whether no workload goes anywhere else: then it is never failed nor gone back on.
+    pub is_whole: bool,
 }
 
 /// The newest commit of which all succeeded that quarantine did not hold; or a revert to what

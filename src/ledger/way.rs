@@ -22,6 +22,14 @@ impl Ledger {
         is_failed.then_some(aim)
     }
 
+    /// Returns the aim where it can be aborted: it goes forward, or failed and is held.
+    #[must_use]
+    pub fn abortable(&self) -> Option<&Aim> {
+        let aim = self.aim.as_ref()?;
+        let goes = aim.course == Course::Forward && !aim.is_done;
+        (goes || self.failed_aim().is_some()).then_some(aim)
+    }
+
     /// Says whether quarantine keeps an object of the aim as another commit had it.
     #[must_use]
     pub fn is_held(&self, id: &ObjectId) -> bool {

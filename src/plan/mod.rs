@@ -19,4 +19,4 @@ pub use inventory::{Entry, Good, Inventory, State};
 pub use managers::{Edits, Managers};
 pub use prune::{Budget, Prune, prune};
 pub use standing::{Mark, Standing, standing};
-pub use wanted::{Owner, Set, Wanted, scale_target, uses, wanted};
+pub use wanted::{Owner, Set, Wanted, scale_target, used, uses, wanted};

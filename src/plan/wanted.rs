@@ -197,21 +197,27 @@ pub fn uses(set: &Set, workload: &ObjectId) -> Digest {
     let Some(wanted) = set.get(workload) else {
         return Digest::of(&Value::Null);
     };
-    let used = used_by(Workload(&wanted.object).template());
-    let hash = |kind: &str, name: &str| {
-        let id = ObjectId {
-            group: String::new(),
-            kind: kind.to_owned(),
-            namespace: workload.namespace.clone(),
-            name: name.to_owned(),
-        };
-        set.get(&id)
+    let hash = |id: &ObjectId| {
+        set.get(id)
             .map_or(Value::Null, |wanted| wanted.hash.to_string().into())
     };
-    let hashes: Vec<Value> = used.iter().map(|(kind, name)| hash(kind, name)).collect();
+    let hashes: Vec<Value> = used(wanted).iter().map(hash).collect();
     let policy = wanted.policy.as_ref().map(|resolved| &resolved.policy);
     let policy = serde_json::to_value(policy).unwrap_or_default();
     Digest::of(&Value::Array(vec![policy, Value::Array(hashes)]))
+}
+
+/// Returns the ConfigMaps and Secrets that a workload uses, in the set or not.
+#[must_use]
+pub fn used(workload: &Wanted) -> Vec<ObjectId> {
+    let named = used_by(Workload(&workload.object).template());
+    let id = |(kind, name): (&str, String)| ObjectId {
+        group: String::new(),
+        kind: kind.to_owned(),
+        namespace: workload.object.namespace().map(ToOwned::to_owned),
+        name,
+    };
+    named.into_iter().map(id).collect()
 }
 
 /// The ConfigMaps and Secrets that a pod template names, as `(kind, name)`.

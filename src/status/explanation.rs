@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::ledger::{Course, Ledger, Outcome};
+use crate::ledger::{Course, Ledger, Outcome, Problem, Trouble};
 use crate::object::ObjectId;
 use crate::revision::CommitId;
+use crate::rollout::{Checkpoint, Failure};
 
 use super::condition::{Reason, Truth, is_suspended, rejected_tip};
 use super::next::approvals;
@@ -111,14 +112,17 @@ fn standstill(ledger: &Ledger) -> Vec<Why> {
     released.into_iter().chain(suspended).collect()
 }
 
+/// Workloads that failed, with the record and why.
+fn failed(ledger: &Ledger) -> impl Iterator<Item = (&ObjectId, &Checkpoint, &Failure)> {
+    let rollouts = ledger.rollouts.iter();
+    rollouts
+        .filter(|(_, kept)| !kept.is_over())
+        .filter_map(|(id, kept)| Some((id, kept, kept.failure.as_ref()?)))
+}
+
 /// Workloads that failed, those that do not even get back first.
 fn failures(ledger: &Ledger) -> Vec<Why> {
-    let failed = ledger
-        .rollouts
-        .iter()
-        .filter(|(_, kept)| !kept.is_over())
-        .filter_map(|(id, kept)| Some((id, kept, kept.failure.as_ref()?)));
-    let mut failed: Vec<_> = failed.collect();
+    let mut failed: Vec<_> = failed(ledger).collect();
     failed.sort_by_key(|(_, kept, failure)| {
         (
             kept.phase != crate::rollout::Phase::RollbackFailed,
@@ -166,6 +170,19 @@ fn problems(ledger: &Ledger) -> Vec<Why> {
     });
     let problems = ledger.problems.iter();
     let problems = problems.filter(|problem| rejected.as_ref() != Some(&problem.message));
+    // What failed by its pods is told workload by workload.
+    let told: Vec<String> = failed(ledger)
+        .map(|(id, _, failure)| format!("{id}: {}", failure.cause))
+        .collect();
+    let is_told = |problem: &Problem| {
+        let (_, why) = problem.message.split_once(": ").unwrap_or_default();
+        let mut parts = told
+            .iter()
+            .fold(why.to_owned(), |rest, told| rest.replace(told, ""));
+        parts.retain(|letter| !matches!(letter, ';' | ' '));
+        problem.reason == Trouble::RolloutFailed && !told.is_empty() && parts.is_empty()
+    };
+    let problems = problems.filter(|problem| !is_told(problem));
     let why = problems.map(|problem| Why {
         since: Some(problem.since),
         ..Why::new(&problem.reason.to_string(), problem.message.clone())

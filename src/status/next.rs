@@ -71,6 +71,19 @@ fn look_at(workload: &Workload, cause: &Cause) -> Option<String> {
     })
 }
 
+/// What may be done with a commit that failed and is held: another try, or a way back where there
+/// is one.
+fn ways_on(ledger: &Ledger, app: &str, commit: &str) -> Vec<String> {
+    let mut ways = vec![format!("tidegate retry {app} {commit}")];
+    if ledger.last_good.is_some() {
+        if ledger.abortable().is_some() {
+            ways.push(format!("tidegate abort {app}"));
+        }
+        ways.push(format!("git revert {commit}"));
+    }
+    ways
+}
+
 /// Returns the commands that help now, the most useful first.
 pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Vec<String> {
     if ledger.released.is_some() {
@@ -91,16 +104,10 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
             commands.push(format!("tidegate explain {app}"));
         }
         if workload.state == Phase::Failed {
-            commands.push(format!("tidegate retry {app} {}", workload.to.short()));
-            if ledger.last_good.is_some() {
-                commands.push(format!("tidegate abort {app}"));
-            }
+            commands.extend(ways_on(ledger, app, workload.to.short()));
         }
     } else if let Some(aim) = ledger.failed_aim() {
-        commands.push(format!("tidegate retry {app} {}", aim.revision.id.short()));
-        if ledger.last_good.is_some() {
-            commands.push(format!("tidegate abort {app}"));
-        }
+        commands.extend(ways_on(ledger, app, aim.revision.id.short()));
     } else if let Some(aim) = ledger
         .aim
         .as_ref()
@@ -182,6 +189,7 @@ mod tests {
                 "kubectl -n shop logs web-x -c web --previous",
                 "tidegate retry shop/web 9f3c2e1",
                 "tidegate abort shop/web",
+                "git revert 9f3c2e1",
             ]
         );
     }

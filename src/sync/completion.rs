@@ -38,7 +38,7 @@ impl App {
         let Some(aim) = self.book.ledger.aim.clone().filter(|aim| !aim.is_done) else {
             return Ok(wake);
         };
-        if self.book.ledger.held_prune.is_some() {
+        if self.book.ledger.held_prune.is_some() && aim.course == Course::Forward {
             self.await_approval(&aim).await;
             return Ok(wake);
         }
@@ -110,7 +110,7 @@ impl App {
     /// Only deletes are left, which a person has to approve: they keep nothing else from counting
     /// once another commit comes.
     async fn await_approval(&mut self, aim: &Aim) {
-        if aim.course == Course::Forward && aim.good.is_none() {
+        if aim.good.is_none() {
             let good = self.good_now(aim).await;
             if let Some(aim) = &mut self.book.ledger.aim {
                 aim.good = good;
@@ -120,7 +120,7 @@ impl App {
 
     /// What a failure leads back to once this aim is reached: what quarantine holds of it is as the
     /// good commit before had it.
-    async fn good_now(&mut self, aim: &Aim) -> Option<Good> {
+    pub(super) async fn good_now(&mut self, aim: &Aim) -> Option<Good> {
         if aim.held.is_empty() {
             return Some(aim.revision.clone().into());
         }

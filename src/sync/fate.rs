@@ -56,7 +56,7 @@ impl App {
         };
         let failed = self.failed(set);
         // A revert is never reverted: what it may not write is tried until it may.
-        let denied = if aim.is_done || self.is_return(&aim) {
+        let denied = if aim.is_done || aim.returns.is_whole {
             Vec::new()
         } else {
             self.denied(set, clock::now())
@@ -308,7 +308,7 @@ impl App {
         message: String,
     ) -> Result<bool, BookFault> {
         let aim = self.book.ledger.aim.clone();
-        let fails = |aim: &Aim| aim.course == Course::Forward && !self.is_return(aim);
+        let fails = |aim: &Aim| aim.course == Course::Forward && !aim.returns.is_whole;
         let Some(aim) = aim.filter(fails) else {
             self.trouble(Trouble::RollbackFailed, message);
             return Ok(false);

@@ -51,6 +51,9 @@ impl App {
             Some(Course::Back { .. })
         );
         let succeeded = entry.is_some_and(|entry| entry.has_succeeded(&view.content_digest()));
+        let aim = ledger.aim.as_ref();
+        let returns = aim.is_some_and(|aim| aim.returns.workloads.contains(id));
+        let succeeded = succeeded && (returns || ledger.is_held(id));
         let restart = ledger.restarts.get(id);
         let is_restart = restart.is_some_and(|restart| last == restart.from.as_ref());
         Ok(Some(Goal {

@@ -76,6 +76,19 @@ impl App {
         self.composed_of(&good.revision.id, &good.held).await.ok()
     }
 
+    /// Says whether a newer commit than this rolled a workload: bringing it back is what people want
+    /// of it, whatever failed beside it.
+    fn has_moved_since(&self, id: &ObjectId, culprit: &CommitId) -> bool {
+        let ledger = &self.book.ledger;
+        let place = |commit: &CommitId| {
+            let mut history = ledger.history.iter();
+            history.position(|record| record.revision.id == *commit)
+        };
+        let written = ledger.inventory.get(id).map(|entry| &entry.written);
+        let newer = written.and_then(place).zip(place(culprit));
+        id.is_workload() && newer.is_some_and(|(written, culprit)| written < culprit)
+    }
+
     /// Says whether a workload that is held is on its way to something else than what is wanted of
     /// it: Git has neither, so it goes back to what was good.
     fn rolls_another(&self, id: &ObjectId, wanted: &Wanted) -> bool {
@@ -158,7 +171,9 @@ impl App {
                 .iter()
                 .filter(|(id, hash)| set.get(*id).map(|wanted| &wanted.hash) == hash.as_ref());
             let good = good.as_deref().filter(|_| self.rolls_another(id, wanted));
-            for object in identical.map(|(id, _)| id).chain([id]) {
+            let identical = identical.map(|(id, _)| id);
+            let beside = identical.filter(|beside| !self.has_moved_since(beside, &culprit.commit));
+            for object in beside.chain([id]) {
                 let entry = self.book.ledger.inventory.get(object);
                 let good = good.and_then(|good| good.get(object)).map(Wanted::commit);
                 let stays = good.or(entry.map(|entry| &entry.written));

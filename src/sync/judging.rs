@@ -18,6 +18,19 @@ use super::reading::{ReadFault, lines};
 use super::rejection::Refused;
 use super::restarting::unstamped;
 
+/// What was the matter with the aim or the tip before; a pause in the manifests of another is found
+/// when they are looked at.
+const OVER: [Trouble; 8] = [
+    Trouble::Rejected,
+    Trouble::PathMissing,
+    Trouble::RolloutFailed,
+    Trouble::RollbackFailed,
+    Trouble::ApplyFailed,
+    Trouble::FieldConflict,
+    Trouble::SharedResource,
+    Trouble::PausedInGit,
+];
+
 impl App {
     /// Judges the tip if that was not done yet, or has to be done again; returns when to look again.
     pub(super) async fn judge_tip(
@@ -50,7 +63,7 @@ impl App {
         }
         self.open_record(&tip.revision, now);
         match self.examine(&tip).await? {
-            Examined::Accepted { set, held } => self.accept(&tip, &set, held, now),
+            Examined::Accepted { set, held } => self.accept(&tip, &set, held, now).await,
             Examined::Refused(refused) => {
                 if refused.reason == Trouble::SharedResource
                     && let Some(wake) = self.await_owners(&tip, &refused.contests, now)
@@ -163,7 +176,7 @@ impl App {
     }
 
     /// The tip becomes the aim.
-    pub(super) fn accept(
+    pub(super) async fn accept(
         &mut self,
         tip: &Tip,
         set: &Arc<Set>,
@@ -182,17 +195,10 @@ impl App {
             self.judged();
             return;
         }
-        self.supersede(&tip.revision.id, now);
+        self.supersede(&tip.revision.id, now).await;
         let rendered = rendered(set);
         let stands = self.stands(tip, &rendered);
-        for reason in [
-            Trouble::Rejected,
-            Trouble::PathMissing,
-            Trouble::RolloutFailed,
-            Trouble::ApplyFailed,
-            Trouble::FieldConflict,
-            Trouble::SharedResource,
-        ] {
+        for reason in OVER {
             self.clear(reason);
         }
         let is_new = self.rendered_before(&tip.revision.id) != Some(&rendered);
@@ -201,14 +207,16 @@ impl App {
         });
         let rollback_to = earlier.map(|deployed| deployed.revision.id.clone());
         let images = self.images(set);
-        let is_return = self.comes_back(set);
+        let rollback_to = rollback_to.filter(|id| is_new && *id != tip.revision.id);
+        let whole = rollback_to.as_ref();
+        let returns = self.returns(&tip.revision.id, set, &held, whole).await;
         if !stands {
             let record = self.open_record(&tip.revision, now);
             record.outcome = Outcome::InProgress;
             record.ended = None;
             record.message.clear();
             record.rendered = Some(rendered);
-            record.rollback_to = rollback_to.filter(|id| is_new && *id != tip.revision.id);
+            record.rollback_to = rollback_to;
             record.images = images;
         }
         let ledger = &mut self.book.ledger;
@@ -222,13 +230,10 @@ impl App {
             started: now,
             stage: None,
             is_done: false,
-            is_return,
+            returns,
             good: None,
         });
         self.judged();
-        // That was the aim before; a pause in these manifests is found when they are looked at.
-        self.clear(Trouble::PausedInGit);
-        self.clear(Trouble::RollbackFailed);
         self.begin_fights_anew();
         self.composed = None;
     }
@@ -269,17 +274,18 @@ impl App {
     }
 
     /// What was under way ends as superseded, unless it has an outcome already.
-    fn supersede(&mut self, by: &CommitId, now: Timestamp) {
+    async fn supersede(&mut self, by: &CommitId, now: Timestamp) {
         let Some(aim) = self.book.ledger.aim.clone() else {
             return;
         };
         let why = format!("{} took over", by.short());
-        if !aim.is_done && self.is_return(&aim) {
-            // As a whole it has succeeded before, and Git took back what ran since.
-            self.book.ledger.last_good = Some(aim.revision.clone().into());
-        }
-        if !aim.is_done && aim.good.is_some() && aim.revision.id != *by {
-            self.note_good(&aim, aim.good.clone());
+        if !aim.is_done && aim.revision.id != *by {
+            if aim.good.is_some() {
+                self.note_good(&aim, aim.good.clone());
+            } else if aim.returns.is_whole {
+                // What it brings has succeeded before, and Git took back what ran since.
+                self.book.ledger.last_good = self.good_now(&aim).await;
+            }
         }
         match aim.course {
             Course::Forward if !aim.is_done && aim.revision.id != *by => {

@@ -57,18 +57,27 @@ impl App {
             self.clear(Trouble::PruneStuck);
             return Ok(Pruning::Done);
         }
-        if !self.sync.prune.enabled || self.is_over_budget(&plan) {
+        if !self.sync.prune.enabled {
             return Ok(Pruning::Done);
         }
-        self.book.ledger.held_prune = None;
-        for id in &plan.deletes {
+        let created = self.created_by_failed(&plan.deletes);
+        let deletes = if created.is_empty() {
+            if self.is_over_budget(&plan) {
+                return Ok(Pruning::Done);
+            }
+            self.book.ledger.held_prune = None;
+            plan.deletes
+        } else {
+            created
+        };
+        for id in &deletes {
             if let Some(entry) = self.book.ledger.inventory.get_mut(id) {
                 entry.state = State::Deleting;
             }
         }
         self.book.save().await?;
         let mut left = Vec::new();
-        for id in &plan.deletes {
+        for id in &deletes {
             match self.delete(id).await {
                 Ok(kept) => left.extend(kept),
                 Err(BookFault::Refused(refusal)) if refusal.is_for_good() => {
@@ -122,20 +131,27 @@ impl App {
         prune(&self.book.ledger.inventory, set, budget, &protected)
     }
 
-    /// Holds the deletes that a person has to approve. What a commit created that is gone back on
-    /// needs no approval.
+    /// Those of the deletes that the commit created which is gone back on: they need no approval,
+    /// and wait for none.
+    fn created_by_failed(&self, deletes: &[ObjectId]) -> Vec<ObjectId> {
+        let ledger = &self.book.ledger;
+        let Some(Course::Back { from, .. }) = ledger.aim.as_ref().map(|aim| &aim.course) else {
+            return Vec::new();
+        };
+        let mut culprits = ledger.quarantine.culprits().iter();
+        let culprit = culprits.find(|culprit| culprit.commit == *from);
+        let is_created = |id: &&ObjectId| {
+            let hash = culprit.and_then(|culprit| culprit.changed.get(*id));
+            hash.is_some_and(Option::is_some)
+        };
+        deletes.iter().filter(is_created).cloned().collect()
+    }
+
+    /// Holds the deletes that a person has to approve.
     fn is_over_budget(&mut self, plan: &Prune) -> bool {
         let Some(aim) = self.book.ledger.aim.clone() else {
             return true;
         };
-        if let Course::Back { from, .. } = &aim.course {
-            let culprits = self.book.ledger.quarantine.culprits();
-            let culprit = culprits.iter().find(|culprit| culprit.commit == *from);
-            let created = |id| culprit.is_some_and(|culprit| culprit.changed.contains_key(id));
-            if plan.deletes.iter().all(created) {
-                return false;
-            }
-        }
         let Some(why) = &plan.over_budget else {
             return false;
         };

@@ -94,7 +94,7 @@ impl App {
     fn waits_for_health(&self) -> bool {
         let aim = self.book.ledger.aim.as_ref();
         let begins = aim.is_some_and(|aim| {
-            aim.course == Course::Forward && !aim.is_done && !self.is_return(aim)
+            aim.course == Course::Forward && !aim.is_done && !aim.returns.is_whole
         });
         begins && !self.is_stopped()
     }

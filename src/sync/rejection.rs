@@ -117,7 +117,7 @@ impl App {
         }
         match self.examine(&tip).await? {
             Examined::Accepted { set, held } => {
-                self.accept(&tip, &set, held, now);
+                self.accept(&tip, &set, held, now).await;
                 Ok(None)
             }
             Examined::Refused(refused) => {

@@ -68,6 +68,10 @@ impl App {
                 answers.push(format!("{name} is being rolled out already"));
                 continue;
             }
+            if self.book.ledger.is_held(&id) {
+                answers.push(format!("{name} is held by quarantine and stays as it is"));
+                continue;
+            }
             let restart = Restart {
                 at: asked.at.unwrap_or_else(clock::now),
                 by: asked.by.clone().unwrap_or_else(|| "a person".to_owned()),

@@ -1,11 +1,20 @@
 //! What a commit takes back. It waits for nobody's health, is never failed for what stands in its
 //! way, and is never gone back on.
 
-use crate::ledger::{Aim, Tip};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ledger::{Outcome, Returns, Tip};
 use crate::object::{ObjectId, Workload};
-use crate::plan::Set;
+use crate::plan::{Set, used};
+use crate::revision::CommitId;
 
 use super::app::App;
+
+/// Commits that are looked at for configuration that has been here.
+const NEWEST: usize = 5;
+
+/// Objects that quarantine keeps as another commit had them.
+type Held = BTreeMap<ObjectId, Option<CommitId>>;
 
 /// The workloads whose templates a set changes against what runs, or is on its way.
 #[derive(Default)]
@@ -17,17 +26,68 @@ struct Turns {
 }
 
 impl App {
-    /// Says whether the aim brings back what has succeeded before.
-    pub(super) fn is_return(&self, aim: &Aim) -> bool {
-        let record = self.book.ledger.deployed(&aim.revision.id);
-        aim.is_return || record.is_some_and(|record| record.rollback_to.is_some())
+    /// What a set brings back; `whole` is the commit with the same content as a whole, where there
+    /// is one. A commit that is judged once more brings back what it brought back before.
+    pub(super) async fn returns(
+        &mut self,
+        commit: &CommitId,
+        set: &Set,
+        held: &Held,
+        whole: Option<&CommitId>,
+    ) -> Returns {
+        let turns = self.turns(set, held);
+        let aim = self.book.ledger.aim.as_ref();
+        let known = aim.filter(|aim| aim.revision.id == *commit);
+        let mut returns = known.map(|aim| aim.returns.clone()).unwrap_or_default();
+        let mut is_whole = whole.is_some() || !turns.back.is_empty() && !turns.is_forward;
+        for id in turns.back {
+            let is_known = self.is_configured_as_before(&id, set, whole).await;
+            is_whole &= is_known;
+            if is_known {
+                returns.workloads.insert(id);
+            }
+        }
+        returns.is_whole |= is_whole;
+        returns
     }
 
-    /// Says whether every workload whose template a set changes goes back to one that has
-    /// succeeded, at least one of them; other objects may be new.
-    pub(super) fn comes_back(&self, set: &Set) -> bool {
-        let turns = self.turns(set);
-        !turns.back.is_empty() && !turns.is_forward
+    /// Says whether the configuration that a set gives to a workload has been here before.
+    async fn is_configured_as_before(
+        &mut self,
+        id: &ObjectId,
+        set: &Set,
+        whole: Option<&CommitId>,
+    ) -> bool {
+        let hash = |set: &Set, id: &ObjectId| set.get(id).map(|wanted| wanted.hash.clone());
+        let mut unknown = set.get(id).map(used).unwrap_or_default();
+        let commits = self.known_good(id);
+        for commit in whole.into_iter().chain(&commits) {
+            if unknown.is_empty() {
+                break;
+            }
+            if let Ok(known) = self.set(commit).await {
+                unknown.retain(|id| hash(&known, id) != hash(set, id));
+            }
+        }
+        unknown.is_empty()
+    }
+
+    /// Commits whose configuration has been here: those that a workload succeeded with, and the
+    /// newest.
+    fn known_good(&self, workload: &ObjectId) -> BTreeSet<CommitId> {
+        let ledger = &self.book.ledger;
+        let entry = ledger.inventory.get(workload).into_iter();
+        let goods = entry.flat_map(|entry| entry.goods.iter().map(|good| &good.commit));
+        let records = ledger.history.iter();
+        let newest = records.filter(|record| record.outcome == Outcome::Succeeded);
+        let newest = newest.map(|record| &record.revision.id).take(NEWEST);
+        let aim = ledger.aim.as_ref().map(|aim| &aim.revision.id);
+        goods
+            .take(NEWEST)
+            .chain(newest)
+            .chain(aim)
+            .cloned()
+            .collect()
     }
 
     /// Says whether a tip brings a workload back that is being rolled out, or has it no more: Git no
@@ -37,16 +97,17 @@ impl App {
             // It cannot be read: what the commit before it takes back stays so.
             return tip.refused.as_ref().is_some_and(|known| known.takes_back);
         };
-        let back = self.turns(set).back;
+        let back = self.turns(set, &Held::new()).back;
         let mut rolling = self.book.ledger.rollouts.iter();
         rolling.any(|(id, kept)| {
             !kept.is_over() && !kept.is_repair && (back.contains(id) || !set.contains_key(id))
         })
     }
 
-    fn turns(&self, set: &Set) -> Turns {
+    fn turns(&self, set: &Set, held: &Held) -> Turns {
         let mut turns = Turns::default();
-        for (id, wanted) in set.iter().filter(|(id, _)| id.is_workload()) {
+        let moves = |id: &ObjectId| id.is_workload() && !held.contains_key(id);
+        for (id, wanted) in set.iter().filter(|(id, _)| moves(id)) {
             let ledger = &self.book.ledger;
             let entry = ledger.inventory.get(id);
             let Some(probe) = self.probes.get(&(id.clone(), wanted.hash.clone())) else {

@@ -637,21 +637,101 @@ fn a_retry_tries_what_is_no_longer_held_beside_what_an_earlier_commit_left_in_qu
     });
 }
 
+/// The Deployments `web`, `api` and `job` of two pods with these tags.
+fn three(tags: [&str; 3]) -> String {
+    let named = ["web", "api", "job"].into_iter().zip(tags);
+    let all = named.map(|(name, tag)| {
+        let policy = "monitor: 0s\nonFailure: Rollback";
+        deployment(name, tag, policy).replace("replicas: 10", "replicas: 2")
+    });
+    all.collect::<Vec<_>>().join("---\n")
+}
+
+#[test]
+fn a_revert_beside_something_held_is_what_a_failure_goes_back_to_before_its_pods_are_back() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "revert-held").await;
+        let _agent = shop.start();
+        let push = |web, api, job| shop.push_web("tags", &three([web, api, job]));
+        shop.begin(&[("web.yaml", Some(&three(["1-slow", "1", "1"])))])
+            .await;
+        let taken_back = push("2", "1", "1");
+        shop.until_outcome(&taken_back, "Succeeded").await;
+        let bad = push("2", "2-crash", "1");
+        shop.until_outcome(&bad, "RolledBack").await;
+        let revert = push("1-slow", "2-crash", "1");
+        shop.until("the way back", || {
+            shop.checkpoint("web")["phase"] == "RollingBack"
+        })
+        .await;
+        let worse = push("1-slow", "2-crash", "4-crash");
+        shop.until_outcome(&worse, "RolledBack").await;
+        assert_eq!(shop.record(&worse)["rollbackTo"], *revert);
+        shop.until("the pods of the revert", || {
+            shop.pods("web", "1-slow").len() == 2 && shop.pods("web", "2").is_empty()
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_revert_takes_back_what_rolled_since_although_something_beside_it_failed_before() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "revert-beside").await;
+        let _agent = shop.start();
+        let text = |tags: [&str; 3]| three(tags).replace("Rollback", "Pause");
+        let push = |subject: &str, tags| {
+            let text = text(tags);
+            shop.repository.push(subject, &[("web.yaml", Some(&text))])
+        };
+        let first = push("breaks", ["1-crash", "1", "1"]);
+        shop.until_outcome(&first, "Failed").await;
+        let second = push("api 2", ["1-crash", "2", "1"]);
+        shop.until_outcome(&second, "Held").await;
+        assert_eq!(shop.pods("api", "2").len(), 2);
+        let revert = shop.repository.revert(&second);
+        shop.until_outcome(&revert, "Held").await;
+        shop.until("the pods of before", || {
+            shop.pods("api", "1").len() == 2 && shop.pods("api", "2").is_empty()
+        })
+        .await;
+    });
+}
+
+#[test]
+fn a_commit_that_brings_an_old_template_with_new_configuration_may_fail() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "no-revert").await;
+        let _agent = shop.start();
+        let text = |tag: &str| web(tag, "Rollback") + NEEDS_SETTINGS;
+        shop.begin(&[
+            ("web.yaml", Some(&text("1-needsmap"))),
+            ("settings.yaml", Some(&settings(true))),
+        ])
+        .await;
+        let good = shop.push_web("web 2", &text("2"));
+        shop.until_outcome(&good, "Succeeded").await;
+        let bad = shop.repository.push(
+            "web 1 with other settings",
+            &[
+                ("web.yaml", Some(&text("1-needsmap"))),
+                ("settings.yaml", Some(&settings(false))),
+            ],
+        );
+        shop.until_outcome(&bad, "RolledBack").await;
+        assert!(is_quarantined(&shop, &bad));
+        assert_eq!(shop.record(&bad)["rollbackTo"], *good);
+        assert_eq!(shop.pods("web", "2").len(), 10);
+    });
+}
+
 #[test]
 fn what_rolled_beside_something_held_is_what_a_later_failure_goes_back_to() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "beside-held").await;
         let _agent = shop.start();
-        let text = |tags: [&str; 3]| {
-            let named = ["web", "api", "job"].into_iter().zip(tags);
-            let all = named.map(|(name, tag)| {
-                let policy = "monitor: 0s\nonFailure: Rollback";
-                deployment(name, tag, policy).replace("replicas: 10", "replicas: 2")
-            });
-            all.collect::<Vec<_>>().join("---\n")
-        };
-        let push = |web, api, job| shop.push_web("tags", &text([web, api, job]));
-        shop.begin(&[("web.yaml", Some(&text(["1", "1", "1"])))])
+        let push = |web, api, job| shop.push_web("tags", &three([web, api, job]));
+        shop.begin(&[("web.yaml", Some(&three(["1", "1", "1"])))])
             .await;
         let bad = push("1", "2-crash", "1");
         shop.until_outcome(&bad, "RolledBack").await;

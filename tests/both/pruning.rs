@@ -197,10 +197,10 @@ fn what_rolled_while_deletes_wait_for_an_approval_is_what_a_later_failure_goes_b
             .until_settled("the pods of the second", SOON, back)
             .await;
         assert_eq!(trace.most_with("1"), 0, "{trace}");
+        shop.until_outcome(&bad, "RolledBack").await;
         assert_eq!(maps(&shop), 12, "the deletes wait all the same");
         shop.verb(&["approve", "web"]);
-        shop.until_outcome(&bad, "RolledBack").await;
-        assert_eq!(maps(&shop), 7);
+        shop.until("the deletes", || maps(&shop) == 7).await;
     });
 }
 

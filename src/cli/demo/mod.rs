@@ -26,6 +26,7 @@ use tracing_subscriber::EnvFilter;
 use super::Exit;
 use super::failure::Failure;
 use super::show::{Colour, Form, Show, Voice};
+use super::table::quoted;
 
 use self::keys::Keys;
 use self::paper::Paper;
@@ -132,11 +133,13 @@ fn farewell(folder: &Folder, voice: Voice, exit: &Result<Exit, Failure>) {
     }
     if folder.is_kept() {
         let path = folder.path().display();
+        let config = folder.path().join("gitsync.yaml");
+        let config = quoted(&config.display().to_string());
         voice.say(&format!(
             "kept: {path}; on a cluster of yours, with a namespace `shop`, it goes on by"
         ));
         voice.say(&format!(
-            "  tidegate run --allow-file-urls --config {path}/gitsync.yaml"
+            "  tidegate run --allow-file-urls --config {config}"
         ));
     }
 }

@@ -17,6 +17,8 @@ use crate::sim::time::seconds;
 
 /// Keeps a pod until it was counted.
 const TRACKING: &str = "batch.kubernetes.io/job-tracking";
+/// Tells the Job of a pod.
+const NAME: &str = "batch.kubernetes.io/job-name";
 /// Tells the index of a pod.
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 
@@ -73,10 +75,14 @@ pub(super) fn sync(desk: &mut Desk<'_>, key: &Key) -> Outcome {
 fn strays(desk: &Desk<'_>, key: &Key, uid: Option<&str>) -> Vec<Arc<Object>> {
     let pods = desk.store.list(&Kind::POD, Some(&key.namespace));
     let is_stray = |pod: &&Arc<Object>| {
-        is_tracked(pod)
-            && controller(pod).is_some_and(|owner| {
+        let is_left = match controller(pod) {
+            Some(owner) => {
                 owner["kind"] == "Job" && owner["name"] == *key.name && owner["uid"].as_str() != uid
-            })
+            }
+            // It was orphaned.
+            None => uid.is_none() && pod.label(NAME) == Some(&key.name),
+        };
+        is_left && is_tracked(pod)
     };
     pods.filter(is_stray).cloned().collect()
 }

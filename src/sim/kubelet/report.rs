@@ -67,13 +67,11 @@ impl Report {
         }
     }
 
-    /// None of so many nodes takes the pod.
-    pub fn unschedulable(&mut self, nodes: usize, now: Timestamp) -> Value {
+    /// None of the nodes takes the pod, and why.
+    pub fn unschedulable(&mut self, why: String, now: Timestamp) -> Value {
         let refused = self.condition("PodScheduled", false, now);
         refused.reason = Some("Unschedulable");
-        refused.message = Some(format!(
-            "0/{nodes} nodes are available: {nodes} Insufficient cpu."
-        ));
+        refused.message = Some(why);
         json!({
             "metadata": {"uid": self.uid},
             "status": {"phase": "Pending", "conditions": self.conditions()},
@@ -298,9 +296,9 @@ mod tests {
 
     #[test]
     fn a_pod_without_a_node_says_how_many_refused_it() {
-        let patch = report().unschedulable(5, at(1));
-        let condition = &patch["status"]["conditions"][0];
         let message = "0/5 nodes are available: 5 Insufficient cpu.";
+        let patch = report().unschedulable(message.to_owned(), at(1));
+        let condition = &patch["status"]["conditions"][0];
         assert_eq!(condition["message"], message);
         assert_eq!(patch["status"]["phase"], "Pending");
     }

@@ -257,7 +257,8 @@ impl Kubelet {
             }
         };
         let Some(node) = node else {
-            let status = report.unschedulable(self.scheduler.nodes().len(), now);
+            let why = self.scheduler.why_none(store, pod);
+            let status = report.unschedulable(why, now);
             let message = status["status"]["conditions"][0]["message"].clone();
             self.keep(uid, report, Stage::Homeless);
             if pod.condition("PodScheduled").is_none() {

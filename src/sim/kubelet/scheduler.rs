@@ -51,6 +51,35 @@ impl Scheduler {
     }
 }
 
+impl Scheduler {
+    /// Why no node takes a pod, in the scheduler's words: closed nodes apart, there is no room.
+    pub(super) fn why_none(&self, store: &Store, pod: &Object) -> String {
+        let nodes: Vec<_> = self
+            .nodes
+            .iter()
+            .filter_map(|name| store.get(&Kind::NODE, "", name))
+            .collect();
+        let spec = pod.at("/spec").cloned().unwrap_or_default();
+        let is_closed = |node: &&&std::sync::Arc<Object>| {
+            node.at("/spec/unschedulable") == Some(&Value::Bool(true))
+        };
+        let closed = if tolerates_cordon(&spec) {
+            0
+        } else {
+            nodes.iter().filter(is_closed).count()
+        };
+        let all = nodes.len();
+        let full = all - closed;
+        let closed = (closed > 0).then(|| format!("{closed} node(s) were unschedulable"));
+        let full = (full > 0).then(|| format!("{full} Insufficient cpu"));
+        let reasons: Vec<String> = full.into_iter().chain(closed).collect();
+        if reasons.is_empty() {
+            return "no nodes available to schedule pods".to_owned();
+        }
+        format!("0/{all} nodes are available: {}.", reasons.join(", "))
+    }
+}
+
 fn tolerates_cordon(spec: &Value) -> bool {
     let cordon = json!({"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"});
     nodes::tolerates(spec, &cordon)

@@ -51,7 +51,11 @@ pub(super) fn change(resource: &Resource, was: &Value, now: &Value, part: Part) 
         "StatefulSet" => workload::stateful_set_change(was, now, &mut causes),
         "Pod" => pod::change(was, now, &mut causes),
         "ControllerRevision" => fixed("data"),
-        "ConfigMap" | "Secret" => frozen(was, now, &mut causes),
+        "ConfigMap" => frozen(was, now, &mut causes),
+        "Secret" => {
+            fixed("type");
+            frozen(was, now, &mut causes);
+        }
         "Service" if now["spec"]["type"] != "ExternalName" => {
             service_address(was, now, &mut causes);
         }

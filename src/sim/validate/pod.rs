@@ -123,6 +123,15 @@ fn check_host_ports(container: &Value, path: &str, causes: &mut Causes) {
     }
 }
 
+/// Fields of a probe that count something.
+const PROBE_NUMBERS: [&str; 5] = [
+    "initialDelaySeconds",
+    "timeoutSeconds",
+    "periodSeconds",
+    "successThreshold",
+    "failureThreshold",
+];
+
 fn check_probes(container: &Value, path: &str, causes: &mut Causes) {
     let actions = ["exec", "httpGet", "tcpSocket", "grpc"];
     for key in ["livenessProbe", "readinessProbe", "startupProbe"] {
@@ -139,6 +148,17 @@ fn check_probes(container: &Value, path: &str, causes: &mut Causes) {
         if first.is_none() {
             let detail = "must specify a handler type";
             causes.push(Cause::required(format!("{path}.{key}"), detail));
+        }
+        for number in PROBE_NUMBERS {
+            let value = &probe[number];
+            if value.as_i64().is_some_and(|value| value < 0) {
+                let detail = "must be greater than or equal to 0";
+                causes.push(Cause::invalid(
+                    format!("{path}.{key}.{number}"),
+                    value,
+                    detail,
+                ));
+            }
         }
         if key != "readinessProbe" && probe["successThreshold"].as_i64().unwrap_or(1) != 1 {
             let field = format!("{path}.{key}.successThreshold");

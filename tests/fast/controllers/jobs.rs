@@ -135,4 +135,12 @@ fn the_pods_of_a_job_that_was_deleted_while_they_ran_go_as_well() {
     town.delete(KIND, "migrate", Propagation::Background);
     town.seconds(5);
     assert!(town.pods().is_empty());
+    job(&mut town, "1", &json!({}));
+    town.settle();
+    town.delete(KIND, "migrate", Propagation::Orphan);
+    town.seconds(5);
+    let [pod] = &town.pods()[..] else {
+        panic!("one pod was orphaned");
+    };
+    assert_eq!(pod.at("/metadata/finalizers"), None);
 }

@@ -130,7 +130,8 @@ impl Kubelet {
         let mut report = Report::of(&read, address.into(), clock::now());
         let (conduct, image) = conduct(pod);
         if conduct == Conduct::Unschedulable {
-            let refused = report.unschedulable(NODES, clock::now());
+            let full = format!("0/{NODES} nodes are available: {NODES} Insufficient cpu.");
+            let refused = report.unschedulable(full, clock::now());
             return self.report(pod, refused).await;
         }
         self.bind(pod).await?;
