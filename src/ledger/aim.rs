@@ -10,6 +10,9 @@ use crate::revision::{CommitId, Revision};
 
 use super::Outcome;
 
+/// Objects that are as another commit had them; `None`: that are away.
+pub type Held = BTreeMap<ObjectId, Option<CommitId>>;
+
 /// What the cluster is to be: the objects of one commit, save those that are held.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,8 +23,8 @@ pub struct Aim {
     pub tree: String,
     /// Whether it goes forward or back.
     pub course: Course,
-    /// Objects that stay as another commit had them; `None`: that stay away.
-    pub held: BTreeMap<ObjectId, Option<CommitId>>,
+    /// What quarantine keeps as it was.
+    pub held: Held,
     /// Since when.
     pub started: Timestamp,
     /// The first stage that is not done.
@@ -103,9 +106,9 @@ pub struct Good {
     /// The commit.
     #[serde(flatten)]
     pub revision: Revision,
-    /// What quarantine held of it, as the good commit before had it; `None`: that had it not.
+    /// What quarantine held of it, as the good commit before had it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub held: BTreeMap<ObjectId, Option<CommitId>>,
+    pub held: Held,
 }
 
 impl Good {
@@ -127,7 +130,7 @@ impl From<Revision> for Good {
     fn from(revision: Revision) -> Self {
         Self {
             revision,
-            held: BTreeMap::new(),
+            held: Held::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ mod release;
 mod tip;
 mod way;
 
-pub use aim::{Aim, Course, Good, OpenStage, Returns};
+pub use aim::{Aim, Course, Good, Held, OpenStage, Returns};
 pub use encode::{LedgerFault, Stored, decode, decode_head, encode, encode_head, epoch, writer};
 pub use record::{
     Deployed, HeldPrune, Ledger, Outcome, Pause, Problem, Released, Restart, SCHEMA, Trouble,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock;
+use crate::ledger::Held;
 use crate::object::{Digest, Object, ObjectId, Workload};
 use crate::plan::{Set, Wanted, uses};
 use crate::revision::CommitId;
@@ -143,11 +144,8 @@ impl App {
 
     /// The objects of a set that quarantine keeps as they were: what the failed commit changed and
     /// this one leaves identical.
-    pub(super) async fn held(
-        &mut self,
-        set: &Set,
-    ) -> Result<BTreeMap<ObjectId, Option<CommitId>>, BookFault> {
-        let mut held = BTreeMap::new();
+    pub(super) async fn held(&mut self, set: &Set) -> Result<Held, BookFault> {
+        let mut held = Held::new();
         if self.book.ledger.quarantine.culprits().is_empty() {
             return Ok(held);
         }
@@ -166,13 +164,13 @@ impl App {
                 culprit = candidate.and_then(|candidate| self.held_by(&candidate, before));
             }
             let Some(culprit) = culprit else { continue };
-            let identical = culprit
-                .changed
-                .iter()
-                .filter(|(id, hash)| set.get(*id).map(|wanted| &wanted.hash) == hash.as_ref());
+            let hash = |id: &ObjectId| set.get(id).map(|wanted| &wanted.hash);
+            let changed = culprit.changed.iter();
+            let identical = changed.filter(|(id, failed)| hash(id) == failed.as_ref());
+            let beside = identical
+                .map(|(id, _)| id)
+                .filter(|beside| !self.has_moved_since(beside, &culprit.commit));
             let good = good.as_deref().filter(|_| self.rolls_another(id, wanted));
-            let identical = identical.map(|(id, _)| id);
-            let beside = identical.filter(|beside| !self.has_moved_since(beside, &culprit.commit));
             for object in beside.chain([id]) {
                 let entry = self.book.ledger.inventory.get(object);
                 let good = good.and_then(|good| good.get(object)).map(Wanted::commit);

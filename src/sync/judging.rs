@@ -1,14 +1,13 @@
 //! A new tip: seen, read, checked, dry-run, held against quarantine; then it is the aim.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::config::Rewrites;
 use crate::git::GitFault;
-use crate::ledger::{Aim, Course, Outcome, Tip, Trouble};
-use crate::object::{Digest, ObjectId};
+use crate::ledger::{Aim, Course, Held, Outcome, Tip, Trouble};
+use crate::object::Digest;
 use crate::plan::Set;
 use crate::revision::CommitId;
 
@@ -176,13 +175,7 @@ impl App {
     }
 
     /// The tip becomes the aim.
-    pub(super) async fn accept(
-        &mut self,
-        tip: &Tip,
-        set: &Arc<Set>,
-        held: BTreeMap<ObjectId, Option<CommitId>>,
-        now: Timestamp,
-    ) {
+    pub(super) async fn accept(&mut self, tip: &Tip, set: &Arc<Set>, held: Held, now: Timestamp) {
         let ledger = &self.book.ledger;
         let is_left = ledger.has_left(&tip.revision.id);
         let gone_back = ledger
@@ -331,10 +324,7 @@ impl App {
 /// What the examination of a commit came to.
 pub(super) enum Examined {
     /// It may be brought about.
-    Accepted {
-        set: Arc<Set>,
-        held: BTreeMap<ObjectId, Option<CommitId>>,
-    },
+    Accepted { set: Arc<Set>, held: Held },
     /// It may not.
     Refused(Refused),
     /// The cluster could not say yet.

@@ -205,6 +205,12 @@ impl App {
             let mut news = decision.notes.clone();
             news.retain(|note| self.fights.is_news(id, note.reason, version));
             self.tell(id, &goal, &news);
+            if let Some(note) = decision.notes.first().filter(|_| seen.live.is_none())
+                && note.reason == Reason::DriftDetected
+            {
+                let drifted = &mut self.book.ledger.drifted;
+                drifted.insert(id.clone(), note.text.clone());
+            }
             if let Some(checkpoint) = &decision.checkpoint {
                 self.book
                     .ledger

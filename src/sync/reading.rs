@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::cluster::{Records, Refusal};
 use crate::git::GitFault;
+use crate::ledger::Held;
 use crate::manifest::{self, KindScope, Opened, Scope};
 use crate::object::{ObjectId, mark};
 use crate::plan::Set;
@@ -159,7 +160,7 @@ impl App {
     pub(super) async fn composed_of(
         &mut self,
         commit: &CommitId,
-        held: &BTreeMap<ObjectId, Option<CommitId>>,
+        held: &Held,
     ) -> Result<Arc<Set>, ReadFault> {
         let whole = self.set(commit).await?;
         if held.is_empty() {

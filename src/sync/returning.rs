@@ -1,9 +1,9 @@
 //! What a commit takes back. It waits for nobody's health, is never failed for what stands in its
 //! way, and is never gone back on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::ledger::{Outcome, Returns, Tip};
+use crate::ledger::{Held, Outcome, Returns, Tip};
 use crate::object::{ObjectId, Workload};
 use crate::plan::{Set, used};
 use crate::revision::CommitId;
@@ -12,9 +12,6 @@ use super::app::App;
 
 /// Commits that are looked at for configuration that has been here.
 const NEWEST: usize = 5;
-
-/// Objects that quarantine keeps as another commit had them.
-type Held = BTreeMap<ObjectId, Option<CommitId>>;
 
 /// The workloads whose templates a set changes against what runs, or is on its way.
 #[derive(Default)]

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
+use super::NEEDS_SETTINGS;
 use crate::play;
 use crate::shop::{Counts, SOON, Shop, Stage, deployment, outcome_of, settings};
 
-const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";
 const FIXED: &str = "        env:\n        - {name: FIXED, value: \"1\"}\n";
 
 /// A Deployment in two batches of 1 and the rest.

@@ -425,9 +425,13 @@ fn a_failed_workload_that_is_deleted_while_it_is_held_is_told_and_waits_for_a_pe
         shop.until_note("tidegate-web", "DriftDetected", "it was deleted while")
             .await;
         assert!(shop.get("deployment/web").is_null());
+        let status = shop.verb(&["status", "web"]);
+        assert!(status.contains("1 drifted"), "{status}");
         shop.verb(&["abort", "web"]);
         shop.until_outcome(&fails, "Aborted").await;
         assert_eq!(shop.pods("web", "1").len(), 10);
+        shop.until("nothing to drift", || shop.ledger()["drifted"] == json!({}))
+            .await;
     });
 }
 

@@ -33,3 +33,6 @@ mod restarted;
 mod reverts;
 mod shapes;
 mod stuck;
+
+/// A container's part in a manifest: it takes its variables from the ConfigMap `settings`.
+const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
+use super::NEEDS_SETTINGS;
 use crate::play;
 use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment, settings};
 
@@ -253,5 +256,39 @@ fn a_revert_that_the_cluster_refuses_stops_what_it_takes_back_and_goes_through_o
         until_all_are(&trace, "1").await;
         assert_eq!(trace.most_with("2"), 1, "{trace}");
         assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+    });
+}
+
+#[test]
+fn a_revert_whose_pods_fail_does_not_become_good_by_being_judged_once_more() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "revert-crash").await;
+        shop.configure(&json!({"drift": "Ignore"}));
+        let _agent = shop.start();
+        let web = |tag: &str| deployment("web", tag, QUICK) + NEEDS_SETTINGS;
+        shop.begin(&[
+            ("web.yaml", Some(&web("1-needsmap"))),
+            ("settings.yaml", Some(&settings(true))),
+        ])
+        .await;
+        let second = shop.push_web("web 2", &web("2"));
+        shop.until_outcome(&second, "Succeeded").await;
+        let broken = r#"{"data":{"fixed":"false"}}"#;
+        shop.kubectl(&["patch", "configmap/settings", "--type=merge", "-p", broken]);
+        let revert = shop.push_web("Revert", &web("1-needsmap"));
+        shop.until("the way back to fail", || {
+            shop.checkpoint("web")["phase"] == "RollbackFailed"
+        })
+        .await;
+        shop.configure(&json!({"drift": "Ignore", "historyLimit": 5}));
+        shop.until("the new configuration", || {
+            shop.ledger()["spec"]["spec"]["historyLimit"] == 5
+        })
+        .await;
+        shop.until_served().await;
+        assert_eq!(shop.ledger()["lastGood"]["id"], *second);
+        shop.verb(&["abort", "web"]);
+        shop.until_outcome(&revert, "Aborted").await;
+        assert_eq!(shop.pods("web", "2").len(), 10);
     });
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::Receiver;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cluster::programs::Programs;
 
@@ -26,6 +26,8 @@ struct Demo {
     child: Child,
     /// What it tells, line by line.
     told: Receiver<String>,
+    /// What it has told so far.
+    heard: Vec<String>,
     folder: tempfile::TempDir,
     kubeconfig: PathBuf,
     programs: Programs,
@@ -59,18 +61,21 @@ impl Demo {
         Self {
             child,
             told,
+            heard: Vec::new(),
             kubeconfig: place.join("kubeconfig"),
             folder,
             programs: Programs::built(),
         }
     }
 
-    /// Waits until it tells this.
-    fn until(&self, words: &str) {
-        let mut line = String::new();
-        while !line.contains(words) {
-            let next = self.told.recv_timeout(Duration::from_secs(90));
-            line = next.unwrap_or_else(|_| panic!("`{words}` was not told"));
+    /// Waits until it has told this; what is told at about the same time may come in any order.
+    fn until(&mut self, words: &str) {
+        let end = Instant::now() + Duration::from_secs(90);
+        while !self.heard.iter().any(|line| line.contains(words)) {
+            let left = end.saturating_duration_since(Instant::now());
+            let next = self.told.recv_timeout(left);
+            let next = next.unwrap_or_else(|_| panic!("`{words}` was not told: {:#?}", self.heard));
+            self.heard.push(next);
         }
     }
 

@@ -46,11 +46,20 @@ impl Drift {
 impl Play {
     /// Tells what was changed past Git, and when pods were missing at rest and are there again.
     pub(super) async fn tell_drift(&mut self, picture: Option<&Picture>) -> Result<(), Failure> {
-        self.tell_recovery(picture)?;
+        let recovery = self.recovery(picture);
+        // What was changed is told before its end.
         let is_due = self.drift.looked.is_none_or(|at| since_boot() >= at + LOOK);
-        if !is_due || picture.is_none() {
-            return Ok(());
+        if picture.is_some() && (is_due || recovery.is_some()) {
+            self.tell_changes().await?;
         }
+        if let Some(words) = recovery {
+            self.stage.witness.begin();
+            self.paper.tell(Mark::Done, &words)?;
+        }
+        Ok(())
+    }
+
+    async fn tell_changes(&mut self) -> Result<(), Failure> {
         self.drift.looked = Some(since_boot());
         let (version, kind) = ("events.k8s.io/v1", "Event");
         let (cluster, all) = (&self.stage.cluster, BTreeMap::new());
@@ -64,22 +73,18 @@ impl Play {
         Ok(())
     }
 
-    fn tell_recovery(&mut self, picture: Option<&Picture>) -> Result<(), Failure> {
+    /// What is to be told where pods were missing at rest and are there again.
+    fn recovery(&self, picture: Option<&Picture>) -> Option<String> {
         let is_rest = matches!(self.scene, Scene::Rest);
         let is_moving =
             picture.is_none_or(|picture| picture.strips.iter().any(|strip| !strip.is_over()));
         let account = self.stage.witness.account();
         let fewest = account.fewest.filter(|fewest| *fewest < PODS);
-        let (true, false, Some(fewest)) = (is_rest, is_moving, fewest) else {
-            return Ok(());
-        };
-        if account.now.all_ready() < PODS {
-            return Ok(());
-        }
-        self.stage.witness.begin();
+        let is_whole = account.now.all_ready() >= PODS;
+        let fewest = fewest.filter(|_| is_rest && !is_moving && is_whole)?;
         let words =
             format!("all {PODS} pods of {NAME} are ready again; for a moment {fewest} were");
-        self.paper.tell(Mark::Done, &words)
+        Some(words)
     }
 }
 
