@@ -59,11 +59,7 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
 
 /// Says whether something of a commit failed, was rejected, is held or is left to others.
 fn may_help(ledger: &Ledger, commit: &CommitId) -> bool {
-    let is_held = ledger
-        .quarantine
-        .culprits()
-        .iter()
-        .any(|culprit| culprit.commit == *commit);
+    let is_held = ledger.quarantine.culprit(commit).is_some();
     let has_ended_badly = ledger
         .deployed(commit)
         .is_some_and(|deployed| match deployed.outcome {

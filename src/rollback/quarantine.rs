@@ -147,10 +147,10 @@ impl Quarantine {
         self.0.len() < before
     }
 
-    /// Says whether a commit is among the culprits.
+    /// Returns what a commit is held for; `None` where it is no culprit.
     #[must_use]
-    pub fn has(&self, commit: &CommitId) -> bool {
-        self.0.iter().any(|culprit| culprit.commit == *commit)
+    pub fn culprit(&self, commit: &CommitId) -> Option<&Culprit> {
+        self.0.iter().find(|culprit| culprit.commit == *commit)
     }
 
     /// Says whether something of a workload failed before, whatever it was.

@@ -134,7 +134,7 @@ impl App {
             revision: aim.revision.clone(),
             held: held.collect(),
         };
-        match self.composed_of(&good.revision.id, &good.held).await {
+        match self.set_of(&good).await {
             Ok(set) if rendered(&set) != rendered(&before) => Some(good),
             // It is the same as before, or cannot be gone back to.
             Ok(_) | Err(_) => known,

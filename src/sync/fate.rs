@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::clock;
 use crate::health::Class;
 use crate::ledger::{Aim, Course, Good, Outcome, Trouble};
-use crate::object::{Digest, ObjectId, Workload};
+use crate::object::{Digest, ObjectId};
 use crate::plan::{Set, consequence};
 use crate::policy::{Baseline, OnFailure};
 use crate::revision::CommitId;
@@ -76,10 +76,7 @@ impl App {
     async fn may_go_back_now(&mut self, aim: &Aim, blame: &Blame) -> bool {
         let good = self.book.ledger.last_good.clone();
         match good.filter(|good| !good.is(aim)) {
-            Some(good) if blame.action == OnFailure::Rollback => self
-                .composed_of(&good.revision.id, &good.held)
-                .await
-                .is_ok(),
+            Some(good) if blame.action == OnFailure::Rollback => self.set_of(&good).await.is_ok(),
             Some(_) | None => false,
         }
     }
@@ -89,13 +86,9 @@ impl App {
     pub(super) fn failed(&self, set: &Set) -> Vec<ObjectId> {
         let ledger = &self.book.ledger;
         let is_same = |id: &ObjectId, kept: &Checkpoint| {
-            let key = (id.clone(), set[id].hash.clone());
-            let probe = self.probes.get(&key);
             kept.judged_by == self.judged_by(id, set)
                 && (kept.write.manifest == set[id].hash
-                    || probe.is_some_and(|probe| {
-                        Workload(&probe.object).restart_blind_digest() == kept.write.template
-                    }))
+                    || self.wanted_template(id, &set[id]).as_ref() == Some(&kept.write.template))
         };
         let failed = ledger.rollouts.iter().filter(|(id, kept)| {
             kept.phase == Phase::Failed
@@ -219,7 +212,7 @@ impl App {
         why: &str,
     ) -> Result<bool, BookFault> {
         let now = clock::now();
-        if let Err(fault) = self.composed_of(&good.revision.id, &good.held).await {
+        if let Err(fault) = self.set_of(good).await {
             let message = format!(
                 "{why}; the last good revision {} cannot be read: {fault}",
                 good.revision.id.short()
@@ -261,7 +254,7 @@ impl App {
             let answer = "no revision has succeeded yet to go back to";
             return Ok(Some(answer.to_owned()));
         };
-        let readable = self.composed_of(&good.revision.id, &good.held).await;
+        let readable = self.set_of(&good).await;
         let set = match (self.set(commit).await, readable) {
             (Ok(set), Ok(_)) => set,
             (Err(fault), _) | (_, Err(fault)) => {

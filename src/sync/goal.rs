@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::ledger::Course;
 use crate::object::{Digest, ObjectId, Workload};
-use crate::plan::{Set, uses};
+use crate::plan::{Set, Wanted, uses};
 use crate::rollout::Goal;
 
 use super::BookFault;
@@ -20,6 +20,13 @@ impl App {
         let retries = retries.copied().unwrap_or_default();
         let judged_by = vec![uses(set, id).to_string().into(), retries.into()];
         Digest::of(&Value::Array(judged_by))
+    }
+
+    /// Digest of the template that is wanted of a workload, restarts by hand apart; `None` where
+    /// its manifest was not tried out.
+    pub(super) fn wanted_template(&self, id: &ObjectId, wanted: &Wanted) -> Option<Digest> {
+        let probe = self.probes.get(&(id.clone(), wanted.hash.clone()))?;
+        Some(Workload(&probe.object).restart_blind_digest())
     }
 
     /// What the set wants of a workload, as the API server would store it. `None` where it could

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::ledger::Held;
-use crate::object::{Digest, Object, ObjectId, Workload};
+use crate::object::{Digest, Object, ObjectId};
 use crate::plan::{Set, Wanted, uses};
 use crate::revision::CommitId;
 use crate::rollback::{Candidate, Culprit, Pair, Past};
@@ -74,7 +74,7 @@ impl App {
     /// The set of the last good revision, where there is one and it can be read.
     pub(super) async fn good_set(&mut self) -> Option<Arc<Set>> {
         let good = self.book.ledger.last_good.clone()?;
-        self.composed_of(&good.revision.id, &good.held).await.ok()
+        self.set_of(&good).await.ok()
     }
 
     /// Says whether a newer commit than this rolled a workload: bringing it back is what people want
@@ -96,8 +96,7 @@ impl App {
         let Some(kept) = self.book.ledger.rolling(id).filter(|kept| !kept.is_repair) else {
             return false;
         };
-        let probe = self.probes.get(&(id.clone(), wanted.hash.clone()));
-        let template = probe.map(|probe| Workload(&probe.object).restart_blind_digest());
+        let template = self.wanted_template(id, wanted);
         template.is_some_and(|template| template != kept.write.template)
     }
 

@@ -181,7 +181,7 @@ impl App {
         let gone_back = ledger
             .deployed(&tip.revision.id)
             .is_some_and(|record| matches!(record.outcome, Outcome::RolledBack | Outcome::Aborted));
-        let is_culprit = ledger.quarantine.has(&tip.revision.id);
+        let is_culprit = ledger.quarantine.culprit(&tip.revision.id).is_some();
         if (gone_back || is_left) && is_culprit && !held.is_empty() {
             // Judged again (another configuration, a restart) and held all the same.
             self.leave_be(tip, now);
@@ -234,8 +234,7 @@ impl App {
     /// The cluster has left this tip for good, and nothing of it is tried: it ends as it had.
     fn leave_be(&mut self, tip: &Tip, now: Timestamp) {
         let ledger = &self.book.ledger;
-        let mut culprits = ledger.quarantine.culprits().iter();
-        let culprit = culprits.find(|culprit| culprit.commit == tip.revision.id);
+        let culprit = ledger.quarantine.culprit(&tip.revision.id);
         let why = culprit.map_or_else(String::new, |culprit| culprit.why.clone());
         if let Some(aim) = ledger.aim.as_ref().filter(|aim| aim.is_done)
             && let Course::Back { outcome, .. } = aim.course

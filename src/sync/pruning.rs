@@ -138,8 +138,7 @@ impl App {
         let Some(Course::Back { from, .. }) = ledger.aim.as_ref().map(|aim| &aim.course) else {
             return Vec::new();
         };
-        let mut culprits = ledger.quarantine.culprits().iter();
-        let culprit = culprits.find(|culprit| culprit.commit == *from);
+        let culprit = ledger.quarantine.culprit(from);
         let is_created = |id: &&ObjectId| {
             let hash = culprit.and_then(|culprit| culprit.changed.get(*id));
             hash.is_some_and(Option::is_some)

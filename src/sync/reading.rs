@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::cluster::{Records, Refusal};
 use crate::git::GitFault;
-use crate::ledger::Held;
+use crate::ledger::{Good, Held};
 use crate::manifest::{self, KindScope, Opened, Scope};
 use crate::object::{ObjectId, mark};
 use crate::plan::Set;
@@ -156,12 +156,13 @@ impl App {
         Ok(Some(composed))
     }
 
+    /// Returns the set that a failure leads back to.
+    pub(super) async fn set_of(&mut self, good: &Good) -> Result<Arc<Set>, ReadFault> {
+        self.composed_of(&good.revision.id, &good.held).await
+    }
+
     /// Returns the set of a commit, but for objects that are as others have them, or are away.
-    pub(super) async fn composed_of(
-        &mut self,
-        commit: &CommitId,
-        held: &Held,
-    ) -> Result<Arc<Set>, ReadFault> {
+    async fn composed_of(&mut self, commit: &CommitId, held: &Held) -> Result<Arc<Set>, ReadFault> {
         let whole = self.set(commit).await?;
         if held.is_empty() {
             return Ok(whole);

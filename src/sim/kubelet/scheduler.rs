@@ -35,11 +35,7 @@ impl Scheduler {
         let spec = pod.at("/spec")?;
         let takes = |name: &&String| {
             let node = store.get(&Kind::NODE, "", name);
-            node.is_some_and(|node| {
-                let is_closed = node.at("/spec/unschedulable") == Some(&Value::Bool(true));
-                let is_open = !is_closed || tolerates_cordon(spec);
-                is_open && nodes::welcome(node, spec).may_start
-            })
+            node.is_some_and(|node| !is_closed(node, spec) && nodes::welcome(node, spec).may_start)
         };
         let fitting: Vec<&String> = self.nodes.iter().filter(takes).collect();
         let count = u64::try_from(fitting.len())
@@ -49,26 +45,16 @@ impl Scheduler {
         self.turn += 1;
         Some(fitting[at].clone())
     }
-}
 
-impl Scheduler {
     /// Why no node takes a pod, in the scheduler's words: closed nodes apart, there is no room.
     pub(super) fn why_none(&self, store: &Store, pod: &Object) -> String {
-        let nodes: Vec<_> = self
-            .nodes
-            .iter()
+        let spec = pod.at("/spec").unwrap_or(&Value::Null);
+        let nodes = self.nodes.iter();
+        let nodes: Vec<_> = nodes
             .filter_map(|name| store.get(&Kind::NODE, "", name))
             .collect();
-        let spec = pod.at("/spec").cloned().unwrap_or_default();
-        let is_closed = |node: &&&std::sync::Arc<Object>| {
-            node.at("/spec/unschedulable") == Some(&Value::Bool(true))
-        };
-        let closed = if tolerates_cordon(&spec) {
-            0
-        } else {
-            nodes.iter().filter(is_closed).count()
-        };
         let all = nodes.len();
+        let closed = nodes.iter().filter(|node| is_closed(node, spec)).count();
         let full = all - closed;
         let closed = (closed > 0).then(|| format!("{closed} node(s) were unschedulable"));
         let full = (full > 0).then(|| format!("{full} Insufficient cpu"));
@@ -78,6 +64,11 @@ impl Scheduler {
         }
         format!("0/{all} nodes are available: {}.", reasons.join(", "))
     }
+}
+
+/// Says whether a node is cordoned and a pod does not tolerate that.
+fn is_closed(node: &Object, spec: &Value) -> bool {
+    node.at("/spec/unschedulable") == Some(&Value::Bool(true)) && !tolerates_cordon(spec)
 }
 
 fn tolerates_cordon(spec: &Value) -> bool {
