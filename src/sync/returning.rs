@@ -48,29 +48,36 @@ impl App {
         returns
     }
 
-    /// Says whether the configuration that a set gives to a workload has been here before.
+    /// Says whether one commit has had a workload's template together with all the configuration
+    /// that a set gives to it: what has run apart from each other has not run.
     async fn is_configured_as_before(
         &mut self,
         id: &ObjectId,
         set: &Set,
         whole: Option<&CommitId>,
     ) -> bool {
+        let used = set.get(id).map(used).unwrap_or_default();
+        if used.is_empty() {
+            return true;
+        }
+        let content = |set: &Set| {
+            let wanted = set.get(id)?;
+            Some(Workload(&wanted.object).content_digest())
+        };
         let hash = |set: &Set, id: &ObjectId| set.get(id).map(|wanted| wanted.hash.clone());
-        let mut unknown = set.get(id).map(used).unwrap_or_default();
         let commits = self.known_good(id);
         for commit in whole.into_iter().chain(&commits) {
-            if unknown.is_empty() {
-                break;
-            }
-            if let Ok(known) = self.set(commit).await {
-                unknown.retain(|id| hash(&known, id) != hash(set, id));
+            if let Ok(known) = self.set(commit).await
+                && content(&known) == content(set)
+                && used.iter().all(|id| hash(&known, id) == hash(set, id))
+            {
+                return true;
             }
         }
-        unknown.is_empty()
+        false
     }
 
-    /// Commits whose configuration has been here: those that a workload succeeded with, and the
-    /// newest.
+    /// Commits that have been here as a whole: those that a workload succeeded with, and the newest.
     fn known_good(&self, workload: &ObjectId) -> BTreeSet<CommitId> {
         let ledger = &self.book.ledger;
         let entry = ledger.inventory.get(workload).into_iter();
@@ -78,13 +85,7 @@ impl App {
         let records = ledger.history.iter();
         let newest = records.filter(|record| record.outcome == Outcome::Succeeded);
         let newest = newest.map(|record| &record.revision.id).take(NEWEST);
-        let aim = ledger.aim.as_ref().map(|aim| &aim.revision.id);
-        goods
-            .take(NEWEST)
-            .chain(newest)
-            .chain(aim)
-            .cloned()
-            .collect()
+        goods.take(NEWEST).chain(newest).cloned().collect()
     }
 
     /// Says whether a tip brings a workload back that is being rolled out, or has it no more: Git no

@@ -726,6 +726,33 @@ fn a_commit_that_brings_an_old_template_with_new_configuration_may_fail() {
 }
 
 #[test]
+fn a_template_and_configuration_that_were_here_only_apart_may_fail_together() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "apart").await;
+        let _agent = shop.start();
+        let text = |tag: &str| web(tag, "Rollback") + NEEDS_SETTINGS;
+        shop.begin(&[
+            ("web.yaml", Some(&text("1-needsmap"))),
+            ("settings.yaml", Some(&settings(true))),
+        ])
+        .await;
+        let good = shop.repository.push(
+            "web 2 with other settings",
+            &[
+                ("web.yaml", Some(&text("2"))),
+                ("settings.yaml", Some(&settings(false))),
+            ],
+        );
+        shop.until_outcome(&good, "Succeeded").await;
+        let bad = shop.push_web("web 1 alone", &text("1-needsmap"));
+        shop.until_outcome(&bad, "RolledBack").await;
+        assert!(is_quarantined(&shop, &bad));
+        assert_eq!(shop.record(&bad)["rollbackTo"], *good);
+        assert_eq!(shop.pods("web", "2").len(), 10);
+    });
+}
+
+#[test]
 fn what_rolled_beside_something_held_is_what_a_later_failure_goes_back_to() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "beside-held").await;
