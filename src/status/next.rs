@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::health::Cause;
 use crate::ledger::{Course, Ledger, Trouble};
 use crate::object::ObjectId;
+use crate::revision::CommitId;
 use crate::rollout::Phase;
 
 use super::condition::rejected_tip;
@@ -72,14 +73,17 @@ fn look_at(workload: &Workload, cause: &Cause) -> Option<String> {
 }
 
 /// What may be done with a commit that failed and is held: another try, or a way back where there
-/// is one.
-fn ways_on(ledger: &Ledger, app: &str, commit: &str) -> Vec<String> {
-    let mut ways = vec![format!("tidegate retry {app} {commit}")];
+/// is one. An abort acts on what is on its way: a newer commit, or its revert, is none of it.
+fn ways_on(ledger: &Ledger, app: &str, commit: &CommitId) -> Vec<String> {
+    let short = commit.short();
+    let mut ways = vec![format!("tidegate retry {app} {short}")];
     if ledger.last_good.is_some() {
-        if ledger.abortable().is_some() {
+        let aim = ledger.abortable();
+        let is_its_own = aim.is_some_and(|aim| aim.revision.id == *commit);
+        if is_its_own || ledger.failed_aim().is_some() {
             ways.push(format!("tidegate abort {app}"));
         }
-        ways.push(format!("git revert {commit}"));
+        ways.push(format!("git revert {short}"));
     }
     ways
 }
@@ -104,10 +108,10 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
             commands.push(format!("tidegate explain {app}"));
         }
         if workload.state == Phase::Failed {
-            commands.extend(ways_on(ledger, app, workload.to.short()));
+            commands.extend(ways_on(ledger, app, &workload.to));
         }
     } else if let Some(aim) = ledger.failed_aim() {
-        commands.extend(ways_on(ledger, app, aim.revision.id.short()));
+        commands.extend(ways_on(ledger, app, &aim.revision.id));
     } else if let Some(aim) = ledger
         .aim
         .as_ref()
@@ -192,6 +196,15 @@ mod tests {
                 "git revert 9f3c2e1",
             ]
         );
+    }
+
+    #[test]
+    fn under_a_newer_commit_an_abort_would_be_of_that_one() {
+        let newer = json!("7a7a7a7".to_owned() + &"0".repeat(33));
+        let commands = commands_with("Failed", &[("/aim/revision/id", newer)]);
+        let words = ["abort", "retry", "revert"];
+        let offered = words.map(|word| commands.iter().any(|command| command.contains(word)));
+        assert_eq!(offered, [false, true, true], "{commands:?}");
     }
 
     #[test]

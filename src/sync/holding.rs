@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::clock;
 use crate::ledger::Held;
 use crate::object::{Digest, Object, ObjectId};
-use crate::plan::{Set, Wanted, uses};
+use crate::plan::{Set, Wanted, used, uses};
 use crate::revision::CommitId;
 use crate::rollback::{Candidate, Culprit, Pair, Past};
 
@@ -77,7 +77,7 @@ impl App {
         self.set_of(&good).await.ok()
     }
 
-    /// Says whether a newer commit than this rolled a workload: bringing it back is what people want
+    /// Says whether a newer commit than this wrote an object: bringing it back is what people want
     /// of it, whatever failed beside it.
     fn has_moved_since(&self, id: &ObjectId, culprit: &CommitId) -> bool {
         let ledger = &self.book.ledger;
@@ -87,7 +87,7 @@ impl App {
         };
         let written = ledger.inventory.get(id).map(|entry| &entry.written);
         let newer = written.and_then(place).zip(place(culprit));
-        id.is_workload() && newer.is_some_and(|(written, culprit)| written < culprit)
+        newer.is_some_and(|(written, culprit)| written < culprit)
     }
 
     /// Says whether a workload that is held is on its way to something else than what is wanted of
@@ -166,9 +166,11 @@ impl App {
             let hash = |id: &ObjectId| set.get(id).map(|wanted| &wanted.hash);
             let changed = culprit.changed.iter();
             let identical = changed.filter(|(id, failed)| hash(id) == failed.as_ref());
-            let beside = identical
-                .map(|(id, _)| id)
-                .filter(|beside| !self.has_moved_since(beside, &culprit.commit));
+            // The configuration that it failed with stays with it.
+            let used = used(wanted);
+            let beside = identical.map(|(id, _)| id).filter(|beside| {
+                used.contains(beside) || !self.has_moved_since(beside, &culprit.commit)
+            });
             let good = good.as_deref().filter(|_| self.rolls_another(id, wanted));
             for object in beside.chain([id]) {
                 let entry = self.book.ledger.inventory.get(object);

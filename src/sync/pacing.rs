@@ -115,11 +115,11 @@ impl App {
     }
 
     /// Says whether quarantine holds a workload in the middle of the rollout that the failed
-    /// commit began.
+    /// commit began; one that is only restarted goes on.
     fn is_held_back(&self, id: &ObjectId) -> bool {
         let ledger = &self.book.ledger;
-        let rollout = ledger.rolling(id);
-        ledger.is_held(id) && rollout.is_some_and(|kept| !kept.is_repair)
+        let rollout = ledger.rolling(id).filter(|kept| !kept.is_repair);
+        ledger.is_held(id) && rollout.is_some() && !self.is_restarting(id)
     }
 
     /// Says whether rolling a workload only brings back what stood there before somebody else

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::ledger::Restart;
 use crate::manifest::desired_hash;
-use crate::object::{Digest, ObjectId, mark};
+use crate::object::{Digest, ObjectId, Workload, mark};
 use crate::plan::{Set, Wanted};
 
 use super::app::App;
@@ -110,6 +110,12 @@ impl App {
             let stamped = self.stamped(Set::clone(&set));
             self.sets.insert(commit, Arc::new(stamped));
         }
+    }
+
+    /// Says whether the pods of a workload are only being restarted: what it runs has succeeded.
+    pub(super) fn is_restarting(&self, id: &ObjectId) -> bool {
+        let live = self.shared.live.get(id);
+        live.is_some_and(|live| self.is_mere_restart(id, &Workload(&live).content_digest()))
     }
 
     /// Says whether a template that failed differs from one that succeeded in its stamp alone:

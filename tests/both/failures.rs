@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::NEEDS_SETTINGS;
 use crate::play;
-use crate::shop::{Counts, SOON, Shop, Stage, deployment, outcome_of, settings};
+use crate::shop::{Counts, SOON, Shop, Stage, config_map, deployment, outcome_of, settings};
 
 const FIXED: &str = "        env:\n        - {name: FIXED, value: \"1\"}\n";
 
@@ -695,6 +695,35 @@ fn a_revert_takes_back_what_rolled_since_although_something_beside_it_failed_bef
             shop.pods("api", "1").len() == 2 && shop.pods("api", "2").is_empty()
         })
         .await;
+    });
+}
+
+#[test]
+fn a_revert_takes_back_what_changed_since_although_a_workload_beside_it_failed_before() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "config-beside").await;
+        let _agent = shop.start();
+        let push = |subject: &str, tag: &str, value: &str| {
+            let files = [
+                ("web.yaml", Some(web(tag, "Rollback"))),
+                ("flags.yaml", Some(config_map("flags", value))),
+            ];
+            let files = files.iter().map(|(name, text)| (*name, text.as_deref()));
+            shop.repository.push(subject, &files.collect::<Vec<_>>())
+        };
+        let flags = || shop.get("configmap/flags")["data"]["value"].clone();
+        let first = push("works", "1", "1");
+        shop.until_outcome(&first, "Succeeded").await;
+        let failed = push("breaks", "2-crash", "3");
+        shop.until_outcome(&failed, "RolledBack").await;
+        assert_eq!(flags(), "1");
+        let other = push("other flags", "2-crash", "4");
+        shop.until_outcome(&other, "Held").await;
+        assert_eq!(flags(), "4");
+        let revert = shop.repository.revert(&other);
+        shop.until_outcome(&revert, "Held").await;
+        assert_eq!(flags(), "3");
+        assert_eq!(shop.pods("web", "1").len(), 10);
     });
 }
 

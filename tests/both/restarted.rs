@@ -1,7 +1,7 @@
 //! A restart on request: new pods in batches, no commit, and nothing that comes back later.
 
 use crate::play;
-use crate::shop::{Shop, Stage, deployment};
+use crate::shop::{Shop, Stage, config_map, deployment};
 
 const POLICY: &str = "steps: [1, 50%, 100%]\nmaxSurge: 100%\nsoak: 1s\nmonitor: 0s";
 
@@ -108,5 +108,33 @@ fn a_restart_that_fails_is_held_and_speaks_not_against_its_commit() {
             &[("settings.yaml", Some(&settings(true)))],
         );
         shop.until_outcome(&fixed, "Succeeded").await;
+    });
+}
+
+#[test]
+fn a_restart_goes_on_although_a_commit_comes_by_which_its_workload_is_held() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "restart-held").await;
+        let _agent = shop.start();
+        let manifest = |tag| deployment("web", tag, &format!("{POLICY}\nonFailure: Rollback"));
+        shop.begin(&[("web.yaml", Some(&manifest("1")))]).await;
+        let failed = shop.push_web("breaks", &manifest("2-crash"));
+        shop.until_outcome(&failed, "RolledBack").await;
+        let old = shop.pod_uids("web", "1");
+        shop.verb(&["restart", "web"]);
+        shop.until("the restart to begin", || {
+            shop.checkpoint("web")["batch"] == 1
+        })
+        .await;
+        let flags = config_map("flags", "on");
+        let other = shop
+            .repository
+            .push("flags", &[("flags.yaml", Some(&flags))]);
+        shop.until_outcome(&other, "Held").await;
+        shop.until("all pods to be new", || {
+            let new = shop.pod_uids("web", "1");
+            new.len() == 10 && new.is_disjoint(&old) && is_given_back(&shop)
+        })
+        .await;
     });
 }
