@@ -8,6 +8,8 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -72,9 +74,23 @@ impl Guarded {
         self.program.as_raw_nonzero().get()
     }
 
-    /// Stops the program where it stands, as a machine that hangs would.
+    /// Stops the program where it stands, as a machine that hangs would: none of its threads runs
+    /// any more.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
+        while self.runs() {
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Says whether a thread of it is not stopped; on a busy machine the signal takes its time.
+    fn runs(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.id())).expect("it is there");
+        let mut states = threads.flatten().filter_map(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).ok()?;
+            stat.rsplit_once(") ")?.1.chars().next()
+        });
+        states.any(|state| state != 'T')
     }
 
     /// Lets a paused program go on.
