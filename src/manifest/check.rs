@@ -263,9 +263,10 @@ fn mark_fault(key: &str, value: Option<&str>, place: &str, kind: &str) -> Option
         Some(format!(
             "`{key}` can only be `Disabled`: write that or remove it"
         ))
-    } else if is_policy && kind != "Deployment" {
+    } else if is_policy && !matches!(kind, "Deployment" | "StatefulSet") {
         Some(format!(
-            "`{key}` has no effect on a {kind}: only a Deployment is rolled; remove it"
+            "`{key}` has no effect on a {kind}: only a Deployment or a StatefulSet is rolled; \
+             remove it"
         ))
     } else {
         None

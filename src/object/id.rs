@@ -41,10 +41,11 @@ impl ObjectId {
         format!("{}/{}", self.kind, self.name)
     }
 
-    /// Says whether this is a `Deployment` of the group `apps`.
+    /// Says whether this is a workload that is rolled in batches: a `Deployment` or a
+    /// `StatefulSet` of the group `apps`.
     #[must_use]
     pub fn is_workload(&self) -> bool {
-        self.group == "apps" && self.kind == "Deployment"
+        self.group == "apps" && matches!(self.kind.as_str(), "Deployment" | "StatefulSet")
     }
 }
 

@@ -13,6 +13,7 @@ pub mod mark;
 mod plain;
 mod secret;
 mod spelling;
+mod strategy;
 mod workload;
 
 pub use amount::{Amount, AmountFault};
@@ -24,4 +25,5 @@ pub use image::ImageReference;
 pub use kind::{KindName, KindNameFault};
 pub use plain::plain;
 pub use spelling::{closest, hint};
-pub use workload::{FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy, Workload};
+pub use strategy::Strategy;
+pub use workload::{FREEZE_DEADLINE, FREEZE_MIN_READY, Workload};

@@ -1,8 +1,8 @@
 //! Typed views of the workloads that are rolled in batches.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Amount, Digest, Object, mark};
+use super::{Digest, Object, Strategy, mark};
 
 /// `minReadySeconds` that keeps new pods from ever becoming Available: the freeze that holds a
 /// rollout at its target. One below [`FREEZE_DEADLINE`], since the API demands a deadline above it.
@@ -10,38 +10,7 @@ pub const FREEZE_MIN_READY: i64 = 2_147_483_646;
 /// `progressDeadlineSeconds` that means "no deadline" to the deployment controller.
 pub const FREEZE_DEADLINE: i64 = 2_147_483_647;
 
-/// How a Deployment replaces its pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// `Recreate`: all old pods go before new ones come.
-    Recreate,
-    /// `RollingUpdate` with its two limits as written or defaulted by the API server.
-    RollingUpdate {
-        /// `maxSurge`; 25 % by default.
-        max_surge: Amount,
-        /// `maxUnavailable`; 25 % by default.
-        max_unavailable: Amount,
-    },
-}
-
-impl Strategy {
-    /// Writes it as it stands in a manifest at `spec.strategy`.
-    #[must_use]
-    pub fn to_json(self) -> Value {
-        match self {
-            Self::Recreate => json!({"type": "Recreate"}),
-            Self::RollingUpdate {
-                max_surge,
-                max_unavailable,
-            } => json!({
-                "type": "RollingUpdate",
-                "rollingUpdate": {"maxSurge": max_surge, "maxUnavailable": max_unavailable},
-            }),
-        }
-    }
-}
-
-/// Reads a Deployment, live or as a manifest, with the defaults of the API.
+/// Reads a Deployment or a StatefulSet, live or as a manifest, with the defaults of the API.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload<'a>(pub &'a Object);
 
@@ -85,22 +54,42 @@ impl<'a> Workload<'a> {
             .unwrap_or_default()
     }
 
-    /// Returns the strategy with the API's defaults of 25 % and 25 %.
+    /// Returns the field of the spec that holds the strategy.
+    #[must_use]
+    pub fn strategy_field(self) -> &'static str {
+        if self.0.kind() == "Deployment" {
+            "strategy"
+        } else {
+            "updateStrategy"
+        }
+    }
+
+    /// Returns the strategy as it stands; null where nothing is written.
+    #[must_use]
+    pub fn written_strategy(self) -> &'a Value {
+        let pointer = format!("/spec/{}", self.strategy_field());
+        self.0.at(&pointer).unwrap_or(&Value::Null)
+    }
+
+    /// Returns the strategy with the API's defaults: 25 % and 25 %, or partition 0.
     #[must_use]
     pub fn strategy(self) -> Strategy {
-        if self.0.text("/spec/strategy/type") == Some("Recreate") {
-            return Strategy::Recreate;
-        }
-        let amount = |pointer| {
-            let written = self.0.at(pointer).cloned();
-            written
-                .and_then(|value| Amount::try_from(value).ok())
-                .unwrap_or(Amount::Percent(25))
-        };
-        Strategy::RollingUpdate {
-            max_surge: amount("/spec/strategy/rollingUpdate/maxSurge"),
-            max_unavailable: amount("/spec/strategy/rollingUpdate/maxUnavailable"),
-        }
+        Strategy::read(self.0.kind(), self.written_strategy())
+    }
+
+    /// Returns the number in the name of the first pod of a StatefulSet: `spec.ordinals.start`, 0
+    /// by default.
+    #[must_use]
+    pub fn first_ordinal(self) -> u32 {
+        let start = self.0.at("/spec/ordinals/start").and_then(Value::as_u64);
+        start.map_or(0, |start| u32::try_from(start).unwrap_or(u32::MAX))
+    }
+
+    /// Says whether pods of a StatefulSet come and go without waiting for each other:
+    /// `podManagementPolicy: Parallel`.
+    #[must_use]
+    pub fn is_parallel(self) -> bool {
+        self.0.text("/spec/podManagementPolicy") == Some("Parallel")
     }
 
     /// Says whether the freeze of a rollout is on it.

@@ -34,7 +34,11 @@ pub(super) fn general_contradictions(said: &Statement) -> Vec<Fault> {
 
 /// Finds values that cannot hold together, or not for this workload.
 pub(super) fn contradictions(said: &Statement, workload: &Located) -> Vec<Fault> {
-    let mut faults = surges(said);
+    let mut faults = if is_stateful(workload) {
+        Vec::new()
+    } else {
+        surges(said)
+    };
     if let Some(Said {
         value: Batches::Steps(steps),
         place,
@@ -52,6 +56,12 @@ pub(super) fn contradictions(said: &Statement, workload: &Located) -> Vec<Fault>
     }
     faults.extend(deadlines(said, workload));
     faults
+}
+
+/// Says whether no two pods of the workload may be the same: a StatefulSet, which makes no extra
+/// ones.
+fn is_stateful(workload: &Located) -> bool {
+    workload.object.kind() == "StatefulSet"
 }
 
 fn at(place: &Place, message: String) -> Fault {
@@ -179,6 +189,10 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
             notes.push(format!("{id}: {message}; that step moves nothing"));
         }
     }
+    if is_stateful(workload) {
+        notes.extend(unused_by_stateful(said).map(|what| format!("{id}: {what}")));
+        return notes;
+    }
     let stops_first = said
         .order
         .as_ref()
@@ -194,4 +208,23 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// What of a policy a StatefulSet has no use for.
+fn unused_by_stateful(said: &Statement) -> impl Iterator<Item = String> {
+    let order = said.order.as_ref();
+    let order = order.filter(|order| order.value == Order::SurgeFirst);
+    let order = order.map(|order| {
+        format!(
+            "a StatefulSet goes by order StopFirst, always: the SurgeFirst of {} is not used",
+            order.origin
+        )
+    });
+    let surge = said.max_surge.as_ref().map(|surge| {
+        format!(
+            "a StatefulSet makes no extra pods: the maxSurge of {} is not used",
+            surge.origin
+        )
+    });
+    order.into_iter().chain(surge)
 }

@@ -117,9 +117,9 @@ fn entry(path: &str, node: &Node, faults: &mut Vec<Fault>) -> Result<(Id, Statem
     if id.0.is_empty() || id.1.is_empty() {
         return Err("an entry of workloads needs kind and name".to_owned());
     }
-    if id.0 != "Deployment" {
+    if !matches!(id.0.as_str(), "Deployment" | "StatefulSet") {
         return Err(format!(
-            "kind {} is not supported yet: only a Deployment has a policy",
+            "kind {} is not supported yet: only a Deployment or a StatefulSet has a policy",
             id.0
         ));
     }

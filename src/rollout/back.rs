@@ -39,7 +39,7 @@ impl Tick<'_> {
 
     /// Watches the pods go back.
     pub(super) fn go_back_on(&self, mut kept: Checkpoint) -> Decision {
-        kept.target = self.live.replicas;
+        kept.target = self.reach();
         kept.replicas = self.live.replicas;
         if self.is_back() {
             if kept.write.overlay == Overlay::Plain {
@@ -61,11 +61,13 @@ impl Tick<'_> {
         }
         let found = examine(self.goal, self.live, self.now, &mut kept);
         let wake = earlier(found.wake, self.patience().filter(|end| *end > self.now));
-        match found.failed {
-            Some(cause) if kept.phase == Phase::RollingBack => self.fail(kept, cause),
-            Some(_) => Decision::wait(kept, Reason::RollbackFailed, wake),
-            None => Decision::wait(kept, Reason::RollingBack, wake),
-        }
+        let due = self.replaced(&kept);
+        let reason = match found.failed {
+            Some(cause) if kept.phase == Phase::RollingBack => return self.fail(kept, cause),
+            Some(_) => Reason::RollbackFailed,
+            None => Reason::RollingBack,
+        };
+        Decision::wait(kept, reason, wake).deleting(due)
     }
 
     fn arrived(&self, mut kept: Checkpoint) -> Decision {
@@ -88,15 +90,23 @@ impl Tick<'_> {
     /// Says whether every pod has the target's template and is available.
     fn is_back(&self) -> bool {
         self.live.template == self.goal.template
-            && self.live.is_complete()
-            && self.live.pods_without(&self.goal.template) == 0
+            && self.live.is_complete(self.goal.strategy)
+            && self.is_rid_of_others()
+    }
+
+    /// Says whether no pod is left that the target does not have. Those of a StatefulSet below its
+    /// partition are of the revision before it.
+    fn is_rid_of_others(&self) -> bool {
+        self.reach() < self.live.replicas || self.live.pods_without(&self.goal.template) == 0
     }
 
     /// The levers of the one write: extra pods first; where nothing of the others serves they all
     /// may go at once; where extra pods are refused, as many at a time as went forward.
     fn way_back(&self, largest: u32, is_refused: bool) -> Overlay {
-        if self.goal.strategy == Strategy::Recreate {
-            return Overlay::Plain;
+        match self.goal.strategy {
+            Strategy::Recreate | Strategy::Partition(_) => return Overlay::Plain,
+            Strategy::OnDelete => return Overlay::Deletes(self.replicas()),
+            Strategy::RollingUpdate { .. } => {}
         }
         let policy = &self.goal.policy;
         let replicas = self.replicas();
@@ -143,6 +153,6 @@ fn unavailable(overlay: Overlay) -> u32 {
         Some(Strategy::RollingUpdate {
             max_unavailable, ..
         }) => max_unavailable.rounded_down(100),
-        Some(Strategy::Recreate) | None => 0,
+        Some(Strategy::Recreate | Strategy::Partition(_) | Strategy::OnDelete) | None => 0,
     }
 }

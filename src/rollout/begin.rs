@@ -28,7 +28,7 @@ impl Tick<'_> {
         if over.as_ref().is_some_and(|over| is_outdated(self, over)) {
             return Decision::idle(Reason::Applied);
         }
-        if self.live.is_frozen() {
+        if self.has_levers() {
             return self.adopt(None);
         }
         if self.live.template == self.goal.template {
@@ -57,7 +57,7 @@ impl Tick<'_> {
         let replicas = self.replicas();
         let native = self.goal.policy.strategy == Mode::Native
             || self.goal.strategy == Strategy::Recreate
-            || replicas == 0;
+            || self.goal.strategy.reach(replicas) == 0;
         if native {
             return self.apply_natively(before.as_ref());
         }
@@ -69,39 +69,60 @@ impl Tick<'_> {
             };
         }
         let schedule = Schedule::of(&self.goal.policy, self.goal.strategy, replicas);
-        let census = Census {
-            replicas,
-            same: self.live.pods_with(&self.goal.template),
-            others: self.live.pods_without(&self.goal.template),
-            others_ready: self.live.ready_without(&self.goal.template),
-            replicas_before: self.live.replicas,
-        };
-        let levers = engage(
-            schedule.order,
-            schedule.target(1),
-            schedule.surge(1),
-            census,
-        );
-        let (surge, unavailable) = levers.encode_start(replicas);
-        let mut kept = self.checkpoint(before.as_ref(), Overlay::Frozen { surge, unavailable });
+        let (overlay, allowed) = self.first(&schedule);
+        let mut kept = self.checkpoint(before.as_ref(), overlay);
         kept.batch = 1;
         kept.batches = schedule.batches();
-        kept.target = schedule.target(1).max(levers.target());
+        kept.target = schedule.target(1).max(allowed);
         kept.largest = kept.largest.max(schedule.size(1));
         let text = format!(
-            "batch 1 of {}: {} of {replicas} pods may be new ({surge} surge, {unavailable} unavailable), revision {}",
+            "batch 1 of {}: {allowed} of {replicas} pods may be new ({overlay}), revision {}",
             kept.batches,
-            levers.target(),
             self.goal.commit.short()
         );
         Decision::write(kept, Reason::RolloutStarted).told(Reason::RolloutStarted, text)
     }
 
+    /// The levers of batch 1 on the pods as they are, and how many pods they let be new.
+    fn first(&self, schedule: &Schedule) -> (Overlay, u32) {
+        let (replicas, first) = (self.replicas(), schedule.target(1));
+        match self.goal.strategy {
+            Strategy::Recreate | Strategy::RollingUpdate { .. } => {
+                let census = Census {
+                    replicas,
+                    same: self.live.pods_with(&self.goal.template),
+                    others: self.live.pods_without(&self.goal.template),
+                    others_ready: self.live.ready_without(&self.goal.template),
+                    replicas_before: self.live.replicas,
+                };
+                let levers = engage(schedule.order, first, schedule.surge(1), census);
+                let (surge, unavailable) = levers.encode_start(replicas);
+                (Overlay::Frozen { surge, unavailable }, levers.target())
+            }
+            Strategy::Partition(_) => (Overlay::Partition(replicas - first), first),
+            Strategy::OnDelete => (Overlay::Deletes(first), first),
+        }
+    }
+
+    /// Says whether levers stand on the workload that are not Git's: the freeze of a Deployment, a
+    /// partition that keeps pods of Git's own template back.
+    fn has_levers(&self) -> bool {
+        let (live, goal) = (self.live, self.goal);
+        match (live.strategy, goal.strategy) {
+            (Strategy::Partition(there), Strategy::Partition(wanted)) => {
+                live.template == goal.template
+                    && there > wanted
+                    && live.pods_without(&goal.template) > 0
+            }
+            _ => live.is_frozen(),
+        }
+    }
+
     /// The template is in place already, and the freeze comes only with another one: levers that
     /// are there are taken over, else Kubernetes goes on by itself.
     fn stay(&self, before: Option<&Checkpoint>) -> Decision {
-        let rolls = matches!(self.live.strategy, Strategy::RollingUpdate { .. });
-        if rolls && self.live.is_frozen() {
+        let rolls = self.live.strategy != Strategy::Recreate;
+        if rolls && self.has_levers() {
             return self.adopt(before);
         }
         self.apply_natively(before)
@@ -168,16 +189,16 @@ impl Tick<'_> {
     /// Levers without a record (reinstalled, ledger lost): taken over where the template is Git's,
     /// else held.
     fn adopt(&self, before: Option<&Checkpoint>) -> Decision {
-        let Strategy::RollingUpdate {
-            max_surge,
-            max_unavailable,
-        } = self.live.strategy
-        else {
-            return self.engage(None);
-        };
-        let overlay = Overlay::Frozen {
-            surge: max_surge,
-            unavailable: max_unavailable,
+        let overlay = match self.live.strategy {
+            Strategy::RollingUpdate {
+                max_surge,
+                max_unavailable,
+            } => Overlay::Frozen {
+                surge: max_surge,
+                unavailable: max_unavailable,
+            },
+            Strategy::Partition(partition) => Overlay::Partition(partition),
+            Strategy::Recreate | Strategy::OnDelete => return self.engage(None),
         };
         let mut kept = self.checkpoint(before, overlay);
         let replicas = self.live.replicas;

@@ -2,16 +2,20 @@
 //! only here.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::health::Cause;
-use crate::object::{Amount, Digest, FREEZE_DEADLINE, FREEZE_MIN_READY, Object, Strategy};
+use crate::object::{
+    Amount, Digest, FREEZE_DEADLINE, FREEZE_MIN_READY, Object, Strategy, Workload,
+};
 use crate::revision::CommitId;
 
 use super::Goal;
+use super::lever::Levers;
 
 /// The record of one workload's rollout.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +123,11 @@ pub enum Overlay {
         /// maxUnavailable.
         unavailable: Amount,
     },
+    /// The partition of a StatefulSet.
+    Partition(u32),
+    /// Nothing in the object: so many pods may be new, and the agent deletes those that they
+    /// replace.
+    Deletes(u32),
 }
 
 /// What a release needs to give the workload back without Git.
@@ -131,7 +140,7 @@ pub struct Engagement {
     pub min_ready_seconds: i64,
     /// `progressDeadlineSeconds` of the last good state.
     pub progress_deadline_seconds: i64,
-    /// `spec.strategy` of the last good state as it stood in the cluster.
+    /// The strategy of the last good state as it stood in the cluster.
     pub strategy: Value,
     /// Its pod template.
     pub template: Value,
@@ -249,12 +258,28 @@ impl Judge {
     }
 }
 
+/// The levers in words, as they stand in the object.
+impl fmt::Display for Overlay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain => f.write_str("Git's own strategy"),
+            Self::Frozen { surge, unavailable } | Self::Native { surge, unavailable } => {
+                write!(f, "{surge} surge, {unavailable} unavailable")
+            }
+            Self::Partition(partition) => write!(f, "partition {partition}"),
+            Self::Deletes(_) => f.write_str("deleted one by one"),
+        }
+    }
+}
+
 impl Overlay {
     /// Returns the strategy that holds the levers; `None` leaves Git's own.
     #[must_use]
     pub fn strategy(self) -> Option<Strategy> {
         match self {
             Self::Plain => None,
+            Self::Partition(partition) => Some(Strategy::Partition(partition)),
+            Self::Deletes(_) => Some(Strategy::OnDelete),
             Self::Frozen { surge, unavailable } | Self::Native { surge, unavailable } => {
                 Some(Strategy::RollingUpdate {
                     max_surge: surge,
@@ -269,7 +294,7 @@ impl Overlay {
     pub fn is_frozen(self) -> bool {
         match self {
             Self::Frozen { .. } => true,
-            Self::Plain | Self::Native { .. } => false,
+            Self::Plain | Self::Native { .. } | Self::Partition(_) | Self::Deletes(_) => false,
         }
     }
 
@@ -282,6 +307,28 @@ impl Overlay {
             object.set(&["spec", "minReadySeconds"], FREEZE_MIN_READY.into());
             object.set(&["spec", "progressDeadlineSeconds"], FREEZE_DEADLINE.into());
         }
-        object.set(&["spec", "strategy"], strategy.to_json());
+        let field = Workload(object).strategy_field();
+        if let Self::Partition(partition) = self {
+            // Git's maxUnavailable stays.
+            object.set(&["spec", field, "type"], "RollingUpdate".into());
+            let path = ["spec", field, "rollingUpdate", "partition"];
+            object.set(&path, partition.into());
+        } else {
+            object.set(&["spec", field], strategy.to_json());
+        }
+    }
+
+    /// Returns how many of so many pods it lets be new.
+    #[must_use]
+    pub fn allowed(self, replicas: u32) -> u32 {
+        let allowed = match self {
+            Self::Plain | Self::Native { .. } => replicas,
+            Self::Deletes(pods) => pods,
+            Self::Frozen { surge, unavailable } => {
+                Levers::resolve(surge, unavailable, replicas).target()
+            }
+            Self::Partition(partition) => Strategy::Partition(partition).reach(replicas),
+        };
+        allowed.min(replicas)
     }
 }

@@ -148,6 +148,14 @@ impl Decision {
         }
     }
 
+    /// The same, and these pods go, name and UID.
+    pub(super) fn deleting(mut self, pods: Vec<(String, String)>) -> Self {
+        if !pods.is_empty() {
+            self.action = Action::Delete(pods);
+        }
+        self
+    }
+
     /// The same, and the checkpoint is to be stored.
     pub(super) fn stored(mut self) -> Self {
         self.must_store = true;

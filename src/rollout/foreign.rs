@@ -2,7 +2,8 @@
 
 use crate::object::{FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy};
 
-use super::lever::deployment::{Ground, Levers, reinstate};
+use super::lever::Levers;
+use super::lever::deployment::{Ground, reinstate};
 use super::step::Tick;
 use super::{Action, Checkpoint, Decision, Judge, Overlay, Phase, Reason, Stance};
 
@@ -109,8 +110,13 @@ impl Tick<'_> {
         }
         let mut decision = match kept.write.overlay {
             Overlay::Native { .. } => self.go_back(Some(kept)),
-            Overlay::Frozen { .. } if starts => self.start_over(kept),
-            Overlay::Plain | Overlay::Frozen { .. } => {
+            Overlay::Frozen { .. } | Overlay::Partition(_) | Overlay::Deletes(_) if starts => {
+                self.start_over(kept)
+            }
+            Overlay::Plain
+            | Overlay::Frozen { .. }
+            | Overlay::Partition(_)
+            | Overlay::Deletes(_) => {
                 let Some(overlay) = self.reinstated(&kept) else {
                     return Decision::idle(Reason::Applied);
                 };
@@ -167,7 +173,10 @@ impl Tick<'_> {
     /// The levers that stand, where they open no more than the recorded ones, on as many replicas
     /// as these were made for: on others the same percents are rounded apart.
     pub(super) fn levers_in_force(&self, kept: &Checkpoint) -> Option<Overlay> {
-        let live = Levers::of(self.live.strategy, kept.replicas);
+        let live = match kept.write.overlay {
+            Overlay::Deletes(pods) => Levers::stop_first(pods),
+            _ => Levers::of(self.live.strategy, kept.replicas),
+        };
         let own = self.levers_of(kept, kept.replicas);
         let below = live.target() <= own.target() && live.unavailable <= own.unavailable;
         self.levers_there(kept).filter(|_| below)
@@ -175,7 +184,7 @@ impl Tick<'_> {
 
     /// The levers that stand on the recorded template, where the freeze is on.
     fn levers_there(&self, kept: &Checkpoint) -> Option<Overlay> {
-        let same = self.live.is_frozen() && self.live.template == kept.write.template;
+        let same = self.live.template == kept.write.template;
         match (kept.write.overlay, self.live.strategy) {
             (
                 Overlay::Frozen { .. },
@@ -183,11 +192,15 @@ impl Tick<'_> {
                     max_surge,
                     max_unavailable,
                 },
-            ) if same => Some(Overlay::Frozen {
+            ) if same && self.live.is_frozen() => Some(Overlay::Frozen {
                 surge: max_surge,
                 unavailable: max_unavailable,
             }),
-            (Overlay::Plain | Overlay::Frozen { .. } | Overlay::Native { .. }, _) => None,
+            (Overlay::Partition(_), Strategy::Partition(partition)) if same => {
+                Some(Overlay::Partition(partition))
+            }
+            (Overlay::Deletes(_), Strategy::OnDelete) if same => Some(kept.write.overlay),
+            (_, _) => None,
         }
     }
 
@@ -229,8 +242,10 @@ impl Tick<'_> {
 
     /// The recorded levers, resolved at so many replicas.
     fn levers_of(&self, kept: &Checkpoint, replicas: u32) -> Levers {
-        let recorded = kept.write.overlay.strategy();
-        Levers::of(recorded.unwrap_or(self.live.strategy), replicas)
+        match kept.write.overlay {
+            Overlay::Deletes(pods) => Levers::stop_first(pods),
+            overlay => Levers::of(overlay.strategy().unwrap_or(self.live.strategy), replicas),
+        }
     }
 
     /// Levers, replicas or the pause were changed by hand: the recorded values are written again,

@@ -7,14 +7,15 @@ use jiff::Timestamp;
 use crate::object::{Amount, Strategy, later};
 
 use super::checkup::{Checkup, earlier, examine, rollout_cause};
-use super::lever::deployment::{Levers, Opening, open};
+use super::lever::Levers;
+use super::lever::deployment::{Opening, open};
 use super::step::Tick;
-use super::{Action, Checkpoint, Decision, Evidence, Failure, Overlay, Phase, Reason, Schedule};
+use super::{Checkpoint, Decision, Evidence, Failure, Overlay, Phase, Reason, Schedule};
 
 impl Tick<'_> {
     /// Judges the open batch and opens the next slice or batch.
     pub(super) fn advance(&self, mut kept: Checkpoint) -> Decision {
-        if self.live.replicas == 0 {
+        if self.reach() == 0 {
             return self.finalize(kept);
         }
         if self.live.replicas != kept.replicas {
@@ -25,9 +26,10 @@ impl Tick<'_> {
         if let Some(cause) = found.failed.clone() {
             return self.fail(kept, cause);
         }
-        let allowed = self.live.levers().target().min(self.live.replicas);
-        let healthy =
-            self.live.is_settled() && found.healthy >= allowed && found.healthy == found.present;
+        let allowed = self.allowed(&kept);
+        let healthy = self.live.is_settled(allowed)
+            && found.healthy >= allowed
+            && found.healthy == found.present;
         if !healthy {
             let flapped = kept.judge.flaps != flaps;
             return self.wait_healthy(kept, found.wake, flapped);
@@ -38,7 +40,7 @@ impl Tick<'_> {
         self.soak(kept, &found)
     }
 
-    /// Not all that should be is healthy; pods that are judged afresh go once they are not Ready.
+    /// Not all that should be is healthy; what the agent itself replaces goes now.
     pub(super) fn wait_healthy(
         &self,
         mut kept: Checkpoint,
@@ -49,20 +51,15 @@ impl Tick<'_> {
         if was_whole {
             kept.opened = self.now;
         }
-        let doomed = self.doomed(&kept);
+        let mut due = self.doomed(&kept);
+        due.extend(self.replaced(&kept));
         let wait = Decision::wait(kept, Reason::WaitingHealthy, wake);
         let wait = if was_whole || flapped {
             wait.stored()
         } else {
             wait
         };
-        if doomed.is_empty() {
-            return wait;
-        }
-        Decision {
-            action: Action::Delete(doomed),
-            ..wait
-        }
+        wait.deleting(due)
     }
 
     /// The batch is healthy: it closes when it has been for long enough.
@@ -157,7 +154,7 @@ impl Tick<'_> {
             batch: kept.target,
             surge: schedule.surge(kept.batch),
             healthy,
-            before: self.live.levers(),
+            before: self.levers(&kept),
             missing: self.missing(&kept),
         };
         let levers = open(schedule.order, opening);
@@ -175,22 +172,35 @@ impl Tick<'_> {
 
     fn write_levers(&self, mut kept: Checkpoint, levers: Levers, reason: Reason) -> Decision {
         let replicas = self.live.replicas;
+        kept.write.overlay = match self.goal.strategy {
+            Strategy::Recreate | Strategy::RollingUpdate { .. } => self.frozen(levers),
+            Strategy::Partition(_) => Overlay::Partition(replicas.saturating_sub(levers.target())),
+            Strategy::OnDelete => {
+                // Nothing in the object says so: the record does.
+                kept.write.overlay = Overlay::Deletes(levers.target().min(replicas));
+                return Decision::wait(kept, reason, Some(self.now)).stored();
+            }
+        };
+        kept.write.base = self.live.generation;
+        Decision::write(kept, reason)
+    }
+
+    /// The levers of a Deployment. Unavailable pods never fall, not by rounding either.
+    fn frozen(&self, levers: Levers) -> Overlay {
+        let replicas = self.live.replicas;
         let (mut surge, mut unavailable) = levers.encode(replicas);
         if let Strategy::RollingUpdate {
             max_unavailable: before,
             ..
         } = self.live.strategy
         {
-            // Unavailable pods never fall, not by rounding either.
             let kept = before.rounded_down(replicas);
             if kept > unavailable.rounded_down(replicas) {
                 unavailable = before;
                 surge = Amount::Count(levers.target() - kept.min(levers.target()));
             }
         }
-        kept.write.overlay = Overlay::Frozen { surge, unavailable };
-        kept.write.base = self.live.generation;
-        Decision::write(kept, reason)
+        Overlay::Frozen { surge, unavailable }
     }
 
     /// The replicas changed under the rollout: the batch keeps its share.
@@ -200,7 +210,7 @@ impl Tick<'_> {
         kept.healthy_since = None;
         let text = format!("replicas went from {before} to {now}; the share of new pods stays");
         kept.opened = self.now;
-        let levers = self.live.levers();
+        let levers = self.levers(&kept);
         let rest = matches!(
             kept.write.overlay,
             Overlay::Frozen {
@@ -222,8 +232,10 @@ impl Tick<'_> {
         let now = self.live.replicas;
         let share = u64::from(kept.target) * u64::from(now);
         let share = share.div_ceil(u64::from(kept.replicas.max(1)));
-        let allowed = self.live.levers().target().min(now);
-        kept.target = u32::try_from(share).unwrap_or(now).min(now).max(allowed);
+        let allowed = self.allowed(kept);
+        let reach = self.reach();
+        let share = u32::try_from(share).unwrap_or(now);
+        kept.target = share.min(reach).max(allowed);
         kept.replicas = now;
         let schedule = self.schedule();
         kept.batches = schedule.batches();
@@ -237,7 +249,7 @@ impl Tick<'_> {
         }
         self.keep_share(kept);
         let schedule = self.schedule();
-        let allowed = self.live.levers().target().min(self.live.replicas);
+        let allowed = self.allowed(kept);
         let tightened = schedule.target(kept.batch).max(allowed);
         kept.target = kept.target.min(tightened).max(allowed);
         kept.batch = schedule.holding(kept.target);
@@ -258,19 +270,17 @@ impl Tick<'_> {
 
     /// Waits for the controller to end the rollout.
     pub(super) fn finish(&self, mut kept: Checkpoint) -> Decision {
-        if self.live.is_complete() {
+        if self.live.is_complete(self.goal.strategy) {
             kept.phase = Phase::Succeeded;
             kept.engagement = None;
-            let text = format!(
-                "{} of {} pods are new",
-                self.live.replicas, self.live.replicas
-            );
+            let text = format!("{} of {} pods are new", self.reach(), self.live.replicas);
             return Decision::wait(kept, Reason::RolloutCompleted, None)
                 .stored()
                 .told(Reason::RolloutCompleted, text);
         }
+        let due = self.replaced(&kept);
         let Some(deadline) = self.goal.progress_deadline() else {
-            return Decision::wait(kept, Reason::Finalizing, None);
+            return Decision::wait(kept, Reason::Finalizing, None).deleting(due);
         };
         let end = later(kept.opened.max(kept.judge.since), deadline);
         if self.now >= end {
@@ -280,7 +290,7 @@ impl Tick<'_> {
             );
             return self.fail(kept, rollout_cause("ProgressDeadlineExceeded", &message));
         }
-        Decision::wait(kept, Reason::Finalizing, Some(end))
+        Decision::wait(kept, Reason::Finalizing, Some(end)).deleting(due)
     }
 
     /// The rollout failed: everything stays as it is until the commit's fate is decided.
@@ -323,5 +333,26 @@ impl Tick<'_> {
 
     pub(super) fn schedule(&self) -> Schedule {
         Schedule::of(&self.goal.policy, self.goal.strategy, self.live.replicas)
+    }
+
+    /// Pods that are new once the rollout has ended.
+    pub(super) fn reach(&self) -> u32 {
+        self.goal.strategy.reach(self.live.replicas)
+    }
+
+    /// The levers in force, resolved at today's replicas.
+    pub(super) fn levers(&self, kept: &Checkpoint) -> Levers {
+        match kept.write.overlay {
+            Overlay::Deletes(pods) => Levers::stop_first(pods),
+            Overlay::Plain
+            | Overlay::Frozen { .. }
+            | Overlay::Native { .. }
+            | Overlay::Partition(_) => self.live.levers(),
+        }
+    }
+
+    /// Pods that may be new by the levers in force.
+    pub(super) fn allowed(&self, kept: &Checkpoint) -> u32 {
+        self.levers(kept).target().min(self.live.replicas)
     }
 }

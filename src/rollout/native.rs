@@ -56,19 +56,19 @@ impl Tick<'_> {
 
     /// Watches what Kubernetes does by itself.
     pub(super) fn follow(&self, mut kept: Checkpoint) -> Decision {
-        kept.target = self.live.replicas;
+        kept.target = self.reach();
         kept.replicas = self.live.replicas;
         let flaps = kept.judge.flaps.clone();
         let found = examine(self.goal, self.live, self.now, &mut kept);
-        if let Some(cause) = found.failed.clone().filter(|_| self.live.replicas > 0) {
+        if let Some(cause) = found.failed.clone().filter(|_| kept.target > 0) {
             return self.fail(kept, cause);
         }
-        let healthy = self.live.is_complete() && found.healthy >= self.live.replicas;
+        let healthy = self.live.is_complete(self.goal.strategy) && found.healthy >= kept.target;
         if !healthy {
             let flapped = kept.judge.flaps != flaps;
             return self.wait_healthy(kept, found.wake, flapped);
         }
-        let monitor = if self.live.replicas == 0 {
+        let monitor = if kept.target == 0 {
             Duration::ZERO
         } else {
             self.goal.policy.monitor

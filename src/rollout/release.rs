@@ -22,10 +22,11 @@ pub fn release(kept: &Checkpoint, live: &Object, back: bool) -> Option<Value> {
     if !has_levers || live.uid() != Some(kept.uid.as_str()) {
         return None;
     }
+    let field = Workload(live).strategy_field();
     let mut wanted = json!({
         "minReadySeconds": before.min_ready_seconds,
         "progressDeadlineSeconds": before.progress_deadline_seconds,
-        "strategy": before.strategy,
+        field: before.strategy,
     });
     if back || kept.goes_back_when_released() {
         wanted["template"] = before.template.clone();
@@ -33,7 +34,7 @@ pub fn release(kept: &Checkpoint, live: &Object, back: bool) -> Option<Value> {
     let mut there = json!({
         "minReadySeconds": Workload(live).min_ready_seconds(),
         "progressDeadlineSeconds": Workload(live).progress_deadline_seconds(),
-        "strategy": live.at("/spec/strategy"),
+        field: Workload(live).written_strategy(),
     });
     if wanted.get("template").is_some() {
         there["template"] = Workload(live).template().clone();

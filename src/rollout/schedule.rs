@@ -3,14 +3,15 @@
 use crate::object::{Amount, Strategy};
 use crate::policy::{Batches, Order, Policy};
 
-use super::lever::deployment::Levers;
+use super::lever::Levers;
 
 /// A policy laid over one workload: what goes first, the extra pods, and the targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// What goes first within a batch.
     pub order: Order,
-    /// Cumulative targets; strictly rising, the last is `replicas`. Empty for no replicas.
+    /// Cumulative targets; strictly rising, the last is what the rollout reaches: all replicas, of
+    /// a StatefulSet those from its partition on. Empty where that is none.
     pub targets: Vec<u32>,
     /// Extra pods allowed; `None`: the size of each batch.
     surge: Option<u32>,
@@ -20,20 +21,28 @@ impl Schedule {
     /// Lays `policy` over a workload with `replicas` pods and its own `strategy`.
     #[must_use]
     pub fn of(policy: &Policy, strategy: Strategy, replicas: u32) -> Self {
-        let own = Levers::of(strategy, replicas);
+        let own = own(strategy, replicas);
         let native = policy.batches == Batches::Own;
-        let order = policy.order_in_force().unwrap_or(if own.surge == 0 {
-            Order::StopFirst
-        } else {
-            Order::SurgeFirst
-        });
+        let order = match strategy {
+            Strategy::Partition(_) | Strategy::OnDelete => Order::StopFirst,
+            Strategy::Recreate | Strategy::RollingUpdate { .. } => {
+                policy.order_in_force().unwrap_or(if own.surge == 0 {
+                    Order::StopFirst
+                } else {
+                    Order::SurgeFirst
+                })
+            }
+        };
         let written = policy
             .max_surge
             .map(|surge| surge.rounded_up(replicas).max(1));
         let surge = written.or((native && own.surge > 0).then_some(own.surge));
         Self {
             order,
-            targets: targets(&policy.batches, own, replicas),
+            targets: within(
+                strategy.reach(replicas),
+                targets(&policy.batches, own, replicas),
+            ),
             surge,
         }
     }
@@ -80,6 +89,22 @@ impl Schedule {
             .count();
         u32::try_from(reached).unwrap_or(u32::MAX)
     }
+}
+
+/// Pods that a workload replaces at a time where no policy says more; a StatefulSet one.
+fn own(strategy: Strategy, replicas: u32) -> Levers {
+    match strategy {
+        Strategy::Recreate | Strategy::RollingUpdate { .. } => Levers::of(strategy, replicas),
+        Strategy::Partition(_) | Strategy::OnDelete => Levers::stop_first(1),
+    }
+}
+
+/// Targets of which the last is what a rollout reaches.
+fn within(reach: u32, mut targets: Vec<u32>) -> Vec<u32> {
+    let below = targets.iter().take_while(|target| **target < reach).count();
+    targets.truncate(below);
+    targets.extend((reach > 0).then_some(reach));
+    targets
 }
 
 fn targets(batches: &Batches, own: Levers, replicas: u32) -> Vec<u32> {

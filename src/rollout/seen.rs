@@ -8,20 +8,22 @@ use serde_json::Value;
 use crate::health::Pod;
 use crate::object::{Digest, FREEZE_MIN_READY, Strategy};
 
-use super::lever::deployment::Levers;
+use super::lever::Levers;
 
-/// One observation of a Deployment with its ReplicaSets and pods.
+/// One observation of a workload with its pods.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// When.
     pub now: Timestamp,
-    /// The Deployment; `None` where there is none.
+    /// The workload; `None` where there is none.
     pub live: Option<Live>,
 }
 
-/// The live Deployment.
+/// The live workload.
 #[derive(Clone, Debug)]
 pub struct Live {
+    /// What only its kind has.
+    pub kind: Kind,
     /// UID.
     pub uid: String,
     /// `metadata.generation`.
@@ -34,7 +36,7 @@ pub struct Live {
     pub min_ready_seconds: i64,
     /// `spec.progressDeadlineSeconds`.
     pub progress_deadline_seconds: i64,
-    /// `spec.strategy`.
+    /// How it replaces its pods.
     pub strategy: Strategy,
     /// `spec.paused`.
     pub is_paused: bool,
@@ -50,11 +52,28 @@ pub struct Live {
     pub editor: Option<String>,
     /// Its status.
     pub counts: Counts,
-    /// Its ReplicaSets.
+    /// Its pods by template: ReplicaSets, or what stands for them.
     pub sets: Vec<Set>,
 }
 
-/// What the deployment controller reports.
+/// What a workload has that others of another kind have not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A Deployment.
+    Deployment,
+    /// A StatefulSet.
+    StatefulSet {
+        /// `spec.ordinals.start`.
+        first: u32,
+        /// Whether pods wait for each other: `podManagementPolicy` is `OrderedReady`.
+        is_ordered: bool,
+        /// Whether its controller calls the newest revision the one that all pods have:
+        /// `status.currentRevision` is `status.updateRevision`.
+        is_whole: bool,
+    },
+}
+
+/// What the controller reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// `status.replicas`.
@@ -65,14 +84,17 @@ pub struct Counts {
     pub available: u32,
 }
 
-/// One ReplicaSet with its pods.
+/// The pods of one template: a ReplicaSet, or a revision of a StatefulSet.
 #[derive(Clone, Debug)]
 pub struct Set {
     /// Digest of its template, as [`Live::template`].
     pub template: Digest,
-    /// Whether its template equals the Deployment's in every field.
+    /// Whether its template equals the workload's in every field.
     pub is_current: bool,
-    /// `spec.replicas`.
+    /// Whether a pod below the partition of a StatefulSet is made from it when it is lost:
+    /// `status.currentRevision`.
+    pub is_base: bool,
+    /// Pods that it asks for: `spec.replicas` of a ReplicaSet, those of a revision that are there.
     pub replicas: u32,
     /// Its pods, those being deleted too.
     pub pods: Vec<Pod>,
@@ -93,7 +115,7 @@ impl Live {
         Levers::of(self.strategy, self.replicas)
     }
 
-    /// Returns the ReplicaSet of the live template.
+    /// Returns the set of the live template.
     #[must_use]
     pub fn current(&self) -> Option<&Set> {
         self.sets.iter().find(|set| set.is_current)
@@ -132,12 +154,20 @@ impl Live {
         self.observed_generation >= self.generation
     }
 
-    /// Says whether the controller has seen the last write, will not make the current set larger,
-    /// and that has just the pods it asks for. Old pods that are missing never block.
+    /// Says whether the controller has seen the last write and all pods are there that `allowed`
+    /// lets be new: it will not make the current set larger, and that has just the pods it asks
+    /// for. Old pods that are missing never block.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
-        let settled = |set: &Set| set.is_settled() && set.replicas >= self.room();
-        self.is_observed() && self.current().is_some_and(settled)
+    pub fn is_settled(&self, allowed: u32) -> bool {
+        let settled = |set: &Set| match (self.kind, self.strategy) {
+            (Kind::Deployment, _) => set.is_settled() && set.replicas >= self.room(),
+            (Kind::StatefulSet { first, .. }, Strategy::Partition(partition)) => {
+                let mut places = partition..self.replicas;
+                places.all(|place| set.has_at(first.saturating_add(place)))
+            }
+            (Kind::StatefulSet { .. }, _) => count(set.present()) >= allowed,
+        };
+        self.is_observed() && (allowed == 0 || self.current().is_some_and(settled))
     }
 
     /// Pods that the controller lets the current set have: what the others leave of all replicas
@@ -149,11 +179,23 @@ impl Live {
         all.saturating_sub(others).min(self.replicas)
     }
 
-    /// Says whether the controller calls the rollout complete (`DeploymentComplete`).
+    /// Says whether the controller calls the rollout complete: that of a Deployment as
+    /// `DeploymentComplete` says, that of a StatefulSet once all pods that `strategy` lets be new
+    /// are, and no pod is of a revision that it has left.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
+    pub fn is_complete(&self, strategy: Strategy) -> bool {
+        let reach = strategy.reach(self.replicas);
+        let updated = match self.kind {
+            Kind::Deployment => self.counts.updated == self.replicas,
+            Kind::StatefulSet { is_whole, .. } => {
+                let has_left = |set: &Set| !set.is_current && !set.is_base && set.replicas > 0;
+                self.counts.updated >= reach
+                    && (is_whole || reach < self.replicas || strategy == Strategy::OnDelete)
+                    && !self.sets.iter().any(has_left)
+            }
+        };
         self.is_observed()
-            && self.counts.updated == self.replicas
+            && updated
             && self.counts.replicas == self.replicas
             && self.counts.available == self.replicas
     }
@@ -176,6 +218,17 @@ impl Set {
     fn is_settled(&self) -> bool {
         count(self.present()) == self.replicas
     }
+
+    /// Says whether a pod of a StatefulSet with this number in its name is there.
+    fn has_at(&self, ordinal: u32) -> bool {
+        let mut pods = self.present();
+        pods.any(|pod| ordinal_of(&pod.name) == Some(ordinal))
+    }
+}
+
+/// Returns the number in the name of a pod of a StatefulSet.
+pub(super) fn ordinal_of(name: &str) -> Option<u32> {
+    name.rsplit_once('-')?.1.parse().ok()
 }
 
 /// Restarts that the pods of some sets have by now, by UID; pods without any are left out.

@@ -184,7 +184,10 @@ impl Tick<'_> {
             .map(|pod| (pod.name.clone(), pod.uid.clone()));
         kept.phase = match kept.write.overlay {
             Overlay::Plain => Phase::Native,
-            Overlay::Frozen { .. } | Overlay::Native { .. } => Phase::Progressing,
+            Overlay::Frozen { .. }
+            | Overlay::Native { .. }
+            | Overlay::Partition(_)
+            | Overlay::Deletes(_) => Phase::Progressing,
         };
         kept.failure = None;
         kept.opened = self.now;

@@ -266,6 +266,7 @@ mod tests {
         let set = Set {
             template: crate::object::Digest::of(&serde_json::json!(1)),
             is_current: true,
+            is_base: false,
             replicas: 1,
             pods: vec![Pod::read(&crate::object::Object::new(running).unwrap())],
             refused: None,

@@ -1,9 +1,8 @@
 //! One workload as it is drawn: its batches, one under the other.
 
 use jiff::Timestamp;
-use serde_json::json;
 
-use crate::object::{self, Object, ObjectId, Strategy, write_duration};
+use crate::object::{ObjectId, Strategy, write_duration};
 use crate::plan::Entry;
 use crate::policy::{OnFailure, Policy};
 use crate::revision::CommitId;
@@ -112,7 +111,7 @@ impl Strip {
             desired: kept.replicas,
             tally: census.tally,
             are_pods_seen: live.is_some(),
-            rows: rows(kept, policy, &census.slots, now),
+            rows: rows(&id.kind, kept, policy, &census.slots, now),
             cause: kept
                 .failure
                 .as_ref()
@@ -148,7 +147,13 @@ fn closed(kept: &Checkpoint) -> u32 {
     }
 }
 
-fn rows(kept: &Checkpoint, policy: Option<&Policy>, slots: &[Slot], now: Timestamp) -> Vec<Row> {
+fn rows(
+    kind: &str,
+    kept: &Checkpoint,
+    policy: Option<&Policy>,
+    slots: &[Slot],
+    now: Timestamp,
+) -> Vec<Row> {
     let is_back = kept.is_going_back() || kept.phase == Phase::RolledBack;
     if is_back {
         return way_back(kept, slots, now);
@@ -164,7 +169,7 @@ fn rows(kept: &Checkpoint, policy: Option<&Policy>, slots: &[Slot], now: Timesta
     }
     let mut rows = Vec::new();
     let (mut from, mut batch) = (0, 1);
-    for (last, target) in targets(kept, policy) {
+    for (last, target) in targets(kind, kept, policy) {
         let through = (target as usize).min(slots.len());
         rows.push(Row {
             first: batch,
@@ -209,8 +214,9 @@ fn way_back(kept: &Checkpoint, slots: &[Slot], now: Timestamp) -> Vec<Row> {
 
 /// The last batch of each row with its cumulative target: every batch by itself where policy and
 /// ledger agree, else only those that the ledger knows.
-fn targets(kept: &Checkpoint, policy: Option<&Policy>) -> Vec<(u32, u32)> {
-    if let (Some(policy), Some(strategy)) = (policy, strategy(kept)) {
+fn targets(kind: &str, kept: &Checkpoint, policy: Option<&Policy>) -> Vec<(u32, u32)> {
+    if let (Some(policy), Some(before)) = (policy, &kept.engagement) {
+        let strategy = Strategy::read(kind, &before.strategy);
         let schedule = Schedule::of(policy, strategy, kept.replicas);
         let agrees = schedule.batches() == kept.batches
             && schedule.holding(kept.target) == kept.batch.min(kept.batches);
@@ -228,16 +234,6 @@ fn targets(kept: &Checkpoint, policy: Option<&Policy>) -> Vec<(u32, u32)> {
         known.push((kept.batches, kept.replicas));
     }
     known
-}
-
-/// The strategy that the workload had before; by it batches are cut where no policy says more.
-fn strategy(kept: &Checkpoint) -> Option<Strategy> {
-    let strategy = &kept.engagement.as_ref()?.strategy;
-    let before = Object::new(json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "before"},
-        "spec": {"strategy": strategy},
-    }))?;
-    Some(object::Workload(&before).strategy())
 }
 
 /// Proof of batches of the template that is rolled now.

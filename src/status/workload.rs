@@ -7,8 +7,7 @@ use crate::ledger::Ledger;
 use crate::object::ObjectId;
 use crate::plan::Entry;
 use crate::revision::CommitId;
-use crate::rollout::lever::deployment::Levers;
-use crate::rollout::{Checkpoint, Overlay, Phase};
+use crate::rollout::{Checkpoint, Phase};
 
 /// One workload of a rollout, as far as the ledger tells.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,7 +53,7 @@ pub(super) fn rollouts(ledger: &Ledger) -> impl Iterator<Item = (&ObjectId, &Che
 impl Workload {
     /// Reads a checkpoint, and the inventory's entry of the same workload.
     pub(super) fn read(id: &ObjectId, kept: &Checkpoint, entry: Option<&Entry>) -> Self {
-        let updated = updated(kept);
+        let updated = kept.write.overlay.allowed(kept.replicas);
         Self {
             kind: id.kind.clone(),
             namespace: id.namespace.clone(),
@@ -71,17 +70,6 @@ impl Workload {
             failure: kept.failure.as_ref().map(|failure| failure.cause.clone()),
             message: message(kept, updated),
         }
-    }
-}
-
-/// Pods that the last write lets be new.
-fn updated(kept: &Checkpoint) -> u32 {
-    match kept.write.overlay {
-        Overlay::Frozen { surge, unavailable } => {
-            let levers = Levers::resolve(surge, unavailable, kept.replicas);
-            levers.target().min(kept.replicas)
-        }
-        Overlay::Plain | Overlay::Native { .. } => kept.replicas,
     }
 }
 

@@ -9,13 +9,7 @@ use crate::object::mark;
 use crate::plan::Set;
 
 use super::app::App;
-
-/// The chain from a workload to its pods.
-const CHAIN: [(&str, &str); 3] = [
-    ("apps/v1", "Deployment"),
-    ("apps/v1", "ReplicaSet"),
-    ("v1", "Pod"),
-];
+use super::observing::followers;
 
 impl App {
     /// Follows all that a set and the inventory name, and waits until it is seen once. Says whether
@@ -66,25 +60,29 @@ impl App {
         };
         let mut namespaces = vec![&self.sync.target_namespace];
         namespaces.extend(&self.sync.allow.namespaces);
-        let workloads = namespaces.into_iter().flat_map(|namespace| {
-            CHAIN.map(|(api_version, kind)| Watch {
-                namespace: Some(namespace.clone()),
-                ..Watch::of(api_version, kind)
-            })
-        });
+        let workloads = namespaces
+            .into_iter()
+            .flat_map(|namespace| chain("Deployment", Some(namespace)));
         std::iter::once(heads).chain(workloads).collect()
     }
 
-    /// Every kind of the set and of the inventory, by our label.
+    /// Every kind of the set and of the inventory, by our label; workloads with all that leads to
+    /// their pods. Those of Deployments are followed anyway.
     fn named(&self, set: &Set) -> BTreeSet<Watch> {
         let wanted = set
             .iter()
             .map(|(id, wanted)| (wanted.object.api_version(), id));
         let recorded = self.book.ledger.inventory.iter();
         let recorded = recorded.map(|(id, entry)| (entry.api_version.as_str(), id));
-        let places: BTreeSet<(&str, &str, Option<&str>)> = wanted
-            .chain(recorded)
-            .filter(|(_, id)| !id.is_workload())
+        let (workloads, others): (Vec<_>, Vec<_>) =
+            wanted.chain(recorded).partition(|(_, id)| id.is_workload());
+        let workloads: BTreeSet<(&str, Option<&String>)> = workloads
+            .into_iter()
+            .filter(|(_, id)| id.kind != "Deployment")
+            .map(|(_, id)| (id.kind.as_str(), id.namespace.as_ref()))
+            .collect();
+        let places: BTreeSet<(&str, &str, Option<&str>)> = others
+            .into_iter()
             .map(|(api_version, id)| (api_version, id.kind.as_str(), id.namespace.as_deref()))
             .collect();
         let label = (mark::GITSYNC.to_owned(), self.owner.label());
@@ -93,6 +91,19 @@ impl App {
             labels: [label.clone()].into(),
             ..Watch::of(api_version, kind)
         };
-        places.into_iter().map(watch).collect()
+        let chains = workloads
+            .into_iter()
+            .flat_map(|(kind, namespace)| chain(kind, namespace));
+        places.into_iter().map(watch).chain(chains).collect()
     }
+}
+
+/// All workloads of a kind, and what leads to their pods, in one namespace.
+fn chain(kind: &str, namespace: Option<&String>) -> impl Iterator<Item = Watch> {
+    let all = std::iter::once(("apps/v1", kind)).chain(followers(kind));
+    let watch = |(api_version, kind)| Watch {
+        namespace: namespace.cloned(),
+        ..Watch::of(api_version, kind)
+    };
+    all.map(watch).collect::<Vec<_>>().into_iter()
 }

@@ -37,6 +37,7 @@ mod release;
 mod requests;
 mod restarting;
 mod returning;
+mod revisions;
 mod run;
 mod stack;
 mod tending;
@@ -44,7 +45,7 @@ mod tip;
 mod writing;
 
 pub use book::BookFault;
-pub use observing::observe;
+pub use observing::{followers, observe};
 pub use offline::{Checked, check};
 pub use once::Stand;
 pub use options::Options;

@@ -7,11 +7,25 @@ use serde_json::Value;
 
 use crate::cluster::Live;
 use crate::health::Pod;
-use crate::object::{Object, ObjectId, Workload};
+use crate::object::{Digest, Object, ObjectId, Workload};
 use crate::plan::{Managers, Wanted};
-use crate::rollout::{self, Counts, Seen, Set};
+use crate::rollout::{self, Counts, Kind, Seen, Set};
 
-/// Reads one Deployment with its ReplicaSets and pods.
+use super::revisions;
+
+/// Returns what stands between a workload of a kind and its pods, with the pods: API version and
+/// kind.
+#[must_use]
+pub fn followers(kind: &str) -> [(&'static str, &'static str); 2] {
+    let between = if kind == "Deployment" {
+        "ReplicaSet"
+    } else {
+        "ControllerRevision"
+    };
+    [("apps/v1", between), ("v1", "Pod")]
+}
+
+/// Reads one workload with its pods.
 ///
 /// Fields that `wanted` leaves to others are no edits; those of managers in `taken` may be taken.
 /// Without `wanted` nobody is told to have taken a field.
@@ -43,13 +57,15 @@ fn read(
     editor: Option<String>,
 ) -> rollout::Live {
     let view = Workload(object);
-    let uid = object.uid().unwrap_or_default().to_owned();
     let full = view.template_digest();
-    let sets = live
-        .owned_by(&uid)
-        .into_iter()
-        .filter(|owned| owned.kind() == "ReplicaSet");
+    let (kind, sets) = if object.kind() == "StatefulSet" {
+        (stateful(object), revisions::sets(live, object))
+    } else {
+        (Kind::Deployment, replica_sets(live, object, &full))
+    };
     rollout::Live {
+        kind,
+        uid: object.uid().unwrap_or_default().to_owned(),
         generation: object.generation(),
         observed_generation: view.observed_generation(),
         replicas: view.replicas(),
@@ -58,14 +74,29 @@ fn read(
         strategy: view.strategy(),
         is_paused: view.is_paused(),
         template: view.restart_blind_digest(),
-        restart: full.clone(),
+        restart: full,
         content: view.template().clone(),
         spec_editor,
         editor,
         counts: counts(object),
-        sets: sets.map(|set| read_set(live, &set, &full)).collect(),
-        uid,
+        sets,
     }
+}
+
+fn stateful(object: &Object) -> Kind {
+    let view = Workload(object);
+    let revision = |field: &str| object.text(&format!("/status/{field}"));
+    Kind::StatefulSet {
+        first: view.first_ordinal(),
+        is_ordered: !view.is_parallel(),
+        is_whole: revision("currentRevision") == revision("updateRevision"),
+    }
+}
+
+fn replica_sets(live: &Live, object: &Object, current: &Digest) -> Vec<Set> {
+    let owned = live.owned_by(object.uid().unwrap_or_default()).into_iter();
+    let sets = owned.filter(|owned| owned.kind() == "ReplicaSet");
+    sets.map(|set| read_set(live, &set, current)).collect()
 }
 
 fn counts(object: &Object) -> Counts {
@@ -83,13 +114,14 @@ fn counts(object: &Object) -> Counts {
     }
 }
 
-fn read_set(live: &Live, set: &Arc<Object>, current: &crate::object::Digest) -> Set {
+fn read_set(live: &Live, set: &Arc<Object>, current: &Digest) -> Set {
     let view = Workload(set);
     let pods = live.owned_by(set.uid().unwrap_or_default());
     let is_pod = |object: &&Arc<Object>| object.kind() == "Pod";
     Set {
         template: view.restart_blind_digest(),
         is_current: view.template_digest() == *current,
+        is_base: false,
         replicas: view.replicas(),
         pods: pods
             .iter()

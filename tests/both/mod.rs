@@ -32,6 +32,7 @@ mod pruning;
 mod restarted;
 mod reverts;
 mod shapes;
+mod stateful;
 mod stuck;
 
 /// A container's part in a manifest: it takes its variables from the ConfigMap `settings`.

@@ -95,7 +95,7 @@ pub(super) fn tag(pod: &Pod) -> &str {
     kubelet::tag(image.unwrap_or_default())
 }
 
-fn is_ready(pod: &Pod) -> bool {
+pub(super) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod
         .status
         .as_ref()

@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use serde_json::{Value, json};
 
 use super::background::wait_for;
-use super::{Exposure, SOON, Shop, Trace};
+use super::{Exposure, Ladder, SOON, Shop, Trace};
 
 /// Kinds as people type them: word, group, version, kind.
 const KINDS: &[(&str, &str, &str, &str)] = &[
@@ -122,7 +122,12 @@ impl Shop {
 
     /// The ledger's checkpoint of a Deployment; null where it has none.
     pub(crate) fn checkpoint(&self, deployment: &str) -> Value {
-        let name = format!("apps/Deployment/{}/{deployment}", self.namespace);
+        self.checkpoint_of("Deployment", deployment)
+    }
+
+    /// The ledger's checkpoint of a workload; null where it has none.
+    pub(crate) fn checkpoint_of(&self, kind: &str, name: &str) -> Value {
+        let name = format!("apps/{kind}/{}/{name}", self.namespace);
         self.ledger()["rollouts"][name].take()
     }
 
@@ -212,6 +217,11 @@ impl Shop {
     /// Records what the writes of a Deployment let be new from now on.
     pub(crate) async fn exposure(&self, deployment: &str) -> Exposure {
         Exposure::start(self.stage.client(), &self.namespace, deployment)
+    }
+
+    /// Records the pods of a StatefulSet from now on.
+    pub(crate) fn ladder(&self, name: &str) -> Ladder {
+        Ladder::start(self.stage.client(), &self.namespace, name)
     }
 
     /// Records the pods of a Deployment from now on; its course is compared with the one on

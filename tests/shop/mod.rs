@@ -9,6 +9,7 @@ mod course;
 mod exposure;
 pub(crate) mod git_server;
 pub(crate) mod ground;
+mod ladder;
 mod look;
 mod repository;
 mod stage;
@@ -31,6 +32,7 @@ pub(crate) use agent::Agent;
 pub(crate) use counts::Counts;
 pub(crate) use exposure::Exposure;
 pub(crate) use ground::{Ground, Simulated};
+pub(crate) use ladder::Ladder;
 pub(crate) use repository::{ADA, Repository};
 pub(crate) use stage::{Stage, play};
 pub(crate) use trace::Trace;
@@ -350,6 +352,16 @@ pub(crate) fn outcome_of(on_failure: &str) -> &'static str {
     } else {
         "RolledBack"
     }
+}
+
+/// A StatefulSet of `shop/NAME:TAG` with five pods and this policy as its annotation; `more` are
+/// further lines of its specification.
+pub(crate) fn stateful_set(name: &str, tag: &str, policy: &str, more: &str) -> String {
+    let spec = format!("spec:\n  serviceName: {name}\n{more}");
+    deployment(name, tag, policy)
+        .replace("kind: Deployment", "kind: StatefulSet")
+        .replace("replicas: 10", "replicas: 5")
+        .replacen("spec:\n", &spec, 1)
 }
 
 /// A Deployment of `shop/NAME:TAG` with ten pods and this policy as its annotation.

@@ -220,7 +220,7 @@ mod tests {
     use crate::object::Strategy;
     use crate::plan::Entry;
     use crate::policy::{Batches, OnFailure, Policy, Resolved};
-    use crate::rollout::{Counts, Live, Seen, Set};
+    use crate::rollout::{Counts, Kind, Live, Seen, Set};
     use crate::status::picture;
 
     /// A rollout of 9f3c2e1 over 41aa0d7, in batch 2 of 3, at 10:42:30.
@@ -267,6 +267,7 @@ mod tests {
                 crate::object::Digest::of(&json!("old"))
             },
             is_current,
+            is_base: false,
             replicas: u32::try_from(pods.len()).unwrap(),
             pods,
             refused: None,
@@ -277,6 +278,7 @@ mod tests {
         Seen {
             now: now(),
             live: Some(Live {
+                kind: Kind::Deployment,
                 uid: "u1".into(),
                 generation: 3,
                 observed_generation: 3,

@@ -15,7 +15,7 @@ use crate::object::{Object, ObjectId, Workload, mark};
 use crate::plan::Owner;
 use crate::rollout::Seen;
 use crate::status::{Picture, picture};
-use crate::sync::observe;
+use crate::sync::{followers, observe};
 
 /// How long the first look waits for the pods.
 const FIRST: Duration = Duration::from_secs(2);
@@ -87,13 +87,14 @@ impl Eyes {
             name,
         };
         let workloads = self.ledger.inventory.keys().filter(|id| id.is_workload());
-        let namespaces: BTreeSet<Option<String>> =
-            workloads.map(|id| id.namespace.clone()).collect();
-        for namespace in namespaces {
+        let places: BTreeSet<(Option<String>, String)> = workloads
+            .map(|id| (id.namespace.clone(), id.kind.clone()))
+            .collect();
+        for (namespace, kind) in places {
             self.live.follow(Watch {
                 namespace,
                 labels: [(mark::GITSYNC.to_owned(), owner.label())].into(),
-                ..Watch::of("apps/v1", "Deployment")
+                ..Watch::of("apps/v1", &kind)
             });
         }
     }
@@ -129,7 +130,7 @@ impl Eyes {
                     .flatten()
                     .any(|other| *other == watch);
                 // The workloads themselves are followed all the time.
-                if !is_shared && watch.kind != "Deployment" {
+                if !is_shared && watch.kind != id.kind {
                     self.live.unfollow(&watch);
                 }
             }
@@ -192,14 +193,11 @@ fn watches(object: &Object) -> BTreeSet<Watch> {
     let mark = labels("/metadata/labels");
     let mark = mark.into_iter().filter(|(key, _)| key == own).collect();
     let selected = labels("/spec/selector/matchLabels");
-    let kinds = [
-        ("apps/v1", "Deployment", &mark),
-        ("apps/v1", "ReplicaSet", &selected),
-        ("v1", "Pod", &selected),
-    ];
-    kinds
-        .into_iter()
-        .map(|(version, kind, labels)| Watch {
+    let itself = std::iter::once((("apps/v1", object.kind()), &mark));
+    let followers = followers(object.kind()).map(|follower| (follower, &selected));
+    itself
+        .chain(followers)
+        .map(|((version, kind), labels)| Watch {
             namespace: object.namespace().map(ToOwned::to_owned),
             labels: labels.clone(),
             ..Watch::of(version, kind)

@@ -1,40 +1,12 @@
 //! Deployment: with the freeze on, the controller settles at `new = min(R, s+m)` and
 //! `old = R - m` and stays there, whatever the pods do.
 
-use crate::object::{Amount, Strategy};
+use crate::object::Amount;
 use crate::policy::Order;
 
-/// maxSurge `s` and maxUnavailable `m` as numbers of pods.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Levers {
-    /// maxSurge.
-    pub surge: u32,
-    /// maxUnavailable.
-    pub unavailable: u32,
-}
+use super::Levers;
 
 impl Levers {
-    /// Returns the number of pods that may be new.
-    #[must_use]
-    pub fn target(self) -> u32 {
-        self.surge.saturating_add(self.unavailable)
-    }
-
-    /// Resolves a strategy at so many replicas; `Recreate` takes all pods at once.
-    #[must_use]
-    pub fn of(strategy: Strategy, replicas: u32) -> Self {
-        match strategy {
-            Strategy::Recreate => Self {
-                surge: 0,
-                unavailable: replicas,
-            },
-            Strategy::RollingUpdate {
-                max_surge,
-                max_unavailable,
-            } => Self::resolve(max_surge, max_unavailable, replicas),
-        }
-    }
-
     /// Resolves what stands in a Deployment as its controller does: surge rounded up, unavailable
     /// down and at most `replicas`, and one unavailable where both come to nothing
     /// (`ResolveFenceposts`).
@@ -74,9 +46,7 @@ impl Levers {
         let rest = self.target() - unavailable.rounded_down(replicas);
         (Amount::Count(rest), unavailable)
     }
-}
 
-impl Levers {
     /// Writes levers that start on pods as they are: where old ones are missing already the extra
     /// pods alone decide how many new ones fill the gap, so their number is kept exactly.
     #[must_use]

@@ -72,6 +72,8 @@ pub fn sync(wish: Wish, sets: &[Set], new: Option<usize>, old_pods_run: bool) ->
         match wish.strategy {
             Strategy::RollingUpdate { .. } => sync.roll(new),
             Strategy::Recreate => sync.recreate(new, old_pods_run),
+            // No Deployment has one of these.
+            Strategy::Partition(_) | Strategy::OnDelete => {}
         }
     }
     sync.changes
@@ -137,7 +139,7 @@ impl Sync {
             }
             _ => match self.wish.strategy {
                 Strategy::RollingUpdate { .. } => self.scale_proportionally(&active),
-                Strategy::Recreate => {}
+                Strategy::Recreate | Strategy::Partition(_) | Strategy::OnDelete => {}
             },
         }
     }

@@ -1,6 +1,6 @@
 //! The agent: observe, step, store, perform; and what may go wrong in between.
 
-use tidegate::object::{FREEZE_DEADLINE, FREEZE_MIN_READY, Strategy};
+use tidegate::object::{FREEZE_DEADLINE, FREEZE_MIN_READY};
 use tidegate::policy::OnFailure;
 use tidegate::rollout::{Action, Checkpoint, Decision, Overlay, Phase, Reason, Seen, step};
 
@@ -203,15 +203,7 @@ impl World {
             restart: live.owners[2].map_or(0, |_| live.mould.restart),
         };
         (live.min_ready, live.deadline) = (goal.min_ready_seconds, goal.progress_deadline_seconds);
-        live.strategy = match overlay {
-            Overlay::Plain => goal.strategy,
-            Overlay::Frozen { surge, unavailable } | Overlay::Native { surge, unavailable } => {
-                Strategy::RollingUpdate {
-                    max_surge: surge,
-                    max_unavailable: unavailable,
-                }
-            }
-        };
+        live.strategy = overlay.strategy().unwrap_or(goal.strategy);
         if let Overlay::Frozen { .. } = overlay {
             (live.min_ready, live.deadline) = (FREEZE_MIN_READY, FREEZE_DEADLINE);
         }

@@ -31,7 +31,7 @@ pub(crate) use templates::Mould;
 use dice::Dice;
 use jiff::Timestamp;
 use tidegate::object::{FREEZE_MIN_READY, Strategy};
-use tidegate::rollout::{Counts, Live, Seen, Set};
+use tidegate::rollout::{Counts, Kind, Live, Seen, Set};
 use tidegate::sim::arithmetic::limits::Limits;
 
 /// Seconds since the epoch at which every world begins.
@@ -194,6 +194,7 @@ impl World {
     /// What the agent sees now.
     pub(crate) fn seen(&self) -> Seen {
         let live = self.live.as_ref().map(|live| Live {
+            kind: Kind::Deployment,
             uid: live.uid.to_string(),
             generation: live.generation,
             observed_generation: live.observed,
@@ -222,6 +223,7 @@ impl ReplicaSet {
         Set {
             template: self.mould.template(),
             is_current: self.mould == current,
+            is_base: false,
             replicas: self.size.replicas,
             pods: self.pods.iter().map(Pod::seen).collect(),
             refused: self

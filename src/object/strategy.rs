@@ -1,0 +1,81 @@
+//! How a workload replaces its pods.
+
+use serde_json::{Value, json};
+
+use super::Amount;
+
+/// How a workload replaces its pods: `spec.strategy` of a Deployment, `spec.updateStrategy` of a
+/// StatefulSet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// `Recreate` of a Deployment: all old pods go before new ones come.
+    Recreate,
+    /// `RollingUpdate` of a Deployment with its two limits as written or defaulted by the API
+    /// server.
+    RollingUpdate {
+        /// `maxSurge`; 25 % by default.
+        max_surge: Amount,
+        /// `maxUnavailable`; 25 % by default.
+        max_unavailable: Amount,
+    },
+    /// `RollingUpdate` of a StatefulSet: pods whose place among the replicas, counted from 0, is
+    /// below this `partition` stay as they are; 0 by default.
+    Partition(u32),
+    /// `OnDelete` of a StatefulSet: a pod is replaced when somebody deletes it.
+    OnDelete,
+}
+
+impl Strategy {
+    /// Reads what is written for a workload of this kind, with the defaults of the API.
+    #[must_use]
+    pub fn read(kind: &str, written: &Value) -> Self {
+        let limits = &written["rollingUpdate"];
+        match (kind, written["type"].as_str()) {
+            ("Deployment", Some("Recreate")) => Self::Recreate,
+            ("Deployment", _) => {
+                let amount = |limit: &str| {
+                    let written = Amount::try_from(limits[limit].clone()).ok();
+                    written.unwrap_or(Amount::Percent(25))
+                };
+                Self::RollingUpdate {
+                    max_surge: amount("maxSurge"),
+                    max_unavailable: amount("maxUnavailable"),
+                }
+            }
+            (_, Some("OnDelete")) => Self::OnDelete,
+            (_, _) => {
+                let partition = limits["partition"].as_u64().unwrap_or_default();
+                Self::Partition(u32::try_from(partition).unwrap_or(u32::MAX))
+            }
+        }
+    }
+
+    /// Writes it as it stands in a manifest.
+    #[must_use]
+    pub fn to_json(self) -> Value {
+        match self {
+            Self::Recreate => json!({"type": "Recreate"}),
+            Self::RollingUpdate {
+                max_surge,
+                max_unavailable,
+            } => json!({
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxSurge": max_surge, "maxUnavailable": max_unavailable},
+            }),
+            Self::Partition(partition) => json!({
+                "type": "RollingUpdate",
+                "rollingUpdate": {"partition": partition},
+            }),
+            Self::OnDelete => json!({"type": "OnDelete"}),
+        }
+    }
+
+    /// Returns how many of so many pods are of the newest template once a rollout has ended.
+    #[must_use]
+    pub fn reach(self, replicas: u32) -> u32 {
+        match self {
+            Self::Recreate | Self::RollingUpdate { .. } | Self::OnDelete => replicas,
+            Self::Partition(partition) => replicas.saturating_sub(partition),
+        }
+    }
+}
