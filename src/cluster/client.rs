@@ -23,6 +23,7 @@ use super::{
     pace::Pace,
     seal,
 };
+use crate::object::Object;
 
 /// How long a call other than a watch may take.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -42,12 +43,12 @@ pub struct Cluster {
 }
 
 /// What became of a delete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Deletion {
     /// The object is gone, by this call or before it.
     Gone,
-    /// Deletion has begun; a finalizer or a grace period holds the object.
-    Begun,
+    /// Deletion has begun; a finalizer or a grace period holds the object, which is as it says now.
+    Begun(Box<Object>),
     /// Another object has that name now; it was left alone.
     AnotherUid,
 }

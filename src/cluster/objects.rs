@@ -220,7 +220,10 @@ impl Cluster {
         });
         match self.ask(&call, home.delete(&id.name, &options)).await {
             Ok(answer) if answer["kind"] == "Status" => Ok(Deletion::Gone),
-            Ok(_) => Ok(Deletion::Begun),
+            Ok(answer) => {
+                let held = Object::new(answer).map(Box::new);
+                Ok(held.map_or(Deletion::Gone, Deletion::Begun))
+            }
             Err(Refusal {
                 cause: Cause::NotFound | Cause::NamespaceMissing,
                 ..

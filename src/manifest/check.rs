@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::api;
 use crate::{
-    object::{hint, mark},
+    object::{hint, is_rolled, mark},
     revision::Position,
     yaml::Node,
 };
@@ -263,10 +263,10 @@ fn mark_fault(key: &str, value: Option<&str>, place: &str, kind: &str) -> Option
         Some(format!(
             "`{key}` can only be `Disabled`: write that or remove it"
         ))
-    } else if is_policy && !matches!(kind, "Deployment" | "StatefulSet") {
+    } else if is_policy && !is_rolled(kind) {
         Some(format!(
-            "`{key}` has no effect on a {kind}: only a Deployment or a StatefulSet is rolled; \
-             remove it"
+            "`{key}` has no effect on a {kind}: only a Deployment, a StatefulSet or a DaemonSet is \
+             rolled; remove it"
         ))
     } else {
         None

@@ -73,7 +73,7 @@ const APPLICATION_KINDS: [(&str, &[&str]); 11] = [
 ];
 
 /// Kinds that are part of the schema but not rolled yet, and would be half applied.
-const LATER: [(&str, &str); 2] = [("apps", "DaemonSet"), ("batch", "Job")];
+const LATER: [(&str, &str); 1] = [("batch", "Job")];
 
 impl Scope {
     /// Says why objects of the kind may not be applied; `scope` is `None` where nobody knows it.

@@ -27,6 +27,12 @@ pub struct ObjectId {
 #[error("`{0}` is no object key of the form group/Kind/namespace/name")]
 pub struct ObjectIdFault(String);
 
+/// Says whether workloads of this kind are rolled in batches.
+#[must_use]
+pub fn is_rolled(kind: &str) -> bool {
+    matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet")
+}
+
 impl ObjectId {
     /// Returns the key `group/Kind/namespace/name`.
     #[must_use]
@@ -41,11 +47,11 @@ impl ObjectId {
         format!("{}/{}", self.kind, self.name)
     }
 
-    /// Says whether this is a workload that is rolled in batches: a `Deployment` or a
-    /// `StatefulSet` of the group `apps`.
+    /// Says whether this is a workload that is rolled in batches: a `Deployment`, a `StatefulSet`
+    /// or a `DaemonSet` of the group `apps`.
     #[must_use]
     pub fn is_workload(&self) -> bool {
-        self.group == "apps" && matches!(self.kind.as_str(), "Deployment" | "StatefulSet")
+        self.group == "apps" && is_rolled(&self.kind)
     }
 }
 

@@ -51,6 +51,9 @@ pub const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 /// Annotation of a pod template: when a person asked the agent to restart the workload.
 pub const RESTARTED: &str = "tidegate.dev/restarted-at";
 
+/// Label of a node that goes first in the rollout of a DaemonSet; any value but `false`.
+pub const CANARY: &str = "tidegate.dev/canary";
+
 /// Requests by annotation, on the `GitSync` or, in file mode, on the head of its ledger.
 pub mod request {
     /// Asks for a pass now; the value is any text, a new one is a new request.

@@ -20,7 +20,7 @@ pub use amount::{Amount, AmountFault};
 pub use content::Object;
 pub use digest::Digest;
 pub use duration::{DurationFault, later, read_duration, write_duration};
-pub use id::{ObjectId, ObjectIdFault};
+pub use id::{ObjectId, ObjectIdFault, is_rolled};
 pub use image::ImageReference;
 pub use kind::{KindName, KindNameFault};
 pub use plain::plain;

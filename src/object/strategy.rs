@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Amount;
 
 /// How a workload replaces its pods: `spec.strategy` of a Deployment, `spec.updateStrategy` of a
-/// StatefulSet.
+/// StatefulSet or a DaemonSet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
     /// `Recreate` of a Deployment: all old pods go before new ones come.
@@ -21,7 +21,14 @@ pub enum Strategy {
     /// `RollingUpdate` of a StatefulSet: pods whose place among the replicas, counted from 0, is
     /// below this `partition` stay as they are; 0 by default.
     Partition(u32),
-    /// `OnDelete` of a StatefulSet: a pod is replaced when somebody deletes it.
+    /// `RollingUpdate` of a DaemonSet with its two limits, counted in nodes.
+    Nodes {
+        /// `maxSurge`; 0 by default.
+        max_surge: Amount,
+        /// `maxUnavailable`; 1 by default.
+        max_unavailable: Amount,
+    },
+    /// `OnDelete` of a StatefulSet or a DaemonSet: a pod is replaced when somebody deletes it.
     OnDelete,
 }
 
@@ -30,19 +37,21 @@ impl Strategy {
     #[must_use]
     pub fn read(kind: &str, written: &Value) -> Self {
         let limits = &written["rollingUpdate"];
+        let amount = |limit: &str, by_default| {
+            let written = Amount::try_from(limits[limit].clone()).ok();
+            written.unwrap_or(by_default)
+        };
         match (kind, written["type"].as_str()) {
             ("Deployment", Some("Recreate")) => Self::Recreate,
-            ("Deployment", _) => {
-                let amount = |limit: &str| {
-                    let written = Amount::try_from(limits[limit].clone()).ok();
-                    written.unwrap_or(Amount::Percent(25))
-                };
-                Self::RollingUpdate {
-                    max_surge: amount("maxSurge"),
-                    max_unavailable: amount("maxUnavailable"),
-                }
-            }
+            ("Deployment", _) => Self::RollingUpdate {
+                max_surge: amount("maxSurge", Amount::Percent(25)),
+                max_unavailable: amount("maxUnavailable", Amount::Percent(25)),
+            },
             (_, Some("OnDelete")) => Self::OnDelete,
+            ("DaemonSet", _) => Self::Nodes {
+                max_surge: amount("maxSurge", Amount::Count(0)),
+                max_unavailable: amount("maxUnavailable", Amount::Count(1)),
+            },
             (_, _) => {
                 let partition = limits["partition"].as_u64().unwrap_or_default();
                 Self::Partition(u32::try_from(partition).unwrap_or(u32::MAX))
@@ -56,6 +65,10 @@ impl Strategy {
         match self {
             Self::Recreate => json!({"type": "Recreate"}),
             Self::RollingUpdate {
+                max_surge,
+                max_unavailable,
+            }
+            | Self::Nodes {
                 max_surge,
                 max_unavailable,
             } => json!({
@@ -74,7 +87,9 @@ impl Strategy {
     #[must_use]
     pub fn reach(self, replicas: u32) -> u32 {
         match self {
-            Self::Recreate | Self::RollingUpdate { .. } | Self::OnDelete => replicas,
+            Self::Recreate | Self::RollingUpdate { .. } | Self::Nodes { .. } | Self::OnDelete => {
+                replicas
+            }
             Self::Partition(partition) => replicas.saturating_sub(partition),
         }
     }

@@ -10,7 +10,8 @@ pub const FREEZE_MIN_READY: i64 = 2_147_483_646;
 /// `progressDeadlineSeconds` that means "no deadline" to the deployment controller.
 pub const FREEZE_DEADLINE: i64 = 2_147_483_647;
 
-/// Reads a Deployment or a StatefulSet, live or as a manifest, with the defaults of the API.
+/// Reads a Deployment, a StatefulSet or a DaemonSet, live or as a manifest, with the defaults of the
+/// API.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload<'a>(pub &'a Object);
 
@@ -21,10 +22,22 @@ impl<'a> Workload<'a> {
         u32::try_from(self.0.at("/spec/replicas")?.as_i64()?).ok()
     }
 
-    /// Returns `spec.replicas`, 1 by default.
+    /// Returns `spec.replicas`, 1 by default; of a DaemonSet the nodes that are to run a pod, as
+    /// its controller says: `status.desiredNumberScheduled`.
     #[must_use]
     pub fn replicas(self) -> u32 {
+        if self.0.kind() == "DaemonSet" {
+            return self.counted("desiredNumberScheduled");
+        }
         self.written_replicas().unwrap_or(1)
+    }
+
+    /// Returns a count of the status; 0 where it is not there.
+    #[must_use]
+    pub fn counted(self, field: &str) -> u32 {
+        let count = self.0.at(&format!("/status/{field}"));
+        let count = count.and_then(Value::as_u64).unwrap_or_default();
+        u32::try_from(count).unwrap_or(u32::MAX)
     }
 
     /// Returns `spec.minReadySeconds`, 0 by default.
@@ -158,8 +171,11 @@ impl<'a> Workload<'a> {
     /// Returns how many of its pods are Ready; 0 where nothing is known.
     #[must_use]
     pub fn ready_replicas(self) -> u32 {
-        let ready = self.0.at("/status/readyReplicas").and_then(Value::as_u64);
-        ready.map_or(0, |ready| u32::try_from(ready).unwrap_or(u32::MAX))
+        self.counted(if self.0.kind() == "DaemonSet" {
+            "numberReady"
+        } else {
+            "readyReplicas"
+        })
     }
 
     /// Returns `status.observedGeneration`.

@@ -112,7 +112,8 @@ pub fn wanted(
             let path: Vec<&str> = pointer.split('/').skip(1).collect();
             object.remove(&path);
         }
-        if id.is_workload() && object.at("/spec/replicas").is_none() {
+        let is_scaled = id.is_workload() && id.kind != "DaemonSet";
+        if is_scaled && object.at("/spec/replicas").is_none() {
             withdrawn.push("/spec/replicas".to_owned());
         }
         withdrawn.sort();

@@ -34,7 +34,7 @@ pub(super) fn general_contradictions(said: &Statement) -> Vec<Fault> {
 
 /// Finds values that cannot hold together, or not for this workload.
 pub(super) fn contradictions(said: &Statement, workload: &Located) -> Vec<Fault> {
-    let mut faults = if is_stateful(workload) {
+    let mut faults = if stops_first(workload) {
         Vec::new()
     } else {
         surges(said)
@@ -58,10 +58,9 @@ pub(super) fn contradictions(said: &Statement, workload: &Located) -> Vec<Fault>
     faults
 }
 
-/// Says whether no two pods of the workload may be the same: a StatefulSet, which makes no extra
-/// ones.
-fn is_stateful(workload: &Located) -> bool {
-    workload.object.kind() == "StatefulSet"
+/// Says whether a new pod of the workload takes the place of an old one: no extra pods are made.
+pub(super) fn stops_first(workload: &Located) -> bool {
+    workload.object.kind() != "Deployment"
 }
 
 fn at(place: &Place, message: String) -> Fault {
@@ -189,8 +188,9 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
             notes.push(format!("{id}: {message}; that step moves nothing"));
         }
     }
-    if is_stateful(workload) {
-        notes.extend(unused_by_stateful(said).map(|what| format!("{id}: {what}")));
+    if stops_first(workload) {
+        let unused = unused(said, workload.object.kind());
+        notes.extend(unused.map(|what| format!("{id}: {what}")));
         return notes;
     }
     let stops_first = said
@@ -210,19 +210,19 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
     notes
 }
 
-/// What of a policy a StatefulSet has no use for.
-fn unused_by_stateful(said: &Statement) -> impl Iterator<Item = String> {
+/// What of a policy a workload of a kind that makes no extra pods has no use for.
+fn unused(said: &Statement, kind: &str) -> impl Iterator<Item = String> {
     let order = said.order.as_ref();
     let order = order.filter(|order| order.value == Order::SurgeFirst);
     let order = order.map(|order| {
         format!(
-            "a StatefulSet goes by order StopFirst, always: the SurgeFirst of {} is not used",
+            "a {kind} goes by order StopFirst, always: the SurgeFirst of {} is not used",
             order.origin
         )
     });
     let surge = said.max_surge.as_ref().map(|surge| {
         format!(
-            "a StatefulSet makes no extra pods: the maxSurge of {} is not used",
+            "a {kind} makes no extra pods: the maxSurge of {} is not used",
             surge.origin
         )
     });

@@ -7,6 +7,7 @@ use super::{
     statement::{Source, Statement},
 };
 use crate::{
+    object::is_rolled,
     revision::{Fault, Place, Position},
     yaml::Node,
 };
@@ -117,9 +118,9 @@ fn entry(path: &str, node: &Node, faults: &mut Vec<Fault>) -> Result<(Id, Statem
     if id.0.is_empty() || id.1.is_empty() {
         return Err("an entry of workloads needs kind and name".to_owned());
     }
-    if !matches!(id.0.as_str(), "Deployment" | "StatefulSet") {
+    if !is_rolled(&id.0) {
         return Err(format!(
-            "kind {} is not supported yet: only a Deployment or a StatefulSet has a policy",
+            "kind {} has no policy: only a Deployment, a StatefulSet or a DaemonSet is rolled",
             id.0
         ));
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Batches, GoingBack, OnFailure, Policy, PolicyFile, Provenance, Resolved,
-    contradiction::{contradictions, general_contradictions, notes},
+    Batches, GoingBack, OnFailure, Order, Policy, PolicyFile, Provenance, Resolved,
+    contradiction::{contradictions, general_contradictions, notes, stops_first},
     statement::{Said, Source, Statement},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     yaml::{self, Key, Node},
 };
 
-/// Returns the policy of a Deployment. Nearer words win: single annotations, the annotation
+/// Returns the policy of a workload. Nearer words win: single annotations, the annotation
 /// document, the nearest of `files` (its entry for the workload, then the rest of it), farther
 /// ones, the baseline, what is built in.
 ///
@@ -211,7 +211,7 @@ fn settled(said: Statement, workload: &Located) -> Resolved {
         Some(Batches::Steps(_)) => "steps",
         Some(Batches::Size(_) | Batches::Own) | None => "batchSize",
     };
-    let policy = Policy {
+    let mut policy = Policy {
         strategy: origins.built_in("strategy", said.strategy, built_in.strategy),
         batches: origins
             .take(batches_name, said.batches, Provenance::Workload)
@@ -244,6 +244,13 @@ fn settled(said: Statement, workload: &Located) -> Resolved {
             ),
         },
     };
+    if stops_first(workload) {
+        policy.order = Some(Order::StopFirst);
+        policy.max_surge = None;
+        for field in ["order", "maxSurge"] {
+            origins.0.insert(field.to_owned(), Provenance::Workload);
+        }
+    }
     Resolved {
         policy,
         origins: origins.0,
@@ -313,6 +320,33 @@ mod tests {
 
     fn origin(resolved: &Resolved, field: &str) -> String {
         resolved.origins[field].to_string()
+    }
+
+    #[test]
+    fn kinds_without_extra_pods_stop_first_whatever_is_said_and_that_is_noted() {
+        let said = baseline(&json!({"order": "SurgeFirst", "maxSurge": 2}));
+        for kind in ["StatefulSet", "DaemonSet"] {
+            let mut set = web(&[], &json!({}));
+            set.object.set(&["kind"], kind.into());
+            let resolved = resolve(&set, &[], &said).unwrap();
+            let policy = &resolved.policy;
+            assert_eq!(
+                (policy.order, policy.max_surge),
+                (Some(Order::StopFirst), None)
+            );
+            assert_eq!(origin(&resolved, "order"), "the workload's own strategy");
+            assert_eq!(
+                resolved.notes,
+                [
+                    format!(
+                        "{kind}/shop/web: a {kind} goes by order StopFirst, always: the SurgeFirst of spec.rollout is not used"
+                    ),
+                    format!(
+                        "{kind}/shop/web: a {kind} makes no extra pods: the maxSurge of spec.rollout is not used"
+                    ),
+                ]
+            );
+        }
     }
 
     #[test]

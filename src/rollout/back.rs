@@ -104,7 +104,9 @@ impl Tick<'_> {
     /// may go at once; where extra pods are refused, as many at a time as went forward.
     fn way_back(&self, largest: u32, is_refused: bool) -> Overlay {
         match self.goal.strategy {
-            Strategy::Recreate | Strategy::Partition(_) => return Overlay::Plain,
+            Strategy::Recreate | Strategy::Partition(_) | Strategy::Nodes { .. } => {
+                return Overlay::Plain;
+            }
             Strategy::OnDelete => return Overlay::Deletes(self.replicas()),
             Strategy::RollingUpdate { .. } => {}
         }
@@ -153,6 +155,12 @@ fn unavailable(overlay: Overlay) -> u32 {
         Some(Strategy::RollingUpdate {
             max_unavailable, ..
         }) => max_unavailable.rounded_down(100),
-        Some(Strategy::Recreate | Strategy::Partition(_) | Strategy::OnDelete) | None => 0,
+        Some(
+            Strategy::Recreate
+            | Strategy::Partition(_)
+            | Strategy::Nodes { .. }
+            | Strategy::OnDelete,
+        )
+        | None => 0,
     }
 }

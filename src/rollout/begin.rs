@@ -1,8 +1,8 @@
 //! How a rollout begins, on pods at rest or in the middle of another one.
 
 use crate::health::{Cause, Class};
-use crate::object::{Digest, Strategy};
-use crate::policy::Mode;
+use crate::object::{Amount, Digest, Strategy};
+use crate::policy::{Batches, Mode};
 
 use super::foreign::is_outdated;
 use super::lever::deployment::{Census, engage};
@@ -57,7 +57,8 @@ impl Tick<'_> {
         let replicas = self.replicas();
         let native = self.goal.policy.strategy == Mode::Native
             || self.goal.strategy == Strategy::Recreate
-            || self.goal.strategy.reach(replicas) == 0;
+            || self.goal.strategy.reach(replicas) == 0
+            || self.is_surging_by_itself();
         if native {
             return self.apply_natively(before.as_ref());
         }
@@ -100,20 +101,36 @@ impl Tick<'_> {
                 (Overlay::Frozen { surge, unavailable }, levers.target())
             }
             Strategy::Partition(_) => (Overlay::Partition(replicas - first), first),
-            Strategy::OnDelete => (Overlay::Deletes(first), first),
+            Strategy::Nodes { .. } | Strategy::OnDelete => (Overlay::Deletes(first), first),
         }
     }
 
+    /// Says whether nobody wants other batches of a DaemonSet than its own, which bring the new pod
+    /// of a node before the old one goes: deletes would take that away.
+    fn is_surging_by_itself(&self) -> bool {
+        let is_own = self.goal.policy.batches == Batches::Own;
+        is_own
+            && match self.goal.strategy {
+                Strategy::Nodes { max_surge, .. } => {
+                    !matches!(max_surge, Amount::Count(0) | Amount::Percent(0))
+                }
+                Strategy::Recreate
+                | Strategy::RollingUpdate { .. }
+                | Strategy::Partition(_)
+                | Strategy::OnDelete => false,
+            }
+    }
+
     /// Says whether levers stand on the workload that are not Git's: the freeze of a Deployment, a
-    /// partition that keeps pods of Git's own template back.
+    /// partition or `OnDelete` that keeps pods from Git's own template.
     fn has_levers(&self) -> bool {
         let (live, goal) = (self.live, self.goal);
+        let keeps_back = || live.template == goal.template && live.pods_without(&goal.template) > 0;
         match (live.strategy, goal.strategy) {
             (Strategy::Partition(there), Strategy::Partition(wanted)) => {
-                live.template == goal.template
-                    && there > wanted
-                    && live.pods_without(&goal.template) > 0
+                there > wanted && keeps_back()
             }
+            (Strategy::OnDelete, Strategy::Nodes { .. }) => keeps_back(),
             _ => live.is_frozen(),
         }
     }
@@ -198,7 +215,8 @@ impl Tick<'_> {
                 unavailable: max_unavailable,
             },
             Strategy::Partition(partition) => Overlay::Partition(partition),
-            Strategy::Recreate | Strategy::OnDelete => return self.engage(None),
+            Strategy::OnDelete => Overlay::Deletes(self.live.pods_with(&self.live.template)),
+            Strategy::Recreate | Strategy::Nodes { .. } => return self.engage(None),
         };
         let mut kept = self.checkpoint(before, overlay);
         let replicas = self.live.replicas;
@@ -209,7 +227,7 @@ impl Tick<'_> {
         kept.batch = schedule.reached(new).max(1);
         kept.target = schedule
             .target(kept.batch)
-            .max(self.live.levers().target())
+            .max(self.allowed(&kept))
             .min(replicas);
         let sizes = (1..=kept.batch).map(|batch| schedule.size(batch));
         kept.largest = sizes.max().unwrap_or_default();

@@ -267,7 +267,7 @@ impl fmt::Display for Overlay {
                 write!(f, "{surge} surge, {unavailable} unavailable")
             }
             Self::Partition(partition) => write!(f, "partition {partition}"),
-            Self::Deletes(_) => f.write_str("deleted one by one"),
+            Self::Deletes(_) => f.write_str("by deletes"),
         }
     }
 }
@@ -330,5 +330,40 @@ impl Overlay {
             Self::Partition(partition) => Strategy::Partition(partition).reach(replicas),
         };
         allowed.min(replicas)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn workload(kind: &str, spec: &Value) -> Object {
+        Object::new(json!({
+            "apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "web"}, "spec": spec,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_partition_leaves_the_rest_of_the_strategy_as_git_has_it() {
+        let own = json!({"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2}}});
+        let mut object = workload("StatefulSet", &own);
+        Overlay::Partition(7).lay(&mut object);
+        let laid = json!({"type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 2, "partition": 7}});
+        assert_eq!(object.at("/spec/updateStrategy"), Some(&laid));
+        assert_eq!(Overlay::Partition(7).allowed(10), 3);
+    }
+
+    #[test]
+    fn where_the_agent_deletes_the_controller_does_not() {
+        let own = json!({"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2}}});
+        let mut object = workload("DaemonSet", &own);
+        Overlay::Deletes(3).lay(&mut object);
+        let laid = json!({"type": "OnDelete"});
+        assert_eq!(object.at("/spec/updateStrategy"), Some(&laid));
+        assert_eq!(Overlay::Deletes(3).allowed(10), 3);
     }
 }

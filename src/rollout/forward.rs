@@ -175,7 +175,7 @@ impl Tick<'_> {
         kept.write.overlay = match self.goal.strategy {
             Strategy::Recreate | Strategy::RollingUpdate { .. } => self.frozen(levers),
             Strategy::Partition(_) => Overlay::Partition(replicas.saturating_sub(levers.target())),
-            Strategy::OnDelete => {
+            Strategy::Nodes { .. } | Strategy::OnDelete => {
                 // Nothing in the object says so: the record does.
                 kept.write.overlay = Overlay::Deletes(levers.target().min(replicas));
                 return Decision::wait(kept, reason, Some(self.now)).stored();

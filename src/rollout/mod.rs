@@ -33,5 +33,5 @@ pub use decision::{Action, Decision, Note, Reason};
 pub use goal::{Goal, Stance};
 pub use release::release;
 pub use schedule::Schedule;
-pub use seen::{Counts, Kind, Live, Seen, Set};
+pub use seen::{Counts, Kind, Live, Seen, Set, Spot};
 pub use step::step;

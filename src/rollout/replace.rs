@@ -1,10 +1,12 @@
 //! Pods that the agent itself deletes, so that the controller makes them anew from the template
 //! that is wanted. Never one of that template.
 
+use std::collections::BTreeMap;
+
 use crate::health::Pod;
 use crate::object::Strategy;
 
-use super::seen::{Kind, ordinal_of};
+use super::seen::{Kind, Spot, ordinal_of};
 use super::step::Tick;
 use super::{Checkpoint, Overlay, Set};
 
@@ -12,27 +14,95 @@ impl Tick<'_> {
     /// Pods that go now: name and UID. None before the controller has seen the template, or the
     /// pods would come back as they were.
     pub(super) fn replaced(&self, kept: &Checkpoint) -> Vec<(String, String)> {
-        let Kind::StatefulSet {
-            first, is_ordered, ..
-        } = self.live.kind
-        else {
-            return Vec::new();
-        };
         let is_seen = self.live.is_observed() && self.live.current().is_some();
-        if !is_seen || self.live.template != kept.write.template || !self.is_calm() {
+        if !is_seen || self.live.template != kept.write.template {
             return Vec::new();
         }
-        let pod = match (kept.write.overlay, self.live.strategy) {
+        let pods = match (self.live.kind, kept.write.overlay) {
+            (
+                Kind::StatefulSet {
+                    first, is_ordered, ..
+                },
+                overlay,
+            ) => self.of_stateful(first, is_ordered, overlay),
+            (Kind::DaemonSet, Overlay::Deletes(pods)) => self.on_nodes(pods),
+            (Kind::Deployment | Kind::DaemonSet, _) => Vec::new(),
+        };
+        let named = |pod: &Pod| (pod.name.clone(), pod.uid.clone());
+        pods.into_iter().map(named).collect()
+    }
+
+    /// Pods of a StatefulSet: one at a time, and none while another is on its way out.
+    fn of_stateful(&self, first: u32, is_ordered: bool, overlay: Overlay) -> Vec<&Pod> {
+        if !self.is_calm() {
+            return Vec::new();
+        }
+        let pod = match (overlay, self.live.strategy) {
             (overlay, Strategy::Partition(partition)) => {
                 let lowest = first.saturating_add(partition);
                 let wedged = self.wedged(lowest).filter(|_| is_ordered);
                 wedged.or_else(|| self.stale(lowest).filter(|_| overlay == Overlay::Plain))
             }
             (Overlay::Deletes(pods), Strategy::OnDelete) => self.next_in_turn(pods),
-            (_, Strategy::OnDelete | Strategy::Recreate | Strategy::RollingUpdate { .. }) => None,
+            (_, _) => None,
         };
-        let named = |pod: &Pod| (pod.name.clone(), pod.uid.clone());
-        pod.map(named).into_iter().collect()
+        pod.into_iter().collect()
+    }
+
+    /// Pods of a DaemonSet, where so many may be new: those that do not serve first, then as many
+    /// as the nodes without one allow. Nodes that carry the canary label go first, then those of
+    /// the zones that have the fewest new pods.
+    fn on_nodes(&self, may_be_new: u32) -> Vec<&Pod> {
+        let (live, replicas) = (self.live, self.live.replicas);
+        let may_be_away = match self.goal.strategy {
+            Strategy::Nodes {
+                max_unavailable, ..
+            } => max_unavailable.rounded_up(replicas).max(1),
+            _ => 1,
+        };
+        let ready: u32 = live.sets.iter().map(Set::ready).sum();
+        let mut away = replicas.saturating_sub(ready);
+        let old = live.sets.iter().filter(|set| !set.is_current);
+        let mut old: Vec<&Pod> = old.flat_map(Set::present).collect();
+        let there = u32::try_from(old.len()).unwrap_or(u32::MAX);
+        let mut room = may_be_new.saturating_sub(replicas.saturating_sub(there));
+        let mut zones: BTreeMap<&str, u32> = BTreeMap::new();
+        for pod in live.current().into_iter().flat_map(Set::present) {
+            *zones.entry(self.spot(pod).zone.as_str()).or_default() += 1;
+        }
+        let mut due = Vec::new();
+        while room > 0 {
+            let turn = |pod: &&&Pod| {
+                let spot = self.spot(pod);
+                let new = zones.get(spot.zone.as_str()).copied().unwrap_or_default();
+                let serves = pod.ready_since.is_some();
+                (serves, !spot.is_canary, new, &spot.zone, &spot.node)
+            };
+            let Some(next) = old.iter().min_by_key(turn).copied() else {
+                break;
+            };
+            if next.ready_since.is_some() {
+                if away >= may_be_away {
+                    break;
+                }
+                away += 1;
+            }
+            room -= 1;
+            old.retain(|pod| pod.uid != next.uid);
+            *zones.entry(self.spot(next).zone.as_str()).or_default() += 1;
+            due.push(next);
+        }
+        due
+    }
+
+    /// Where a pod runs.
+    fn spot(&self, pod: &Pod) -> &Spot {
+        static NOWHERE: Spot = Spot {
+            node: String::new(),
+            zone: String::new(),
+            is_canary: false,
+        };
+        self.live.spots.get(&pod.uid).unwrap_or(&NOWHERE)
     }
 
     /// Says whether no pod is on its way out: they go one at a time.

@@ -24,7 +24,9 @@ impl Schedule {
         let own = own(strategy, replicas);
         let native = policy.batches == Batches::Own;
         let order = match strategy {
-            Strategy::Partition(_) | Strategy::OnDelete => Order::StopFirst,
+            Strategy::Partition(_) | Strategy::Nodes { .. } | Strategy::OnDelete => {
+                Order::StopFirst
+            }
             Strategy::Recreate | Strategy::RollingUpdate { .. } => {
                 policy.order_in_force().unwrap_or(if own.surge == 0 {
                     Order::StopFirst
@@ -91,11 +93,15 @@ impl Schedule {
     }
 }
 
-/// Pods that a workload replaces at a time where no policy says more; a StatefulSet one.
+/// Pods that a workload replaces at a time where no policy says more: a StatefulSet one, a DaemonSet
+/// as many as may be unavailable.
 fn own(strategy: Strategy, replicas: u32) -> Levers {
     match strategy {
         Strategy::Recreate | Strategy::RollingUpdate { .. } => Levers::of(strategy, replicas),
         Strategy::Partition(_) | Strategy::OnDelete => Levers::stop_first(1),
+        Strategy::Nodes {
+            max_unavailable, ..
+        } => Levers::stop_first(max_unavailable.rounded_up(replicas).max(1)),
     }
 }
 
@@ -178,6 +184,28 @@ mod tests {
             (stop.order, stop.targets.as_slice()),
             (Order::StopFirst, &[1, 2, 3, 4][..])
         );
+    }
+
+    #[test]
+    fn a_stateful_set_goes_one_pod_at_a_time_down_to_its_partition() {
+        let schedule = Schedule::of(&Policy::default(), Strategy::Partition(7), 10);
+        assert_eq!(schedule.targets, [1, 2, 3]);
+        assert_eq!(schedule.order, Order::StopFirst);
+        let capped = Schedule::of(&steps(&["1", "50%"]), Strategy::Partition(4), 10);
+        assert_eq!(capped.targets, [1, 5, 6]);
+        let all_kept = Schedule::of(&Policy::default(), Strategy::Partition(10), 10);
+        assert_eq!(all_kept.batches(), 0);
+    }
+
+    #[test]
+    fn a_daemon_set_goes_by_the_nodes_that_may_be_without_a_pod() {
+        let nodes = |max_unavailable| Strategy::Nodes {
+            max_surge: Amount::Count(0),
+            max_unavailable,
+        };
+        let targets = |strategy| Schedule::of(&Policy::default(), strategy, 7).targets;
+        assert_eq!(targets(nodes(Amount::Percent(30))), [3, 6, 7], "rounded up");
+        assert_eq!(targets(nodes(Amount::Count(0))), [1, 2, 3, 4, 5, 6, 7]);
     }
 
     #[test]

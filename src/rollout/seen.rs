@@ -54,6 +54,19 @@ pub struct Live {
     pub counts: Counts,
     /// Its pods by template: ReplicaSets, or what stands for them.
     pub sets: Vec<Set>,
+    /// Where the pods of a DaemonSet run, by UID; empty of every other kind.
+    pub spots: BTreeMap<String, Spot>,
+}
+
+/// Where a pod runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spot {
+    /// Its node; empty while it has none.
+    pub node: String,
+    /// The zone of the node (`topology.kubernetes.io/zone`); empty where nobody says.
+    pub zone: String,
+    /// Whether the node carries the label `tidegate.dev/canary`: it goes first.
+    pub is_canary: bool,
 }
 
 /// What a workload has that others of another kind have not.
@@ -71,6 +84,8 @@ pub enum Kind {
         /// `status.currentRevision` is `status.updateRevision`.
         is_whole: bool,
     },
+    /// A DaemonSet; its replicas are the nodes that are to run a pod.
+    DaemonSet,
 }
 
 /// What the controller reports.
@@ -165,7 +180,7 @@ impl Live {
                 let mut places = partition..self.replicas;
                 places.all(|place| set.has_at(first.saturating_add(place)))
             }
-            (Kind::StatefulSet { .. }, _) => count(set.present()) >= allowed,
+            (Kind::StatefulSet { .. } | Kind::DaemonSet, _) => count(set.present()) >= allowed,
         };
         self.is_observed() && (allowed == 0 || self.current().is_some_and(settled))
     }
@@ -180,13 +195,13 @@ impl Live {
     }
 
     /// Says whether the controller calls the rollout complete: that of a Deployment as
-    /// `DeploymentComplete` says, that of a StatefulSet once all pods that `strategy` lets be new
+    /// `DeploymentComplete` says, that of a DaemonSet likewise, that of a StatefulSet once all pods that `strategy` lets be new
     /// are, and no pod is of a revision that it has left.
     #[must_use]
     pub fn is_complete(&self, strategy: Strategy) -> bool {
         let reach = strategy.reach(self.replicas);
         let updated = match self.kind {
-            Kind::Deployment => self.counts.updated == self.replicas,
+            Kind::Deployment | Kind::DaemonSet => self.counts.updated == self.replicas,
             Kind::StatefulSet { is_whole, .. } => {
                 let has_left = |set: &Set| !set.is_current && !set.is_base && set.replicas > 0;
                 self.counts.updated >= reach

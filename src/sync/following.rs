@@ -25,6 +25,12 @@ impl App {
         for gone in self.followed.difference(&needed) {
             self.shared.live.unfollow(gone);
         }
+        if needed.iter().any(|watch| watch.kind == "DaemonSet") {
+            // Only where it may: without it the canary label of nodes says nothing.
+            let nodes = Watch::of("v1", "Node");
+            self.shared.live.follow(nodes.clone());
+            needed.insert(nodes);
+        }
         self.followed = needed;
         let all = own.into_iter().chain(self.basics()).collect();
         if let Err(faults) = self.shared.live.settle(&all).await {

@@ -1,9 +1,9 @@
 //! From the live cache to what the rollout machine sees.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use crate::cluster::Live;
 use crate::health::Pod;
@@ -58,10 +58,14 @@ fn read(
 ) -> rollout::Live {
     let view = Workload(object);
     let full = view.template_digest();
-    let (kind, sets) = if object.kind() == "StatefulSet" {
-        (stateful(object), revisions::sets(live, object))
-    } else {
-        (Kind::Deployment, replica_sets(live, object, &full))
+    let (kind, sets) = match object.kind() {
+        "StatefulSet" => (stateful(object), revisions::sets(live, object)),
+        "DaemonSet" => (Kind::DaemonSet, revisions::sets(live, object)),
+        _ => (Kind::Deployment, replica_sets(live, object, &full)),
+    };
+    let spots = match kind {
+        Kind::DaemonSet => revisions::spots(live, object),
+        Kind::Deployment | Kind::StatefulSet { .. } => BTreeMap::new(),
     };
     rollout::Live {
         kind,
@@ -80,6 +84,7 @@ fn read(
         editor,
         counts: counts(object),
         sets,
+        spots,
     }
 }
 
@@ -100,17 +105,20 @@ fn replica_sets(live: &Live, object: &Object, current: &Digest) -> Vec<Set> {
 }
 
 fn counts(object: &Object) -> Counts {
-    let count = |pointer| {
-        let number = object
-            .at(pointer)
-            .and_then(Value::as_u64)
-            .unwrap_or_default();
-        u32::try_from(number).unwrap_or(u32::MAX)
+    let view = Workload(object);
+    let [replicas, updated, available] = if object.kind() == "DaemonSet" {
+        [
+            "currentNumberScheduled",
+            "updatedNumberScheduled",
+            "numberAvailable",
+        ]
+    } else {
+        ["replicas", "updatedReplicas", "availableReplicas"]
     };
     Counts {
-        replicas: count("/status/replicas"),
-        updated: count("/status/updatedReplicas"),
-        available: count("/status/availableReplicas"),
+        replicas: view.counted(replicas),
+        updated: view.counted(updated),
+        available: view.counted(available),
     }
 }
 

@@ -229,7 +229,7 @@ impl App {
                 self.leave(id, "is gone");
                 (format!("{id} is deleted"), None)
             }
-            Deletion::Begun => {
+            Deletion::Begun(_) => {
                 let note = format!("{id} is being deleted{kept}");
                 (note.clone(), Some(note))
             }

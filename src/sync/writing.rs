@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::clock;
-use crate::cluster::{Cluster, Live, Refusal};
+use crate::cluster::{Cluster, Deletion, Live, Refusal};
 use crate::ledger::Trouble;
 use crate::object::{Digest, Object, ObjectId, Strategy, Workload, later, mark};
 use crate::plan::{Entry, Managers, Set, State, Wanted};
@@ -265,7 +265,12 @@ impl App {
             namespace: workload.namespace.clone(),
             name: name.to_owned(),
         };
-        self.shared.cluster.delete("v1", &pod, uid, None).await?;
+        // What is decided next must not count on it, though its watch has not told yet.
+        match self.shared.cluster.delete("v1", &pod, uid, None).await? {
+            Deletion::Begun(held) => self.shared.live.saw(*held),
+            Deletion::Gone => self.shared.live.gone(&pod, uid),
+            Deletion::AnotherUid => {}
+        }
         Ok(())
     }
 }

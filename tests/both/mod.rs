@@ -28,6 +28,7 @@ mod crashes;
 mod failures;
 mod hands;
 mod newest;
+mod nodes;
 mod pruning;
 mod restarted;
 mod reverts;

@@ -104,7 +104,7 @@ fn a_first_install_needs_no_batches_and_fails_where_it_is_broken() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "install").await;
         let steps = "steps: [1, 50%, 100%]\nonFailure: Rollback";
-        let broken = deployment("web", "1-pull", steps);
+        let broken = deployment("web", "1-crash", steps);
         let first = shop
             .repository
             .push("web 1", &[("web.yaml", Some(&broken))]);
@@ -113,7 +113,7 @@ fn a_first_install_needs_no_batches_and_fails_where_it_is_broken() {
         let message = shop.record(&first)["message"].clone();
         let message = message.as_str().unwrap();
         assert!(message.contains("no revision has succeeded"), "{message}");
-        assert_eq!(shop.pods("web", "1-pull").len(), 10, "all at once");
+        assert_eq!(shop.pods("web", "1-crash").len(), 10, "all at once");
         let second = shop.push_web("web 2", &deployment("web", "2", steps));
         shop.until_outcome(&second, "Succeeded").await;
         assert_eq!(shop.pods("web", "2").len(), 10);
@@ -124,7 +124,7 @@ fn a_first_install_needs_no_batches_and_fails_where_it_is_broken() {
 fn a_pause_in_git_holds_the_rollout_until_git_ends_it() {
     play(async |stage: Stage| {
         // Long enough for a commit to come before the batch closes.
-        let policy = "steps: [1, 50%, 100%]\nsoak: 8s\nmonitor: 1s";
+        let policy = "steps: [1, 50%, 100%]\nsoak: 6s\nmonitor: 1s";
         let (shop, _agent) =
             Shop::installed(&stage, "git-pause", &deployment("web", "1", policy)).await;
         let trace = shop.trace_at_rest("web").await;

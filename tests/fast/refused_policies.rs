@@ -490,9 +490,9 @@ const CASES: &[(&str, Source, &[&str])] = &[
     ),
     (
         "an entry of another kind",
-        PolicyFile("workloads:\n- {kind: DaemonSet, name: web}\n"),
+        PolicyFile("workloads:\n- {kind: ReplicaSet, name: web}\n"),
         &[
-            "app/.tidegate.yaml:2:3: kind DaemonSet is not supported yet: only a Deployment or a StatefulSet has a policy",
+            "app/.tidegate.yaml:2:3: kind ReplicaSet has no policy: only a Deployment, a StatefulSet or a DaemonSet is rolled",
         ],
     ),
     (

@@ -1,36 +1,40 @@
-//! What the pods of a StatefulSet did, place by place, from watches of it and of them.
+//! What the pods of a StatefulSet or a DaemonSet did, place by place, from watches of it and of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
-use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
+use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::background::Background;
 use super::counts::{is_ready, tag};
+use super::look::objects;
 
-/// The record of a StatefulSet and its pods since it was started.
+/// The record of a workload and its pods since it was started.
 pub(crate) struct Ladder {
     news: Arc<Mutex<Vec<(u64, News)>>>,
     _watching: Background,
 }
 
+/// Where a DaemonSet writes the node of a pod.
+const NODE: &str = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchFields/0/values/0";
+
 #[derive(Clone)]
 enum News {
     /// Generation and update strategy.
     Set(i64, Value),
-    /// A pod by its name: image tag and readiness; `None` once it is being deleted.
-    Pod(String, Option<(String, bool)>),
+    /// A pod by its place: image tag and readiness; `None` once it is being deleted.
+    Pod(u32, Option<(String, bool)>),
 }
 
 impl Ladder {
-    /// Starts with the StatefulSet as it is now; its pods carry `app: NAME`.
-    pub(crate) fn start(client: Client, namespace: &str, name: &str) -> Self {
-        let sets: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
+    /// Starts with `kind/name` as it is now; its pods carry `app: NAME`.
+    pub(crate) fn start(client: Client, namespace: &str, (kind, name): (&str, &str)) -> Self {
+        let sets = objects(client.clone(), namespace, kind);
         let pods: Api<Pod> = Api::namespaced(client, namespace);
         let only_it = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let its_pods = watcher::Config::default().labels(&format!("app={name}"));
@@ -57,7 +61,8 @@ impl Ladder {
 
     /// The pods from the lowest place up, by their tags, before each write that changed the
     /// specification, and now: `4: 1 1 1 2` where the partition was 4. `-` stands for a pod on its
-    /// way out, `OnDelete` for the partition where that is the strategy.
+    /// way out, `OnDelete` for the partition where that is the strategy. A place is the number of a
+    /// pod, or of its node in a DaemonSet.
     pub(crate) fn rests(&self) -> Vec<String> {
         let mut rests = Vec::new();
         let mut pods = BTreeMap::new();
@@ -72,8 +77,8 @@ impl Ladder {
                     }
                     written = Some((generation, levers(&strategy)));
                 }
-                News::Pod(name, is) => {
-                    pods.insert(ordinal(&name), is);
+                News::Pod(place, is) => {
+                    pods.insert(place, is);
                 }
             }
         }
@@ -85,8 +90,10 @@ impl Ladder {
     pub(crate) fn fewest_ready(&self) -> usize {
         let (mut pods, mut fewest, mut all) = (BTreeMap::new(), usize::MAX, 0);
         for news in self.in_order() {
-            let News::Pod(name, is) = news else { continue };
-            pods.insert(name, is.is_some_and(|(_, is_ready)| is_ready));
+            let News::Pod(place, is) = news else {
+                continue;
+            };
+            pods.insert(place, is.is_some_and(|(_, is_ready)| is_ready));
             let ready = pods.values().filter(|is_ready| **is_ready).count();
             if ready < all {
                 fewest = fewest.min(ready);
@@ -113,23 +120,31 @@ fn rest(levers: &str, pods: &BTreeMap<u32, Option<(String, bool)>>) -> String {
 fn levers(strategy: &Value) -> String {
     match strategy["type"].as_str() {
         Some("OnDelete") => "OnDelete".to_owned(),
-        _ => strategy["rollingUpdate"]["partition"].to_string(),
+        _ => match &strategy["rollingUpdate"]["partition"] {
+            Value::Null => "RollingUpdate".to_owned(),
+            partition => partition.to_string(),
+        },
     }
 }
 
-fn ordinal(name: &str) -> u32 {
+/// The number at the end of the name of a pod's node, where a DaemonSet chose it, or of its own.
+fn place(pod: &Pod) -> u32 {
+    let name = json!(pod)
+        .pointer(NODE)
+        .and_then(Value::as_str)
+        .map_or_else(|| pod.name_any(), ToOwned::to_owned);
     let number = name.rsplit_once('-').map(|(_, number)| number);
     let number = number.and_then(|number| number.parse().ok());
-    number.expect("its name ends with a number")
+    number.expect("the name ends with a number")
 }
 
-fn of_set(event: Event<StatefulSet>) -> Option<(u64, News)> {
+fn of_set(event: Event<DynamicObject>) -> Option<(u64, News)> {
     let (Event::Apply(found) | Event::InitApply(found)) = event else {
         return None;
     };
     let version = found.resource_version()?.parse().ok()?;
     let generation = found.metadata.generation.unwrap_or_default();
-    let strategy = json!(found.spec.as_ref()?.update_strategy);
+    let strategy = found.data["spec"]["updateStrategy"].clone();
     Some((version, News::Set(generation, strategy)))
 }
 
@@ -142,5 +157,5 @@ fn of_pod(event: Event<Pod>) -> Option<(u64, News)> {
     let version = found.resource_version()?.parse().ok()?;
     let is_there = is_there && found.metadata.deletion_timestamp.is_none();
     let is = is_there.then(|| (tag(&found).to_owned(), is_ready(&found)));
-    Some((version, News::Pod(found.name_any(), is)))
+    Some((version, News::Pod(place(&found), is)))
 }

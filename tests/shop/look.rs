@@ -27,6 +27,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
         "v2",
         "HorizontalPodAutoscaler",
     ),
+    ("daemonset", "apps", "v1", "DaemonSet"),
     ("lease", "coordination.k8s.io", "v1", "Lease"),
     ("namespace", "", "v1", "Namespace"),
     ("pod", "", "v1", "Pod"),
@@ -34,6 +35,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("secret", "", "v1", "Secret"),
     ("service", "", "v1", "Service"),
     ("serviceaccount", "", "v1", "ServiceAccount"),
+    ("statefulset", "apps", "v1", "StatefulSet"),
 ];
 
 /// Objects of a kind in a namespace, by the word for the kind.
@@ -219,9 +221,10 @@ impl Shop {
         Exposure::start(self.stage.client(), &self.namespace, deployment)
     }
 
-    /// Records the pods of a StatefulSet from now on.
-    pub(crate) fn ladder(&self, name: &str) -> Ladder {
-        Ladder::start(self.stage.client(), &self.namespace, name)
+    /// Records the pods of a StatefulSet or a DaemonSet, as `statefulset/name`, from now on.
+    pub(crate) fn ladder(&self, what: &str) -> Ladder {
+        let what = what.split_once('/').expect("a kind and a name");
+        Ladder::start(self.stage.client(), &self.namespace, what)
     }
 
     /// Records the pods of a Deployment from now on; its course is compared with the one on

@@ -364,6 +364,14 @@ pub(crate) fn stateful_set(name: &str, tag: &str, policy: &str, more: &str) -> S
         .replacen("spec:\n", &spec, 1)
 }
 
+/// A DaemonSet of `shop/NAME:TAG` with this policy as its annotation; `more` are further lines of its
+/// specification. There are five nodes.
+pub(crate) fn daemon_set(name: &str, tag: &str, policy: &str, more: &str) -> String {
+    deployment(name, tag, policy)
+        .replace("kind: Deployment", "kind: DaemonSet")
+        .replace("  replicas: 10\n", more)
+}
+
 /// A Deployment of `shop/NAME:TAG` with ten pods and this policy as its annotation.
 pub(crate) fn deployment(name: &str, tag: &str, policy: &str) -> String {
     let annotation = if policy.is_empty() {

@@ -279,6 +279,7 @@ mod tests {
             now: now(),
             live: Some(Live {
                 kind: Kind::Deployment,
+                spots: std::collections::BTreeMap::new(),
                 uid: "u1".into(),
                 generation: 3,
                 observed_generation: 3,

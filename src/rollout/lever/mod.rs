@@ -30,7 +30,8 @@ impl Levers {
     }
 
     /// Resolves a strategy at so many replicas: what its controller does by itself. `Recreate` takes
-    /// all pods at once, a StatefulSet all from its partition on, `OnDelete` none.
+    /// all pods at once, a StatefulSet all from its partition on, a DaemonSet those of all nodes,
+    /// `OnDelete` none.
     #[must_use]
     pub fn of(strategy: Strategy, replicas: u32) -> Self {
         match strategy {
@@ -39,7 +40,9 @@ impl Levers {
                 max_surge,
                 max_unavailable,
             } => Self::resolve(max_surge, max_unavailable, replicas),
-            Strategy::Partition(_) => Self::stop_first(strategy.reach(replicas)),
+            Strategy::Partition(_) | Strategy::Nodes { .. } => {
+                Self::stop_first(strategy.reach(replicas))
+            }
             Strategy::OnDelete => Self::stop_first(0),
         }
     }

@@ -73,7 +73,7 @@ pub fn sync(wish: Wish, sets: &[Set], new: Option<usize>, old_pods_run: bool) ->
             Strategy::RollingUpdate { .. } => sync.roll(new),
             Strategy::Recreate => sync.recreate(new, old_pods_run),
             // No Deployment has one of these.
-            Strategy::Partition(_) | Strategy::OnDelete => {}
+            Strategy::Partition(_) | Strategy::Nodes { .. } | Strategy::OnDelete => {}
         }
     }
     sync.changes
@@ -139,7 +139,10 @@ impl Sync {
             }
             _ => match self.wish.strategy {
                 Strategy::RollingUpdate { .. } => self.scale_proportionally(&active),
-                Strategy::Recreate | Strategy::Partition(_) | Strategy::OnDelete => {}
+                Strategy::Recreate
+                | Strategy::Partition(_)
+                | Strategy::Nodes { .. }
+                | Strategy::OnDelete => {}
             },
         }
     }

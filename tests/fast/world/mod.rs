@@ -28,6 +28,8 @@ pub(crate) use replicaset::ReplicaSet;
 pub(crate) use story::Story;
 pub(crate) use templates::Mould;
 
+use std::collections::BTreeMap;
+
 use dice::Dice;
 use jiff::Timestamp;
 use tidegate::object::{FREEZE_MIN_READY, Strategy};
@@ -195,6 +197,7 @@ impl World {
     pub(crate) fn seen(&self) -> Seen {
         let live = self.live.as_ref().map(|live| Live {
             kind: Kind::Deployment,
+            spots: BTreeMap::new(),
             uid: live.uid.to_string(),
             generation: live.generation,
             observed_generation: live.observed,
