@@ -148,6 +148,15 @@ fn fields(policy: &Policy) -> Vec<(&'static str, String)> {
         ),
         ("rollback.maxSurge", policy.rollback.max_surge.to_string()),
         ("rollback.order", order(policy.rollback.order).to_owned()),
+        ("group", by_default(policy.group.clone(), "none")),
+        ("wave", policy.wave.to_string()),
+        (
+            "dependsOn",
+            match policy.depends_on.as_slice() {
+                [] => "nothing".to_owned(),
+                names => names.join(", "),
+            },
+        ),
     ]
 }
 
@@ -220,6 +229,9 @@ healthyDeadline    5m, or less by the workload  default
 progressDeadline   the workload's own           default
 rollback.maxSurge  25%                          default
 rollback.order     SurgeFirst                   default
+group              none                         default
+wave               0                            default
+dependsOn          nothing                      default
 note: an HPA scales it
 "
         );

@@ -106,6 +106,12 @@ impl Given {
                 "its own times and strategy are back; what was begun goes on"
             };
             text.push_str(&format!("{workload}: {what}\n"));
+            if *is_back && workload.starts_with("StatefulSet/") {
+                text.push_str(
+                    "  its pods that are not Ready stay until somebody deletes them \
+                     (kubernetes#67250): kubectl delete pod NAME\n",
+                );
+            }
         }
         text
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::object::{Digest, Object, mark};
+use crate::object::{Digest, Object, Workload, mark};
 
 /// Managers of Kubernetes itself and of scalers: what they write is no drift.
 const CONTROLLERS: [&str; 9] = [
@@ -167,11 +167,11 @@ impl<'a> Managers<'a> {
     /// nobody, and an apply alone leaves them. `None` where nothing has to change.
     #[must_use]
     pub fn with_rolling_update(self) -> Option<Value> {
-        let live = self.0.at("/spec/strategy/rollingUpdate")?.as_object()?;
-        let path =
-            |field: &str| ["f:spec", "f:strategy", "f:rollingUpdate", field].map(str::to_owned);
+        let view = Workload(self.0);
+        let live = view.written_strategy().get("rollingUpdate")?.as_object()?;
+        let strategy = format!("f:{}", view.strategy_field());
         let mut fields: Vec<String> = live.keys().map(|key| format!("f:{key}")).collect();
-        fields.retain(|field| !self.own_has(&path(field).each_ref().map(String::as_str)));
+        fields.retain(|field| !self.own_has(&["f:spec", &strategy, "f:rollingUpdate", field]));
         if fields.is_empty() {
             return None;
         }
@@ -181,7 +181,7 @@ impl<'a> Managers<'a> {
             fields.into_iter().map(|field| (field, json!({}))).collect();
         merge(
             &mut own["fieldsV1"],
-            &json!({"f:spec": {"f:strategy": {"f:rollingUpdate": missing}}}),
+            &json!({"f:spec": {strategy: {"f:rollingUpdate": missing}}}),
         );
         Some(Value::Array(entries))
     }

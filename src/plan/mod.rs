@@ -10,6 +10,7 @@ mod inventory;
 mod managers;
 mod prune;
 mod standing;
+pub mod turns;
 mod wanted;
 
 pub use adopted::adopted;

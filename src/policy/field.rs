@@ -18,12 +18,16 @@ pub(super) enum Field {
     HealthyDeadline,
     ProgressDeadline,
     Rollback,
+    Preset,
+    Group,
+    Wave,
+    DependsOn,
     /// Part of the schema, but only its default is possible so far.
     Later,
 }
 
 /// Names that mean a field; the first of each field is the canonical one.
-const NAMES: [(&str, Field); 18] = [
+const NAMES: [(&str, Field); 22] = [
     ("strategy", Field::Strategy),
     ("steps", Field::Steps),
     ("batchSize", Field::BatchSize),
@@ -42,11 +46,14 @@ const NAMES: [(&str, Field); 18] = [
     ("healthyDeadline", Field::HealthyDeadline),
     ("progressDeadline", Field::ProgressDeadline),
     ("rollback", Field::Rollback),
+    ("preset", Field::Preset),
+    ("group", Field::Group),
+    ("wave", Field::Wave),
+    ("dependsOn", Field::DependsOn),
 ];
 
 /// Fields of the schema that are not supported yet.
-const LATER: [&str; 15] = [
-    "preset",
+const LATER: [&str; 12] = [
     "pacing",
     "gates",
     "maxFailureRatio",
@@ -57,8 +64,6 @@ const LATER: [&str; 15] = [
     "postDeploy",
     "preRollback",
     "configTracking",
-    "group",
-    "wave",
     "blueGreen",
     "canary",
 ];
@@ -80,7 +85,7 @@ pub(super) fn is_default(name: &str, value: &Value) -> bool {
     let accepted: &[Value] = match name {
         "pacing" => &[json!("Barrier")],
         "gates" | "windows" => &[json!([])],
-        "maxFailureRatio" | "wave" => &[json!(0)],
+        "maxFailureRatio" => &[json!(0)],
         "approval" => &[json!("None")],
         // A bare `Off` is a boolean in YAML 1.1.
         "configTracking" => &[json!("Off"), json!(false)],

@@ -8,6 +8,7 @@
 mod contradiction;
 mod field;
 mod file;
+mod preset;
 mod resolve;
 mod statement;
 mod word;

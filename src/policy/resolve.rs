@@ -243,13 +243,12 @@ fn settled(said: Statement, workload: &Located) -> Resolved {
                 built_in.rollback.order,
             ),
         },
+        group: origins.take("group", said.group, Provenance::Default),
+        wave: origins.built_in("wave", said.wave, built_in.wave),
+        depends_on: origins.built_in("dependsOn", said.depends_on, built_in.depends_on),
     };
     if stops_first(workload) {
-        policy.order = Some(Order::StopFirst);
-        policy.max_surge = None;
-        for field in ["order", "maxSurge"] {
-            origins.0.insert(field.to_owned(), Provenance::Workload);
-        }
+        (policy.order, policy.max_surge) = origins.stop_first();
     }
     Resolved {
         policy,
@@ -269,6 +268,14 @@ impl Origins {
         };
         self.0.insert(name.to_owned(), origin);
         value
+    }
+
+    /// Records that the kind of the workload decides about extra pods; returns order and maxSurge.
+    fn stop_first(&mut self) -> (Option<Order>, Option<Amount>) {
+        for field in ["order", "maxSurge"] {
+            self.0.insert(field.to_owned(), Provenance::Workload);
+        }
+        (Some(Order::StopFirst), None)
     }
 
     fn built_in<T>(&mut self, name: &str, said: Option<Said<T>>, value: T) -> T {

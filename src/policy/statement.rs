@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::{
     Batches, Mode, OnFailure, Order, Provenance,
     field::{self, Field},
+    preset::{self, Preset},
 };
 use crate::{
-    object::{Amount, hint, read_duration},
+    object::{Amount, hint, is_rolled, read_duration},
     revision::{Fault, Place, Position},
     yaml::{Key, Node},
 };
@@ -39,6 +40,9 @@ pub(super) struct Statement {
     pub(super) progress_deadline: Option<Said<Duration>>,
     pub(super) rollback_max_surge: Option<Said<Amount>>,
     pub(super) rollback_order: Option<Said<Order>>,
+    pub(super) group: Option<Said<String>>,
+    pub(super) wave: Option<Said<i32>>,
+    pub(super) depends_on: Option<Said<Vec<String>>>,
 }
 
 /// Where a source stands and how its values and faults are named.
@@ -60,6 +64,7 @@ impl Statement {
         let mut statement = Self::default();
         let mut faults = Vec::new();
         let mut given: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut preset = None;
         let mut has_batches = false;
         for (key, node) in entries {
             let mut fault = |message: String| {
@@ -90,14 +95,35 @@ impl Statement {
                 place,
                 source,
             };
-            if let Err(messages) = statement.take(field, &said) {
+            let taken = if field == Field::Preset && !node.is_null() {
+                said.read(preset::find).map(|said| preset = Some(said))
+            } else {
+                statement.take(field, &said)
+            };
+            if let Err(messages) = taken {
                 messages.into_iter().for_each(fault);
             }
         }
         if faults.is_empty() {
-            Ok(statement)
+            Ok(match preset {
+                // What the same source says beside it is meant.
+                Some(preset) => statement.or(&Self::of(&preset)),
+                None => statement,
+            })
         } else {
             Err(faults)
+        }
+    }
+
+    /// What a preset stands for.
+    fn of(preset: &Said<Preset>) -> Self {
+        let origin = preset.origin.by_preset(preset.value.name);
+        let place = &preset.place;
+        Self {
+            batches: Some(Said::new(preset.value.size(), &origin, place)),
+            max_surge: Some(Said::new(preset.value.surge, &origin, place)),
+            soak: Some(Said::new(preset.value.soak, &origin, place)),
+            ..Self::default()
         }
     }
 
@@ -123,6 +149,9 @@ impl Statement {
             rollback_order: self
                 .rollback_order
                 .or_else(|| farther.rollback_order.clone()),
+            group: self.group.or_else(|| farther.group.clone()),
+            wave: self.wave.or_else(|| farther.wave.clone()),
+            depends_on: self.depends_on.or_else(|| farther.depends_on.clone()),
         }
     }
 
@@ -142,6 +171,11 @@ impl Statement {
             Field::HealthyDeadline => self.healthy_deadline = Some(said.read(deadline)?),
             Field::ProgressDeadline => self.progress_deadline = Some(said.read(deadline)?),
             Field::Rollback => self.take_rollback(said)?,
+            Field::Group => self.group = Some(said.read(group)?),
+            Field::Wave => self.wave = Some(said.read(wave)?),
+            Field::DependsOn => self.depends_on = Some(said.read_all(workloads)?),
+            // Read apart: what stands beside it wins.
+            Field::Preset => {}
             Field::Later if field::is_default(said.name, &said.node.value()) => {}
             Field::Later => return Err(vec!["is not supported yet: leave it out".to_owned()]),
         }
@@ -233,6 +267,57 @@ impl Saying<'_> {
             origin: (self.source.origin)(self.written, self.place.position),
             place: self.place.clone(),
         }
+    }
+}
+
+impl<T> Said<T> {
+    fn new(value: T, origin: &Provenance, place: &Place) -> Self {
+        Self {
+            value,
+            origin: origin.clone(),
+            place: place.clone(),
+        }
+    }
+}
+
+fn group(node: &Node) -> Result<String, String> {
+    match node.text() {
+        Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+        Some(_) => Err("is empty: write a name, or leave it out".to_owned()),
+        None => Err(format!("is {}: write a name", node.noun())),
+    }
+}
+
+fn wave(node: &Node) -> Result<i32, String> {
+    let number = node.value().as_i64();
+    let number = number.and_then(|number| i32::try_from(number).ok());
+    number.ok_or_else(|| format!("is {}: write a whole number such as 1", node.noun()))
+}
+
+/// Reads workloads as `Kind/name`.
+fn workloads(node: &Node) -> Result<Vec<String>, Vec<String>> {
+    let Some(items) = node.items() else {
+        let noun = node.noun();
+        return Err(vec![format!(
+            "is {noun}: write a list such as [StatefulSet/db]"
+        )]);
+    };
+    let (mut names, mut faults) = (Vec::new(), Vec::new());
+    for item in items {
+        let parts = item.text().and_then(|text| text.split_once('/'));
+        match parts.filter(|(kind, name)| is_rolled(kind) && !name.is_empty()) {
+            Some((kind, name)) => names.push(format!("{kind}/{name}")),
+            None => faults.push(format!(
+                "`{}` is no workload: write one as `Deployment/name`, `StatefulSet/name` or \
+                 `DaemonSet/name`",
+                item.text().unwrap_or_else(|| item.noun())
+            )),
+        }
+    }
+    if faults.is_empty() {
+        Ok(names)
+    } else {
+        Err(faults)
     }
 }
 

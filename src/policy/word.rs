@@ -38,6 +38,15 @@ pub struct Policy {
     pub progress_deadline: Option<Duration>,
     /// How a rollback goes.
     pub rollback: GoingBack,
+    /// Its group: no two workloads of one are rolled at once. `None`: it is in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Workloads of lower waves are rolled first. Default 0.
+    #[serde(default)]
+    pub wave: i32,
+    /// Workloads of the same commit and namespace that are rolled first, as `Kind/name`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends_on: Vec<String>,
 }
 
 /// Who paces a rollout.
@@ -127,6 +136,18 @@ pub struct Resolved {
     pub notes: Vec<String>,
 }
 
+impl Provenance {
+    /// Returns it for a value that a preset stands for.
+    #[must_use]
+    pub fn by_preset(&self, preset: &str) -> Self {
+        match self {
+            Self::Annotation(at) => Self::Annotation(format!("{at} (preset {preset})")),
+            Self::File(at) => Self::File(format!("{at} (preset {preset})")),
+            Self::GitSync | Self::Workload | Self::Default => self.clone(),
+        }
+    }
+}
+
 impl Policy {
     /// Returns what goes first; `None` where that is left to the workload's own strategy.
     #[must_use]
@@ -155,6 +176,9 @@ impl Default for Policy {
                 max_surge: Amount::Percent(25),
                 order: Order::SurgeFirst,
             },
+            group: None,
+            wave: 0,
+            depends_on: Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::policy::{Batches, Mode};
 
 use super::foreign::is_outdated;
 use super::lever::deployment::{Census, engage};
-use super::seen::restarts;
+use super::seen::{Kind, restarts};
 use super::step::Tick;
 use super::{Checkpoint, Decision, Engagement, Failure, Overlay, Phase, Reason, Schedule, Stance};
 
@@ -184,10 +184,16 @@ impl Tick<'_> {
                 goal.strategy,
             )
         } else {
+            // Without a record a partition or `OnDelete` may be a lever that was left.
+            let is_known = before.is_some() || live.kind == Kind::Deployment;
             (
                 live.min_ready_seconds,
                 live.progress_deadline_seconds,
-                live.strategy,
+                if is_known {
+                    live.strategy
+                } else {
+                    goal.strategy
+                },
             )
         };
         Engagement {

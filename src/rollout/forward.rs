@@ -32,7 +32,10 @@ impl Tick<'_> {
             && found.healthy == found.present;
         if !healthy {
             let flapped = kept.judge.flaps != flaps;
-            return self.wait_healthy(kept, found.wake, flapped);
+            return match self.blocked_from() {
+                Some((place, pod)) => self.widen(kept, place, pod),
+                None => self.wait_healthy(kept, found.wake, flapped),
+            };
         }
         if allowed < kept.target.min(self.live.replicas) {
             return self.open(kept, found.healthy, Reason::SliceStarted);
@@ -183,6 +186,23 @@ impl Tick<'_> {
         };
         kept.write.base = self.live.generation;
         Decision::write(kept, reason)
+    }
+
+    /// An old pod of a StatefulSet keeps its controller from going on: the batch takes it in, with
+    /// all above it. They are still replaced one at a time, each once those before it are Ready.
+    fn widen(&self, mut kept: Checkpoint, place: u32, pod: &str) -> Decision {
+        let allowed = self.live.replicas.saturating_sub(place);
+        kept.target = kept.target.max(allowed);
+        kept.batch = self.schedule().holding(kept.target);
+        kept.opened = self.now;
+        let text = format!(
+            "pod {pod} does not serve, and its controller waits for it: {allowed} of {} pods may be \
+             new",
+            self.live.replicas
+        );
+        let levers = Levers::stop_first(allowed);
+        self.write_levers(kept, levers, Reason::SliceStarted)
+            .told(Reason::SliceStarted, text)
     }
 
     /// The levers of a Deployment. Unavailable pods never fall, not by rounding either.

@@ -2,13 +2,17 @@
 //! that is wanted. Never one of that template.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::health::Pod;
-use crate::object::Strategy;
+use crate::health::{Judgement, Pod, Verdict};
+use crate::object::{Strategy, later};
 
 use super::seen::{Kind, Spot, ordinal_of};
 use super::step::Tick;
 use super::{Checkpoint, Overlay, Set};
+
+/// Patience with an old pod that is not Ready and that others wait for.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 impl Tick<'_> {
     /// Pods that go now: name and UID. None before the controller has seen the template, or the
@@ -93,6 +97,50 @@ impl Tick<'_> {
             due.push(next);
         }
         due
+    }
+
+    /// The lowest place below the partition of a StatefulSet, but within what Git lets be new, whose
+    /// pod its controller would wait for without end, with the name of the pod.
+    pub(super) fn blocked_from(&self) -> Option<(u32, &str)> {
+        let Kind::StatefulSet {
+            first,
+            is_ordered: true,
+            ..
+        } = self.live.kind
+        else {
+            return None;
+        };
+        let (Strategy::Partition(there), Strategy::Partition(wanted)) =
+            (self.live.strategy, self.goal.strategy)
+        else {
+            return None;
+        };
+        let places = first.saturating_add(wanted)..first.saturating_add(there);
+        let pods = self.live.sets.iter().flat_map(Set::present);
+        let blocking = pods.filter_map(|pod| {
+            let ordinal = ordinal_of(&pod.name).filter(|ordinal| places.contains(ordinal))?;
+            let is_stuck = self.live.is_observed() && self.is_stuck(pod);
+            is_stuck.then_some((ordinal - first, pod.name.as_str()))
+        });
+        blocking.min()
+    }
+
+    /// Says whether a pod does not serve and will not by itself, as far as one can tell.
+    fn is_stuck(&self, pod: &Pod) -> bool {
+        let by = Judgement {
+            now: self.now,
+            since: pod.created,
+            // A container that backs off counts, restarts of long ago do not.
+            forgiven_restarts: pod.restarts.saturating_sub(1),
+            min_ready: Duration::ZERO,
+            deadline: None,
+        };
+        let is_failed = || matches!(pod.judge(&by), Verdict::Failed(_));
+        let is_late = || {
+            let since = pod.unready_since.unwrap_or(pod.created);
+            self.now >= later(since, PATIENCE)
+        };
+        pod.ready_since.is_none() && (is_failed() || is_late())
     }
 
     /// Where a pod runs.

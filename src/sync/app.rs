@@ -75,6 +75,8 @@ pub(super) struct App {
     pub(super) is_fetching: bool,
     /// Whether a fetch has ended since the start, well or badly.
     pub(super) has_fetched: bool,
+    /// Whether it was told that nodes cannot be seen.
+    pub(super) has_told_nodes: bool,
     /// Requests to sync that the fetch under way answers.
     pub(super) requested: Option<String>,
     /// How often in a row the cluster did not do as asked.
@@ -132,6 +134,7 @@ impl App {
             fetches: mpsc::channel(1),
             is_fetching: false,
             has_fetched: false,
+            has_told_nodes: false,
             requested: None,
             refusals: 0,
             denials: BTreeMap::new(),

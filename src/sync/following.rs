@@ -22,16 +22,15 @@ impl App {
         let under_way = under_way.filter(|other| !std::ptr::eq(Arc::as_ptr(other), set));
         needed.extend(under_way.flat_map(|other| self.named(other)));
         needed.extend(self.unjudged().iter().flat_map(|set| self.named(set)));
+        let has_nodes = needed.iter().any(|watch| watch.kind == "DaemonSet");
+        needed.extend(has_nodes.then(nodes));
         for gone in self.followed.difference(&needed) {
             self.shared.live.unfollow(gone);
         }
-        if needed.iter().any(|watch| watch.kind == "DaemonSet") {
-            // Only where it may: without it the canary label of nodes says nothing.
-            let nodes = Watch::of("v1", "Node");
-            self.shared.live.follow(nodes.clone());
-            needed.insert(nodes);
-        }
         self.followed = needed;
+        if has_nodes {
+            self.look_at_nodes().await;
+        }
         let all = own.into_iter().chain(self.basics()).collect();
         if let Err(faults) = self.shared.live.settle(&all).await {
             let message = format!("the cluster cannot be watched: {}", faults.join("; "));
@@ -40,6 +39,22 @@ impl App {
         }
         self.clear(Trouble::WatchFailed);
         true
+    }
+
+    /// Nodes are seen where that is allowed: else their names and what their pods say decide about
+    /// the order of a DaemonSet, and that is told once.
+    async fn look_at_nodes(&mut self) {
+        let seen = self.shared.live.settle(&[nodes()].into()).await;
+        if let Err(faults) = seen
+            && !std::mem::replace(&mut self.has_told_nodes, true)
+        {
+            let text = format!(
+                "nodes cannot be watched, so their label {} says nothing: {}",
+                mark::CANARY,
+                faults.join("; ")
+            );
+            self.announce(None, "NodesNotSeen", text, true);
+        }
     }
 
     /// The set of a tip that is still to be judged, or is judged again and again.
@@ -102,6 +117,11 @@ impl App {
             .flat_map(|(kind, namespace)| chain(kind, namespace));
         places.into_iter().map(watch).chain(chains).collect()
     }
+}
+
+/// All nodes.
+fn nodes() -> Watch {
+    Watch::of("v1", "Node")
 }
 
 /// All workloads of a kind, and what leads to their pods, in one namespace.

@@ -42,6 +42,7 @@ mod run;
 mod stack;
 mod tending;
 mod tip;
+mod turns;
 mod writing;
 
 pub use book::BookFault;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::config::GitSync;
 use crate::manifest::{self, KindScope, Scope};
 use crate::object::{Digest, ObjectId};
-use crate::plan::{Owner, Set, wanted};
+use crate::plan::{Owner, Set, turns, wanted};
 use crate::policy::{Baseline, FILE_NAME};
 use crate::revision::{Fault, Position, Revision, Tree};
 
@@ -102,7 +102,13 @@ pub(super) fn dress(
         fields.map(|field| field.pointer.clone()).collect()
     };
     match Baseline::read(sync.rollout.as_ref()) {
-        Ok(baseline) => wanted(desired, revision, owner, &baseline, &withdrawals),
+        Ok(baseline) => {
+            let (set, mut faults) = wanted(desired, revision, owner, &baseline, &withdrawals);
+            if faults.is_empty() {
+                faults = turns::faults(&set);
+            }
+            (set, faults)
+        }
         Err(faults) => (Set::new(), faults),
     }
 }

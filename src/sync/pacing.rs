@@ -48,7 +48,7 @@ impl App {
     ) -> Result<Progress, BookFault> {
         self.found(ids, set).await?;
         let (mut wakes, mut paused, mut queued) = (Vec::new(), Vec::new(), Vec::new());
-        let mut is_done = true;
+        let (mut is_done, mut has_ended) = (true, false);
         let is_rolling = |id: &&ObjectId| self.is_rolling(id) && !self.is_held_back(id);
         let mut rolling = ids.iter().filter(is_rolling).count();
         let mut is_over = self.is_stopped() || self.has_fresh_failure(set);
@@ -64,7 +64,7 @@ impl App {
             if !active && !self.may_begin(id, set, stance, &mut is_done) {
                 continue;
             }
-            if !active && rolling >= AT_ONCE {
+            if !active && (rolling >= AT_ONCE || self.waits_its_turn(id, ids, set)) {
                 is_done = false;
                 queued.push(id.clone());
                 continue;
@@ -73,7 +73,10 @@ impl App {
             // One failure stops all further advances of the commit, in this very pass.
             is_over = self.is_stopped() || self.has_fresh_failure(set);
             match driven {
-                Driven::Finished => rolling -= usize::from(counted),
+                Driven::Finished => {
+                    rolling -= usize::from(counted);
+                    has_ended = true;
+                }
                 // What quarantine holds stays as it is: nothing waits for it.
                 Driven::Waiting(_) if self.is_held_back(id) => {}
                 Driven::Waiting(wake) => {
@@ -87,6 +90,8 @@ impl App {
             }
         }
         self.tell_paused(&paused);
+        // What waited for one that has ended since it was asked.
+        wakes.extend((has_ended && !queued.is_empty()).then(clock::now));
         self.book.ledger.queued = queued;
         Ok(if is_done {
             Progress::Done
@@ -116,7 +121,7 @@ impl App {
 
     /// Says whether quarantine holds a workload in the middle of the rollout that the failed
     /// commit began; one that is only restarted goes on.
-    fn is_held_back(&self, id: &ObjectId) -> bool {
+    pub(super) fn is_held_back(&self, id: &ObjectId) -> bool {
         let ledger = &self.book.ledger;
         let rollout = ledger.rolling(id).filter(|kept| !kept.is_repair);
         ledger.is_held(id) && rollout.is_some() && !self.is_restarting(id)
@@ -124,7 +129,7 @@ impl App {
 
     /// Says whether rolling a workload only brings back what stood there before somebody else
     /// changed it: that is done whatever is paused or held.
-    fn is_repair(&mut self, id: &ObjectId, set: &Set) -> bool {
+    pub(super) fn is_repair(&mut self, id: &ObjectId, set: &Set) -> bool {
         if let Some(kept) = self.book.ledger.rolling(id) {
             return kept.is_repair;
         }

@@ -13,7 +13,7 @@ use crate::revision::Fault;
 use super::app::App;
 use super::book::is_removal;
 use super::handover::Contest;
-use super::writing::is_recreate;
+use super::writing::drops_rolling_update;
 
 /// Dry runs under way at once; the client's own pace may be lower.
 const AT_ONCE: usize = 16;
@@ -198,10 +198,11 @@ impl Prober {
         })
     }
 
-    /// A Deployment of ours that becomes `Recreate`: the rolling update that the API server set by
+    /// A Deployment of ours that becomes `Recreate`, a StatefulSet that becomes `OnDelete`: the
+    /// rolling update that the API server set by
     /// default would have to be taken away first, so its spec is tried out under another name.
     async fn without_rolling_update(&self, wanted: &Wanted) -> Result<Option<Object>, ProbeFault> {
-        if !is_recreate(&wanted.object) {
+        if !drops_rolling_update(&wanted.object) {
             return Ok(None);
         }
         let Some(live) = self.live.get(&wanted.object.id()) else {

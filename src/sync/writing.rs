@@ -293,7 +293,7 @@ async fn apply(
             object.set(&["metadata", "resourceVersion"], json!(version));
         }
     }
-    if is_recreate(&object)
+    if drops_rolling_update(&object)
         && let Some(found) = live.get(&id)
         && let Some(fields) = Managers::of(&found).with_rolling_update()
     {
@@ -306,9 +306,14 @@ async fn apply(
     cluster.apply(&object, mark::MANAGER).await
 }
 
-/// Says whether an object is a Deployment that is to be recreated, not rolled.
-pub(super) fn is_recreate(object: &Object) -> bool {
-    object.id().is_workload() && Workload(object).strategy() == Strategy::Recreate
+/// Says whether an object is a workload that the API server lets have no rolling update beside its
+/// strategy: a Deployment that is to be recreated, a StatefulSet with `OnDelete`.
+pub(super) fn drops_rolling_update(object: &Object) -> bool {
+    match object.kind() {
+        "Deployment" => Workload(object).strategy() == Strategy::Recreate,
+        "StatefulSet" => Workload(object).strategy() == Strategy::OnDelete,
+        _ => false,
+    }
 }
 
 /// The live values of withdrawn fields that are still ours, as an object of their own.

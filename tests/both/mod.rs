@@ -35,6 +35,7 @@ mod reverts;
 mod shapes;
 mod stateful;
 mod stuck;
+mod turns;
 
 /// A container's part in a manifest: it takes its variables from the ConfigMap `settings`.
 const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use kube::api::ListParams;
+use serde_json::{Value, json};
+
 use crate::play;
 use crate::shop::{Agent, Ladder, Shop, Stage, daemon_set};
 
@@ -67,7 +70,7 @@ fn a_batch_spreads_over_the_zones() {
         .await;
         let new = shop.pods("web", "2");
         assert_eq!(new.len(), 3);
-        let zone = |pod: &serde_json::Value| {
+        let zone = |pod: &Value| {
             let zone = pod["metadata"]["labels"]["topology.kubernetes.io/zone"].clone();
             zone.to_string()
         };
@@ -76,6 +79,34 @@ fn a_batch_spreads_over_the_zones() {
         shop.sync();
         shop.until_outcome(&revert, "Succeeded").await;
         assert_eq!(shop.pods("web", "1").len(), 5);
+    });
+}
+
+#[test]
+fn a_node_with_the_canary_label_goes_first() {
+    play(async |stage: Stage| {
+        let manifest = |tag| daemon_set("web", tag, "steps: [1, 100%]\nsoak: 5m", "");
+        let (shop, _agent, _ladder) = installed(&stage, "nodes-canary", &manifest("1")).await;
+        let nodes = shop.list("node", &ListParams::default());
+        let names = nodes
+            .iter()
+            .filter_map(|node| node["metadata"]["name"].as_str());
+        let last = names.max().expect("there are nodes");
+        let label = |value: Option<&str>| {
+            let patch = json!({"metadata": {"labels": {"tidegate.dev/canary": value}}});
+            let node = format!("node/{last}");
+            shop.kubectl(&["patch", &node, "--type=merge", "-p", &patch.to_string()]);
+        };
+        label(Some("true"));
+        shop.push_web("web 2", &manifest("2"));
+        shop.until("the first new pod", || {
+            !shop.checkpoint_of("DaemonSet", "web")["healthySince"].is_null()
+        })
+        .await;
+        let new = shop.pods("web", "2");
+        label(None);
+        assert_eq!(new.len(), 1);
+        assert_eq!(new[0]["spec"]["nodeName"], *last);
     });
 }
 

@@ -1,7 +1,8 @@
 //! A push rolls a StatefulSet from the highest pod down, batch by batch, by its partition.
 
+use super::NEEDS_SETTINGS;
 use crate::play;
-use crate::shop::{Agent, Ladder, Shop, Stage, stateful_set};
+use crate::shop::{Agent, Ladder, Shop, Stage, settings, stateful_set};
 
 const STEPS: &str = "steps: [1, 60%, 100%]\nsoak: 1s\nmonitor: 0s";
 /// The course of a healthy rollout by these steps.
@@ -109,6 +110,22 @@ fn pods_that_are_replaced_on_delete_are_deleted_batch_by_batch() {
 }
 
 #[test]
+fn git_may_change_from_a_rolling_update_to_on_delete_and_back() {
+    play(async |stage: Stage| {
+        let (shop, _agent, ladder) =
+            installed(&stage, "stateful-turn", &web("1", "Pause", "")).await;
+        let more = "  updateStrategy: {type: OnDelete}\n";
+        let second = shop.push_web("web 2", &web("2", "Pause", more));
+        shop.until_outcome(&second, "Succeeded").await;
+        let third = shop.push_web("web 3", &web("3", "Pause", ""));
+        shop.until_outcome(&third, "Succeeded").await;
+        let rests = ladder.rests();
+        assert_eq!(rests[1], "OnDelete: 2 2 2 2 2");
+        assert_eq!(rests.last().unwrap(), "0: 3 3 3 3 3");
+    });
+}
+
+#[test]
 fn a_partition_in_git_is_as_far_as_a_rollout_goes() {
     play(async |stage: Stage| {
         let more = "  updateStrategy: {rollingUpdate: {partition: 2}}\n";
@@ -151,6 +168,56 @@ fn a_fix_takes_over_from_a_wedged_pod() {
             "0: 3 3 3 3 3",
         ];
         assert_eq!(ladder.rests(), course);
+    });
+}
+
+#[test]
+fn a_commit_fixes_a_stateful_set_that_never_ran() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "stateful-never").await;
+        let _agent = shop.start();
+        let broken = web("1-crash", "Rollback", "");
+        let first = shop
+            .repository
+            .push("breaks", &[("web.yaml", Some(&broken))]);
+        shop.until_outcome(&first, "Failed").await;
+        let fix = shop.push_web("fixes", &web("2", "Rollback", ""));
+        shop.until_outcome(&fix, "Succeeded").await;
+        assert_eq!(shop.pods("web", "2").len(), 5);
+    });
+}
+
+#[test]
+fn a_commit_fixes_the_lowest_pod_although_the_highest_has_its_turn_first() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "stateful-low").await;
+        let _agent = shop.start();
+        let manifest = |tag| web(tag, "Pause", "") + NEEDS_SETTINGS;
+        let files = |fixed| ("settings.yaml", Some(settings(fixed)));
+        let (name, good) = files(true);
+        shop.begin(&[
+            ("web.yaml", Some(&manifest("1-needsmap"))),
+            (name, good.as_deref()),
+        ])
+        .await;
+        let (name, bad) = files(false);
+        let broken = shop
+            .repository
+            .push("breaks settings", &[(name, bad.as_deref())]);
+        shop.sync();
+        shop.until_outcome(&broken, "Succeeded").await;
+        shop.kubectl(&["delete", "pod/web-0"]);
+        shop.until("the lowest pod to crash", || {
+            let pod = shop.get("pod/web-0");
+            let state = &pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"];
+            *state == "CrashLoopBackOff"
+        })
+        .await;
+        let fix = shop.push_web("fixes", &manifest("2"));
+        shop.until_outcome(&fix, "Succeeded").await;
+        assert_eq!(shop.pods("web", "2").len(), 5);
+        shop.until_note("web", "SliceStarted", "pod web-0 does not serve")
+            .await;
     });
 }
 

@@ -396,9 +396,11 @@ const CASES: &[(&str, Source, &[&str])] = &[
         &["app/web.yaml:7:5: progressDeadline 30s must be longer than minReadySeconds 60s"],
     ),
     (
-        "preset of later",
-        Annotations(&[("rollout.preset", "fast")], "replicas: 10"),
-        &["app/web.yaml:7:5: tidegate.dev/rollout.preset: is not supported yet: leave it out"],
+        "a preset that there is not",
+        Annotations(&[("rollout.preset", "quick")], "replicas: 10"),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.preset: `quick` is unknown: it is one of conservative, balanced, fast",
+        ],
     ),
     (
         "pacing of later",
@@ -447,14 +449,24 @@ const CASES: &[(&str, Source, &[&str])] = &[
         ],
     ),
     (
-        "group of later",
-        Annotations(&[("rollout.group", "db")], "replicas: 10"),
-        &["app/web.yaml:7:5: tidegate.dev/rollout.group: is not supported yet: leave it out"],
+        "a group without a name",
+        Annotations(&[("rollout.group", "\"\"")], "replicas: 10"),
+        &["app/web.yaml:7:5: tidegate.dev/rollout.group: is empty: write a name, or leave it out"],
     ),
     (
-        "wave of later",
-        Annotations(&[("rollout.wave", "3")], "replicas: 10"),
-        &["app/web.yaml:7:5: tidegate.dev/rollout.wave: is not supported yet: leave it out"],
+        "a wave that is no number",
+        Annotations(&[("rollout.wave", "first")], "replicas: 10"),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.wave: is a string: write a whole number such as 1",
+        ],
+    ),
+    (
+        "dependencies that are no workloads",
+        Annotations(&[("rollout.dependsOn", "[db, Service/db]")], "replicas: 10"),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.dependsOn: `db` is no workload: write one as `Deployment/name`, `StatefulSet/name` or `DaemonSet/name`",
+            "app/web.yaml:7:5: tidegate.dev/rollout.dependsOn: `Service/db` is no workload: write one as `Deployment/name`, `StatefulSet/name` or `DaemonSet/name`",
+        ],
     ),
     (
         "blueGreen of later",

@@ -1,10 +1,11 @@
-//! Several workloads of a commit roll at once, as the audit log has it.
+//! Several workloads of a commit roll at once, and what is watched is watched once, as the audit log
+//! has it.
 
 use std::collections::BTreeMap;
 
 use crate::cluster::ControlPlane;
 use crate::real;
-use crate::shop::{Shop, deployment};
+use crate::shop::{Shop, daemon_set, deployment};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn four_workloads_of_a_commit_roll_at_once_and_the_others_follow() {
@@ -41,4 +42,25 @@ async fn four_workloads_of_a_commit_roll_at_once_and_the_others_follow() {
     };
     let most = (0..calls.len()).map(at_once).max();
     assert_eq!(most, Some(4), "{spans:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_nodes_of_a_daemon_set_are_listed_once() {
+    let mark = ControlPlane::shared().audit().mark();
+    let manifest = |tag: &str| daemon_set("web", tag, "monitor: 0s", "");
+    let (shop, _agent) = Shop::installed(&real(), "nodes-once", &manifest("1")).await;
+    let second = shop.push_web("web 2", &manifest("2"));
+    shop.until_outcome(&second, "Succeeded").await;
+    for _ in 0..3 {
+        shop.until_served().await;
+    }
+    let calls = ControlPlane::shared()
+        .audit()
+        .calls(&shop.account.user, mark);
+    let of_nodes = |verb: &str| {
+        let calls = calls.iter();
+        let of_nodes = calls.filter(|call| call.resource == "nodes" && call.verb == verb);
+        of_nodes.count()
+    };
+    assert_eq!((of_nodes("list"), of_nodes("watch")), (1, 1));
 }

@@ -30,6 +30,7 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("daemonset", "apps", "v1", "DaemonSet"),
     ("lease", "coordination.k8s.io", "v1", "Lease"),
     ("namespace", "", "v1", "Namespace"),
+    ("node", "", "v1", "Node"),
     ("pod", "", "v1", "Pod"),
     ("replicaset", "apps", "v1", "ReplicaSet"),
     ("secret", "", "v1", "Secret"),
@@ -52,7 +53,7 @@ pub(super) fn objects(client: Client, namespace: &str, word: &str) -> Api<Dynami
         (None, None) => panic!("what is a {word}?"),
     };
     let resource = ApiResource::from_gvk(&resource);
-    if ["clusterrole", "namespace"].contains(&word) {
+    if ["clusterrole", "namespace", "node"].contains(&word) {
         Api::all_with(client, &resource)
     } else {
         Api::namespaced_with(client, namespace, &resource)

@@ -64,6 +64,7 @@ fn policy(dice: &mut Dice) -> Policy {
             max_surge: amount(dice),
             order: dice.pick(&[Order::SurgeFirst, Order::SurgeFirst, Order::StopFirst]),
         },
+        ..Policy::default()
     }
 }
 

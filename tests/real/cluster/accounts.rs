@@ -34,12 +34,18 @@ pub(crate) fn own_rules() -> Vec<PolicyRule> {
     rules_of("tidegate")
 }
 
-/// The rules of a Role of the example.
+/// Returns what it needs in the whole cluster for the order of nodes.
+pub(crate) fn nodes_rules() -> Vec<PolicyRule> {
+    rules_of("tidegate-nodes")
+}
+
+/// The rules of a Role, or ClusterRole, of the example.
 fn rules_of(role: &str) -> Vec<PolicyRule> {
     let documents = serde_yaml::Deserializer::from_str(RIGHTS);
     let mut roles = documents.filter_map(|document| {
         let document = Value::deserialize(document).expect("the example is YAML");
-        let is_meant = document["kind"] == "Role" && document["metadata"]["name"] == role;
+        let is_role = document["kind"] == "Role" || document["kind"] == "ClusterRole";
+        let is_meant = is_role && document["metadata"]["name"] == role;
         is_meant.then(|| document["rules"].clone())
     });
     let rules = roles.next().expect("the example has the role");

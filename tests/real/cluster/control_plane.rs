@@ -18,7 +18,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::accounts::{self, application_rules, own_rules};
+use super::accounts::{self, application_rules, nodes_rules, own_rules};
 use super::audit::Audit;
 
 use super::guarded::{Guarded, GuardedFolder};
@@ -128,6 +128,8 @@ impl ControlPlane {
         let number = self.handed_out.fetch_add(1, Ordering::Relaxed);
         let account = accounts::account(self.folder.path(), number);
         self.grant(&account, own, "own", own_rules()).await;
+        self.grant_everywhere(&account, "nodes", nodes_rules())
+            .await;
         for namespace in namespaces {
             self.grant(&account, namespace, "applications", application_rules())
                 .await;
