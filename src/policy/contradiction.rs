@@ -181,6 +181,8 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
             notes.push(format!("{id}: strategy Native leaves the pace to Kubernetes: the batches of {at} are not used"));
         } else if deployment.strategy() == Strategy::Recreate {
             notes.push(format!("{id}: its strategy is Recreate, which cannot be cut into batches: those of {at} are not used"));
+        } else if is_never_without(workload) {
+            notes.push(format!("{id}: its maxUnavailable is 0, which only Kubernetes itself can keep: the batches of {at} are not used"));
         }
         if let Batches::Steps(steps) = &batches.value
             && let Some(message) = falling_step(steps, deployment.written_replicas())
@@ -208,6 +210,22 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// Says whether a DaemonSet brings new pods first and no node may be without one: that only
+/// Kubernetes itself can do.
+fn is_never_without(workload: &Located) -> bool {
+    let is_zero = |amount| matches!(amount, Amount::Count(0) | Amount::Percent(0));
+    match Workload(&workload.object).strategy() {
+        Strategy::Nodes {
+            max_surge,
+            max_unavailable,
+        } => !is_zero(max_surge) && is_zero(max_unavailable),
+        Strategy::Recreate
+        | Strategy::RollingUpdate { .. }
+        | Strategy::Partition(_)
+        | Strategy::OnDelete => false,
+    }
 }
 
 /// What of a policy a workload of a kind that makes no extra pods has no use for.

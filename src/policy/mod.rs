@@ -11,6 +11,7 @@ mod file;
 mod preset;
 mod resolve;
 mod statement;
+mod value;
 mod word;
 
 pub use file::{FILE_NAME, PolicyFile};

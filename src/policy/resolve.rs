@@ -357,6 +357,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_beside_a_preset_wins_and_a_nearer_preset_over_farther_words() {
+        let farther = baseline(&json!({"soak": "5s", "monitor": "9s"}));
+        let beside = [
+            ("tidegate.dev/rollout.preset", "conservative"),
+            ("tidegate.dev/rollout.maxSurge", "2"),
+        ];
+        let resolved = resolve(&web(&beside, &json!({})), &[], &farther).unwrap();
+        let policy = &resolved.policy;
+        assert_eq!(policy.batches, Batches::Size(Amount::Count(1)));
+        assert_eq!(policy.max_surge, Some(Amount::Count(2)));
+        assert_eq!(policy.soak, Duration::from_secs(30));
+        assert_eq!(policy.monitor, Duration::from_secs(9));
+        let by = "annotation tidegate.dev/rollout.preset at apps/web/deploy.yaml:7 (preset conservative)";
+        assert_eq!(origin(&resolved, "soak"), by);
+    }
+
+    #[test]
     fn without_a_word_the_workload_itself_is_the_policy() {
         let resolved = resolve(&web(&[], &json!({})), &[], &Baseline::default()).unwrap();
         assert_eq!(resolved.policy, Policy::default());
@@ -373,10 +390,13 @@ mod tests {
             ("progressDeadline", own),
             ("rollback.maxSurge", "default"),
             ("rollback.order", "default"),
+            ("group", "default"),
+            ("wave", "default"),
+            ("dependsOn", "default"),
         ] {
             assert_eq!(origin(&resolved, field), said, "{field}");
         }
-        assert_eq!(resolved.origins.len(), 11);
+        assert_eq!(resolved.origins.len(), 14);
     }
 
     #[test]

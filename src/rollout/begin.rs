@@ -105,20 +105,24 @@ impl Tick<'_> {
         }
     }
 
-    /// Says whether nobody wants other batches of a DaemonSet than its own, which bring the new pod
-    /// of a node before the old one goes: deletes would take that away.
+    /// Says whether a DaemonSet brings the new pod of a node before the old one goes: deletes would
+    /// take that away. Where people want other batches than its own they give that up, unless no
+    /// node may be without a pod.
     fn is_surging_by_itself(&self) -> bool {
-        let is_own = self.goal.policy.batches == Batches::Own;
-        is_own
-            && match self.goal.strategy {
-                Strategy::Nodes { max_surge, .. } => {
-                    !matches!(max_surge, Amount::Count(0) | Amount::Percent(0))
-                }
-                Strategy::Recreate
-                | Strategy::RollingUpdate { .. }
-                | Strategy::Partition(_)
-                | Strategy::OnDelete => false,
+        let is_zero = |amount| matches!(amount, Amount::Count(0) | Amount::Percent(0));
+        match self.goal.strategy {
+            Strategy::Nodes {
+                max_surge,
+                max_unavailable,
+            } => {
+                let is_own = self.goal.policy.batches == Batches::Own;
+                !is_zero(max_surge) && (is_own || is_zero(max_unavailable))
             }
+            Strategy::Recreate
+            | Strategy::RollingUpdate { .. }
+            | Strategy::Partition(_)
+            | Strategy::OnDelete => false,
+        }
     }
 
     /// Says whether levers stand on the workload that are not Git's: the freeze of a Deployment, a

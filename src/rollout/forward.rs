@@ -9,12 +9,20 @@ use crate::object::{Amount, Strategy, later};
 use super::checkup::{Checkup, earlier, examine, rollout_cause};
 use super::lever::Levers;
 use super::lever::deployment::{Opening, open};
+use super::seen::Kind;
 use super::step::Tick;
 use super::{Checkpoint, Decision, Evidence, Failure, Overlay, Phase, Reason, Schedule};
 
 impl Tick<'_> {
     /// Judges the open batch and opens the next slice or batch.
     pub(super) fn advance(&self, mut kept: Checkpoint) -> Decision {
+        if self.live.kind == Kind::DaemonSet && self.live.replicas == 0 && kept.replicas > 0 {
+            let text = format!(
+                "by the new template none of the {} nodes that are to run a pod may run one",
+                kept.replicas
+            );
+            return self.fail(kept, rollout_cause("NoNodeFits", &text));
+        }
         if self.reach() == 0 {
             return self.finalize(kept);
         }

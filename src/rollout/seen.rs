@@ -1,14 +1,18 @@
 //! What is seen of one workload at one moment.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::health::Pod;
-use crate::object::{Digest, FREEZE_MIN_READY, Strategy};
+use crate::object::{Digest, FREEZE_MIN_READY, Strategy, later};
 
 use super::lever::Levers;
+
+/// Patience with a pod that is being deleted and does not go.
+const LOST: Duration = Duration::from_mins(1);
 
 /// One observation of a workload with its pods.
 #[derive(Clone, Debug)]
@@ -30,7 +34,8 @@ pub struct Live {
     pub generation: i64,
     /// `status.observedGeneration`.
     pub observed_generation: i64,
-    /// `spec.replicas`.
+    /// `spec.replicas`; of a DaemonSet the nodes that are to run a pod, but for those that are lost
+    /// ([`Set::lost`]).
     pub replicas: u32,
     /// `spec.minReadySeconds`.
     pub min_ready_seconds: i64,
@@ -201,7 +206,12 @@ impl Live {
     pub fn is_complete(&self, strategy: Strategy) -> bool {
         let reach = strategy.reach(self.replicas);
         let updated = match self.kind {
-            Kind::Deployment | Kind::DaemonSet => self.counts.updated == self.replicas,
+            Kind::Deployment => self.counts.updated == self.replicas,
+            // A node that was lost may still be counted by its controller.
+            Kind::DaemonSet => {
+                let counts = [self.counts.updated, self.counts.available];
+                return self.is_observed() && counts.iter().all(|count| *count >= self.replicas);
+            }
             Kind::StatefulSet { is_whole, .. } => {
                 let has_left = |set: &Set| !set.is_current && !set.is_base && set.replicas > 0;
                 self.counts.updated >= reach
@@ -230,6 +240,17 @@ impl Set {
         count(self.present().filter(|pod| pod.ready_since.is_some()))
     }
 
+    /// Returns how many pods are on nodes that are lost: they are being deleted, have not been Ready
+    /// for a minute, and only their node could let them go.
+    #[must_use]
+    pub fn lost(&self, now: Timestamp) -> u32 {
+        let is_lost = |pod: &&Pod| {
+            let since = pod.unready_since.filter(|_| pod.is_terminating);
+            since.is_some_and(|since| now >= later(since, LOST))
+        };
+        count(self.pods.iter().filter(is_lost))
+    }
+
     fn is_settled(&self) -> bool {
         count(self.present()) == self.replicas
     }
@@ -256,4 +277,41 @@ pub(super) fn restarts<'a>(sets: impl Iterator<Item = &'a Set>) -> BTreeMap<Stri
 
 fn count<'a>(pods: impl Iterator<Item = &'a Pod>) -> u32 {
     u32::try_from(pods.count()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_that_does_not_go_for_a_minute_is_lost_with_its_node() {
+        let now: Timestamp = "2026-11-22T06:00:00Z".parse().unwrap();
+        let pod = |is_terminating, unready: Option<&str>| Pod {
+            name: "log-1".to_owned(),
+            uid: "u".to_owned(),
+            created: Timestamp::UNIX_EPOCH,
+            is_terminating,
+            ready_since: None,
+            unready_since: unready.map(|since| since.parse().unwrap()),
+            scheduled_since: None,
+            unschedulable: None,
+            restarts: 0,
+            waiting: Vec::new(),
+            gone: None,
+        };
+        let long_ago = Some("2026-11-22T05:59:00Z");
+        let set = |pod| Set {
+            template: Digest::of(&Value::Null),
+            is_current: false,
+            is_base: false,
+            replicas: 0,
+            pods: vec![pod],
+            refused: None,
+        };
+        assert_eq!(set(pod(true, long_ago)).lost(now), 1);
+        assert_eq!(set(pod(false, long_ago)).lost(now), 0, "it may go yet");
+        let just_now = Some("2026-11-22T05:59:30Z");
+        assert_eq!(set(pod(true, just_now)).lost(now), 0);
+        assert_eq!(set(pod(true, None)).lost(now), 0, "it still serves");
+    }
 }

@@ -42,7 +42,12 @@ pub fn observe(
         let left = wanted.map_or(&[][..], |wanted| &wanted.withdrawn);
         let spec_editor = managers.spec_editor(left, taken).map(ToOwned::to_owned);
         let editor = wanted.and_then(|wanted| managers.editor(&wanted.object));
-        read(live, &object, spec_editor, editor)
+        let mut seen = read(live, &object, spec_editor, editor);
+        if seen.kind == Kind::DaemonSet {
+            let lost: u32 = seen.sets.iter().map(|set| set.lost(now)).sum();
+            seen.replicas = seen.replicas.saturating_sub(lost);
+        }
+        seen
     };
     Seen {
         now,

@@ -140,6 +140,21 @@ fn new_pods_that_come_before_the_old_ones_go_are_left_to_kubernetes() {
 }
 
 #[test]
+fn a_template_that_fits_no_node_fails() {
+    play(async |stage: Stage| {
+        let (shop, _agent, _ladder) =
+            installed(&stage, "nodes-none", &web("1", "Rollback", "")).await;
+        let nowhere = "      nodeSelector: {disk: none}\n      containers:\n";
+        let bad = web("2", "Rollback", "").replace("      containers:\n", nowhere);
+        let bad = shop.push_web("web 2", &bad);
+        shop.until_outcome(&bad, "RolledBack").await;
+        assert!(shop.message(&bad).contains("NoNodeFits"));
+        shop.until("the pods to be back", || shop.pods("web", "1").len() == 5)
+            .await;
+    });
+}
+
+#[test]
 fn a_failed_batch_goes_back_on_its_nodes_alone() {
     play(async |stage: Stage| {
         let (shop, _agent, ladder) =
