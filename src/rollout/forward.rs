@@ -40,7 +40,9 @@ impl Tick<'_> {
             && found.healthy == found.present;
         if !healthy {
             let flapped = kept.judge.flaps != flaps;
-            return match self.blocked_from() {
+            // What breaks after new pods serve is no reason to make more of them.
+            let has_begun = found.healthy > 0 || !kept.evidence.is_empty();
+            return match self.blocked_from().filter(|_| !has_begun) {
                 Some((place, pod)) => self.widen(kept, place, pod),
                 None => self.wait_healthy(kept, found.wake, flapped),
             };

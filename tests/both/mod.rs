@@ -22,6 +22,8 @@
 //! * `handover`, `waited`, `watched`, `terminal`, `once`, `readme`, `git_*`: trace no Deployment;
 //!   they are about Git, the command line, or objects that have no pods.
 
+use crate::shop::{Agent, Ladder, Shop, Stage};
+
 mod adoption;
 mod batches;
 mod crashes;
@@ -39,3 +41,22 @@ mod turns;
 
 /// A container's part in a manifest: it takes its variables from the ConfigMap `settings`.
 const NEEDS_SETTINGS: &str = "        envFrom:\n        - configMapRef: {name: settings}\n";
+
+/// A shop in which a manifest of five pods of `1`, of a workload such as `statefulset/web`, has
+/// succeeded, with a record of these pods from then on.
+async fn laddered(
+    stage: &Stage,
+    prefix: &str,
+    (what, manifest): (&str, &str),
+) -> (Shop, Agent, Ladder) {
+    let shop = Shop::open(stage, prefix).await;
+    let agent = shop.start();
+    shop.begin(&[("web.yaml", Some(manifest))]).await;
+    let ladder = shop.ladder(what);
+    shop.until("the pods to be seen", || {
+        let rests = ladder.rests();
+        rests.last().is_some_and(|rest| rest.ends_with("1 1 1 1 1"))
+    })
+    .await;
+    (shop, agent, ladder)
+}

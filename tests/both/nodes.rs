@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 
+use super::laddered;
 use crate::play;
 use crate::shop::{Agent, Ladder, Shop, Stage, daemon_set};
 
@@ -22,16 +23,7 @@ fn web(tag: &str, on_failure: &str, more: &str) -> String {
 
 /// A shop in which `1` has succeeded, with a record of its pods from then on.
 async fn installed(stage: &Stage, prefix: &str, manifest: &str) -> (Shop, Agent, Ladder) {
-    let shop = Shop::open(stage, prefix).await;
-    let agent = shop.start();
-    shop.begin(&[("web.yaml", Some(manifest))]).await;
-    let ladder = shop.ladder("daemonset/web");
-    shop.until("the pods to be seen", || {
-        let rests = ladder.rests();
-        rests.last().is_some_and(|rest| rest.ends_with("1 1 1 1 1"))
-    })
-    .await;
-    (shop, agent, ladder)
+    laddered(stage, prefix, ("daemonset/web", manifest)).await
 }
 
 /// How often a tag stands in a rest.

@@ -1,6 +1,6 @@
 //! A push rolls a StatefulSet from the highest pod down, batch by batch, by its partition.
 
-use super::NEEDS_SETTINGS;
+use super::{NEEDS_SETTINGS, laddered};
 use crate::play;
 use crate::shop::{Agent, Ladder, Shop, Stage, settings, stateful_set};
 
@@ -25,18 +25,7 @@ fn web(tag: &str, on_failure: &str, more: &str) -> String {
 
 /// A shop in which `1` has succeeded, with a record of its pods from then on.
 async fn installed(stage: &Stage, prefix: &str, manifest: &str) -> (Shop, Agent, Ladder) {
-    let shop = Shop::open(stage, prefix).await;
-    let agent = shop.start();
-    shop.begin(&[("web.yaml", Some(manifest))]).await;
-    let ladder = shop.ladder("statefulset/web");
-    shop.until("the pods to be seen", || {
-        ladder
-            .rests()
-            .last()
-            .is_some_and(|rest| rest.ends_with("1 1 1 1 1"))
-    })
-    .await;
-    (shop, agent, ladder)
+    laddered(stage, prefix, ("statefulset/web", manifest)).await
 }
 
 /// Installs `1`, pushes `2` and returns the course.
