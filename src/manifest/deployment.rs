@@ -22,7 +22,7 @@ fn standstill(node: &Node) -> Option<(Position, String)> {
         let amount = limits
             .at(&[key])
             .and_then(|node| Amount::try_from(node.value()).ok());
-        matches!(amount, Some(Amount::Count(0) | Amount::Percent(0)))
+        amount.is_some_and(Amount::is_zero)
     };
     (is_zero("maxSurge") && is_zero("maxUnavailable")).then(|| {
         let message = "maxSurge and maxUnavailable are both 0, so that no pod can be replaced: \

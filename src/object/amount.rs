@@ -21,6 +21,12 @@ pub enum Amount {
 pub struct AmountFault(String);
 
 impl Amount {
+    /// Says whether it is none at all.
+    #[must_use]
+    pub fn is_zero(self) -> bool {
+        matches!(self, Self::Count(0) | Self::Percent(0))
+    }
+
     /// Returns the number of pods out of `replicas`, percents rounded up (as maxSurge is).
     #[must_use]
     pub fn rounded_up(self, replicas: u32) -> u32 {

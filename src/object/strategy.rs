@@ -83,6 +83,31 @@ impl Strategy {
         }
     }
 
+    /// Says whether a DaemonSet brings the new pod of a node before the old one goes.
+    #[must_use]
+    pub fn surges_nodes(self) -> bool {
+        match self {
+            Self::Nodes { max_surge, .. } => !max_surge.is_zero(),
+            Self::Recreate | Self::RollingUpdate { .. } | Self::Partition(_) | Self::OnDelete => {
+                false
+            }
+        }
+    }
+
+    /// Says whether a DaemonSet does so because no node may be without a pod: that only Kubernetes
+    /// itself can do.
+    #[must_use]
+    pub fn keeps_all_nodes(self) -> bool {
+        match self {
+            Self::Nodes {
+                max_unavailable, ..
+            } => self.surges_nodes() && max_unavailable.is_zero(),
+            Self::Recreate | Self::RollingUpdate { .. } | Self::Partition(_) | Self::OnDelete => {
+                false
+            }
+        }
+    }
+
     /// Returns how many of so many pods are of the newest template once a rollout has ended.
     #[must_use]
     pub fn reach(self, replicas: u32) -> u32 {

@@ -17,6 +17,22 @@ pub struct Unfinished {
     pub rolling: BTreeSet<ObjectId>,
 }
 
+impl Unfinished {
+    /// Takes down how one stands: whether it is being rolled, and whether it is still to be.
+    pub fn note(&mut self, id: &ObjectId, rolls: bool, is_due: bool) {
+        for (ids, holds) in [
+            (&mut self.pending, rolls || is_due),
+            (&mut self.rolling, rolls),
+        ] {
+            if holds {
+                ids.insert(id.clone());
+            } else {
+                ids.remove(id);
+            }
+        }
+    }
+}
+
 /// Returns a workload that has to end before this one begins: one of a lower wave, one that it
 /// depends on, or one of its group that is being rolled.
 #[must_use]

@@ -74,7 +74,10 @@ fn at(place: &Place, message: String) -> Fault {
 fn surges(said: &Statement) -> Vec<Fault> {
     let mut faults = Vec::new();
     let order = said.order.as_ref().map(|order| order.value);
-    if let Some(surge) = said.max_surge.as_ref().filter(|surge| is_zero(surge.value))
+    if let Some(surge) = said
+        .max_surge
+        .as_ref()
+        .filter(|surge| surge.value.is_zero())
         && order != Some(Order::StopFirst)
     {
         let message = "maxSurge: 0 leaves surge-first no room for new pods: write `order: \
@@ -85,7 +88,7 @@ fn surges(said: &Statement) -> Vec<Fault> {
     if let Some(surge) = said
         .rollback_max_surge
         .as_ref()
-        .filter(|surge| is_zero(surge.value))
+        .filter(|surge| surge.value.is_zero())
         && back != Some(Order::StopFirst)
     {
         let message = "rollback.maxSurge: 0 leaves surge-first no room for new pods: write \
@@ -93,10 +96,6 @@ fn surges(said: &Statement) -> Vec<Fault> {
         faults.push(at(&surge.place, message.to_owned()));
     }
     faults
-}
-
-fn is_zero(amount: Amount) -> bool {
-    matches!(amount, Amount::Count(0) | Amount::Percent(0))
 }
 
 /// Says what is wrong where the last step is a count other than all pods.
@@ -181,7 +180,7 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
             notes.push(format!("{id}: strategy Native leaves the pace to Kubernetes: the batches of {at} are not used"));
         } else if deployment.strategy() == Strategy::Recreate {
             notes.push(format!("{id}: its strategy is Recreate, which cannot be cut into batches: those of {at} are not used"));
-        } else if is_never_without(workload) {
+        } else if deployment.strategy().keeps_all_nodes() {
             notes.push(format!("{id}: its maxUnavailable is 0, which only Kubernetes itself can keep: the batches of {at} are not used"));
         }
         if let Batches::Steps(steps) = &batches.value
@@ -202,7 +201,7 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
     if let Some(surge) = said
         .max_surge
         .as_ref()
-        .filter(|surge| stops_first && !is_zero(surge.value))
+        .filter(|surge| stops_first && !surge.value.is_zero())
     {
         notes.push(format!(
             "{id}: order StopFirst makes no extra pods: the maxSurge of {} is not used",
@@ -210,22 +209,6 @@ pub(super) fn notes(said: &Statement, workload: &Located) -> Vec<String> {
         ));
     }
     notes
-}
-
-/// Says whether a DaemonSet brings new pods first and no node may be without one: that only
-/// Kubernetes itself can do.
-fn is_never_without(workload: &Located) -> bool {
-    let is_zero = |amount| matches!(amount, Amount::Count(0) | Amount::Percent(0));
-    match Workload(&workload.object).strategy() {
-        Strategy::Nodes {
-            max_surge,
-            max_unavailable,
-        } => !is_zero(max_surge) && is_zero(max_unavailable),
-        Strategy::Recreate
-        | Strategy::RollingUpdate { .. }
-        | Strategy::Partition(_)
-        | Strategy::OnDelete => false,
-    }
 }
 
 /// What of a policy a workload of a kind that makes no extra pods has no use for.

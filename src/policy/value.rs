@@ -109,9 +109,7 @@ pub(super) fn amount(node: &Node) -> Result<Amount, String> {
 /// A share of the pods: at least one, at most all.
 fn share(node: &Node) -> Result<Amount, String> {
     match amount(node)? {
-        Amount::Count(0) | Amount::Percent(0) => {
-            Err("0 would never move a pod: write at least 1".to_owned())
-        }
+        amount if amount.is_zero() => Err("0 would never move a pod: write at least 1".to_owned()),
         Amount::Percent(percent) if percent > 100 => Err(format!(
             "`{percent}%` is more than all pods: write at most 100%"
         )),

@@ -1,7 +1,7 @@
 //! How a rollout begins, on pods at rest or in the middle of another one.
 
 use crate::health::{Cause, Class};
-use crate::object::{Amount, Digest, Strategy};
+use crate::object::{Digest, Strategy};
 use crate::policy::{Batches, Mode};
 
 use super::foreign::is_outdated;
@@ -87,42 +87,28 @@ impl Tick<'_> {
     /// The levers of batch 1 on the pods as they are, and how many pods they let be new.
     fn first(&self, schedule: &Schedule) -> (Overlay, u32) {
         let (replicas, first) = (self.replicas(), schedule.target(1));
-        match self.goal.strategy {
-            Strategy::Recreate | Strategy::RollingUpdate { .. } => {
-                let census = Census {
-                    replicas,
-                    same: self.live.pods_with(&self.goal.template),
-                    others: self.live.pods_without(&self.goal.template),
-                    others_ready: self.live.ready_without(&self.goal.template),
-                    replicas_before: self.live.replicas,
-                };
-                let levers = engage(schedule.order, first, schedule.surge(1), census);
-                let (surge, unavailable) = levers.encode_start(replicas);
-                (Overlay::Frozen { surge, unavailable }, levers.target())
-            }
-            Strategy::Partition(_) => (Overlay::Partition(replicas - first), first),
-            Strategy::Nodes { .. } | Strategy::OnDelete => (Overlay::Deletes(first), first),
+        if let Some(overlay) = Overlay::in_place(self.goal.strategy, first, replicas) {
+            return (overlay, first);
         }
+        let census = Census {
+            replicas,
+            same: self.live.pods_with(&self.goal.template),
+            others: self.live.pods_without(&self.goal.template),
+            others_ready: self.live.ready_without(&self.goal.template),
+            replicas_before: self.live.replicas,
+        };
+        let levers = engage(schedule.order, first, schedule.surge(1), census);
+        let (surge, unavailable) = levers.encode_start(replicas);
+        (Overlay::Frozen { surge, unavailable }, levers.target())
     }
 
     /// Says whether a DaemonSet brings the new pod of a node before the old one goes: deletes would
     /// take that away. Where people want other batches than its own they give that up, unless no
     /// node may be without a pod.
     fn is_surging_by_itself(&self) -> bool {
-        let is_zero = |amount| matches!(amount, Amount::Count(0) | Amount::Percent(0));
-        match self.goal.strategy {
-            Strategy::Nodes {
-                max_surge,
-                max_unavailable,
-            } => {
-                let is_own = self.goal.policy.batches == Batches::Own;
-                !is_zero(max_surge) && (is_own || is_zero(max_unavailable))
-            }
-            Strategy::Recreate
-            | Strategy::RollingUpdate { .. }
-            | Strategy::Partition(_)
-            | Strategy::OnDelete => false,
-        }
+        let strategy = self.goal.strategy;
+        let is_own = self.goal.policy.batches == Batches::Own;
+        strategy.surges_nodes() && is_own || strategy.keeps_all_nodes()
     }
 
     /// Says whether levers stand on the workload that are not Git's: the freeze of a Deployment, a

@@ -321,15 +321,32 @@ impl Overlay {
     /// Returns how many of so many pods it lets be new.
     #[must_use]
     pub fn allowed(self, replicas: u32) -> u32 {
-        let allowed = match self {
-            Self::Plain | Self::Native { .. } => replicas,
-            Self::Deletes(pods) => pods,
-            Self::Frozen { surge, unavailable } => {
-                Levers::resolve(surge, unavailable, replicas).target()
+        match (self, self.strategy()) {
+            (Self::Plain | Self::Native { .. }, _) | (_, None) => replicas,
+            (_, Some(strategy)) => self.levers(strategy, replicas).target().min(replicas),
+        }
+    }
+
+    /// Returns the levers while this strategy stands, resolved at so many replicas: where the agent
+    /// deletes pods the record alone has them.
+    #[must_use]
+    pub fn levers(self, strategy: Strategy, replicas: u32) -> Levers {
+        match self {
+            Self::Deletes(pods) => Levers::stop_first(pods),
+            Self::Plain | Self::Frozen { .. } | Self::Native { .. } | Self::Partition(_) => {
+                Levers::of(strategy, replicas)
             }
-            Self::Partition(partition) => Strategy::Partition(partition).reach(replicas),
-        };
-        allowed.min(replicas)
+        }
+    }
+
+    /// Returns what lets so many of so many pods be new where a new one takes the place of an old
+    /// one; `None` for a Deployment, which may have extra pods.
+    pub(super) fn in_place(strategy: Strategy, pods: u32, replicas: u32) -> Option<Self> {
+        match strategy {
+            Strategy::Recreate | Strategy::RollingUpdate { .. } => None,
+            Strategy::Partition(_) => Some(Self::Partition(replicas.saturating_sub(pods))),
+            Strategy::Nodes { .. } | Strategy::OnDelete => Some(Self::Deletes(pods.min(replicas))),
+        }
     }
 }
 

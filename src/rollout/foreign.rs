@@ -173,10 +173,8 @@ impl Tick<'_> {
     /// The levers that stand, where they open no more than the recorded ones, on as many replicas
     /// as these were made for: on others the same percents are rounded apart.
     pub(super) fn levers_in_force(&self, kept: &Checkpoint) -> Option<Overlay> {
-        let live = match kept.write.overlay {
-            Overlay::Deletes(pods) => Levers::stop_first(pods),
-            _ => Levers::of(self.live.strategy, kept.replicas),
-        };
+        let overlay = kept.write.overlay;
+        let live = overlay.levers(self.live.strategy, kept.replicas);
         let own = self.levers_of(kept, kept.replicas);
         let below = live.target() <= own.target() && live.unavailable <= own.unavailable;
         self.levers_there(kept).filter(|_| below)
@@ -242,10 +240,8 @@ impl Tick<'_> {
 
     /// The recorded levers, resolved at so many replicas.
     fn levers_of(&self, kept: &Checkpoint, replicas: u32) -> Levers {
-        match kept.write.overlay {
-            Overlay::Deletes(pods) => Levers::stop_first(pods),
-            overlay => Levers::of(overlay.strategy().unwrap_or(self.live.strategy), replicas),
-        }
+        let overlay = kept.write.overlay;
+        overlay.levers(overlay.strategy().unwrap_or(self.live.strategy), replicas)
     }
 
     /// Levers, replicas or the pause were changed by hand: the recorded values are written again,

@@ -185,15 +185,12 @@ impl Tick<'_> {
 
     fn write_levers(&self, mut kept: Checkpoint, levers: Levers, reason: Reason) -> Decision {
         let replicas = self.live.replicas;
-        kept.write.overlay = match self.goal.strategy {
-            Strategy::Recreate | Strategy::RollingUpdate { .. } => self.frozen(levers),
-            Strategy::Partition(_) => Overlay::Partition(replicas.saturating_sub(levers.target())),
-            Strategy::Nodes { .. } | Strategy::OnDelete => {
-                // Nothing in the object says so: the record does.
-                kept.write.overlay = Overlay::Deletes(levers.target().min(replicas));
-                return Decision::wait(kept, reason, Some(self.now)).stored();
-            }
-        };
+        let in_place = Overlay::in_place(self.goal.strategy, levers.target(), replicas);
+        kept.write.overlay = in_place.unwrap_or_else(|| self.frozen(levers));
+        if let Overlay::Deletes(_) = kept.write.overlay {
+            // Nothing in the object says so: the record does.
+            return Decision::wait(kept, reason, Some(self.now)).stored();
+        }
         kept.write.base = self.live.generation;
         Decision::write(kept, reason)
     }
@@ -372,13 +369,8 @@ impl Tick<'_> {
 
     /// The levers in force, resolved at today's replicas.
     pub(super) fn levers(&self, kept: &Checkpoint) -> Levers {
-        match kept.write.overlay {
-            Overlay::Deletes(pods) => Levers::stop_first(pods),
-            Overlay::Plain
-            | Overlay::Frozen { .. }
-            | Overlay::Native { .. }
-            | Overlay::Partition(_) => self.live.levers(),
-        }
+        let overlay = kept.write.overlay;
+        overlay.levers(self.live.strategy, self.live.replicas)
     }
 
     /// Pods that may be new by the levers in force.

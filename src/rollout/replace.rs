@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::health::{Judgement, Pod, Verdict};
 use crate::object::{Strategy, later};
 
+use super::schedule::own;
 use super::seen::{Kind, Spot, ordinal_of};
 use super::step::Tick;
 use super::{Checkpoint, Overlay, Set};
@@ -42,7 +43,7 @@ impl Tick<'_> {
             return Vec::new();
         }
         let pod = match (overlay, self.live.strategy) {
-            (overlay, Strategy::Partition(partition)) => {
+            (_, Strategy::Partition(partition)) => {
                 let lowest = first.saturating_add(partition);
                 let wedged = self.wedged(lowest).filter(|_| is_ordered);
                 wedged.or_else(|| self.stale(lowest).filter(|_| overlay == Overlay::Plain))
@@ -58,12 +59,7 @@ impl Tick<'_> {
     /// the zones that have the fewest new pods.
     fn on_nodes(&self, may_be_new: u32) -> Vec<&Pod> {
         let (live, replicas) = (self.live, self.live.replicas);
-        let may_be_away = match self.goal.strategy {
-            Strategy::Nodes {
-                max_unavailable, ..
-            } => max_unavailable.rounded_up(replicas).max(1),
-            _ => 1,
-        };
+        let may_be_away = own(self.goal.strategy, replicas).unavailable;
         let ready: u32 = live.sets.iter().map(Set::ready).sum();
         let mut away = replicas.saturating_sub(ready);
         let old = live.sets.iter().filter(|set| !set.is_current);

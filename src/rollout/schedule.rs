@@ -95,7 +95,7 @@ impl Schedule {
 
 /// Pods that a workload replaces at a time where no policy says more: a StatefulSet one, a DaemonSet
 /// as many as may be unavailable.
-fn own(strategy: Strategy, replicas: u32) -> Levers {
+pub(super) fn own(strategy: Strategy, replicas: u32) -> Levers {
     match strategy {
         Strategy::Recreate | Strategy::RollingUpdate { .. } => Levers::of(strategy, replicas),
         Strategy::Partition(_) | Strategy::OnDelete => Levers::stop_first(1),

@@ -125,11 +125,11 @@ fn nodes() -> Watch {
 }
 
 /// All workloads of a kind, and what leads to their pods, in one namespace.
-fn chain(kind: &str, namespace: Option<&String>) -> impl Iterator<Item = Watch> {
+fn chain(kind: &str, namespace: Option<&String>) -> Vec<Watch> {
     let all = std::iter::once(("apps/v1", kind)).chain(followers(kind));
     let watch = |(api_version, kind)| Watch {
         namespace: namespace.cloned(),
         ..Watch::of(api_version, kind)
     };
-    all.map(watch).collect::<Vec<_>>().into_iter()
+    all.map(watch).collect()
 }

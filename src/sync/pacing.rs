@@ -52,6 +52,7 @@ impl App {
         let is_rolling = |id: &&ObjectId| self.is_rolling(id) && !self.is_held_back(id);
         let mut rolling = ids.iter().filter(is_rolling).count();
         let mut is_over = self.is_stopped() || self.has_fresh_failure(set);
+        let mut others = self.unfinished(ids, set);
         for id in ids {
             let active = self.is_rolling(id);
             let counted = active && !self.is_held_back(id);
@@ -64,12 +65,13 @@ impl App {
             if !active && !self.may_begin(id, set, stance, &mut is_done) {
                 continue;
             }
-            if !active && (rolling >= AT_ONCE || self.waits_its_turn(id, ids, set)) {
+            if !active && (rolling >= AT_ONCE || self.waits_its_turn(id, others.as_ref(), set)) {
                 is_done = false;
                 queued.push(id.clone());
                 continue;
             }
             let driven = self.drive(id, set, stance).await?;
+            self.note_turn(&mut others, id, set);
             // One failure stops all further advances of the commit, in this very pass.
             is_over = self.is_stopped() || self.has_fresh_failure(set);
             match driven {

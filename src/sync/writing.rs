@@ -309,11 +309,10 @@ async fn apply(
 /// Says whether an object is a workload that the API server lets have no rolling update beside its
 /// strategy: a Deployment that is to be recreated, a StatefulSet with `OnDelete`.
 pub(super) fn drops_rolling_update(object: &Object) -> bool {
-    match object.kind() {
-        "Deployment" => Workload(object).strategy() == Strategy::Recreate,
-        "StatefulSet" => Workload(object).strategy() == Strategy::OnDelete,
-        _ => false,
-    }
+    let strategy = Workload(object).strategy();
+    let has_none = strategy == Strategy::Recreate
+        || strategy == Strategy::OnDelete && object.kind() == "StatefulSet";
+    object.id().is_workload() && has_none
 }
 
 /// The live values of withdrawn fields that are still ours, as an object of their own.

@@ -24,11 +24,8 @@ fn lower_waves_and_what_a_workload_depends_on_are_rolled_before_it() {
             ]
             .join("---\n")
         };
-        shop.begin(&[("all.yaml", Some(&manifest("1")))]).await;
-        let second = shop
-            .repository
-            .push("2", &[("all.yaml", Some(&manifest("2")))]);
-        shop.sync();
+        shop.begin(&[("web.yaml", Some(&manifest("1")))]).await;
+        let second = shop.push_web("2", &manifest("2"));
         let in_turn = || {
             // From the last one back, since others go on meanwhile.
             let api = pods(&shop, "api", "2");
@@ -55,11 +52,8 @@ fn two_workloads_of_a_group_are_never_rolled_at_once() {
                 .map(|name| deployment(name, tag, &policy))
                 .join("---\n")
         };
-        shop.begin(&[("all.yaml", Some(&manifest("1")))]).await;
-        let second = shop
-            .repository
-            .push("2", &[("all.yaml", Some(&manifest("2")))]);
-        shop.sync();
+        shop.begin(&[("web.yaml", Some(&manifest("1")))]).await;
+        let second = shop.push_web("2", &manifest("2"));
         let mut most = 0;
         shop.until("all three to be rolled", || {
             let ledger = shop.ledger();

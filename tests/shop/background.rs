@@ -2,8 +2,9 @@
 //! (on `kubectl`, on the agent's end) holds none of them up.
 
 use std::future::Future;
-use std::sync::{LazyLock, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
 
+use futures::{Stream, StreamExt};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
@@ -29,6 +30,34 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// All that a stream has brought so far, and goes on to bring until this is dropped.
+pub(crate) struct Record<T> {
+    news: Arc<Mutex<Vec<T>>>,
+    _watching: Background,
+}
+
+impl<T: Send + 'static> Record<T> {
+    /// Starts to take it down.
+    pub(crate) fn start(mut changes: impl Stream<Item = T> + Send + Unpin + 'static) -> Self {
+        let news = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&news);
+        let watching = Background::start(async move {
+            while let Some(change) = changes.next().await {
+                record.lock().expect("nobody panics with it").push(change);
+            }
+        });
+        Self {
+            news,
+            _watching: watching,
+        }
+    }
+
+    /// What it has brought.
+    pub(crate) fn news(&self) -> MutexGuard<'_, Vec<T>> {
+        self.news.lock().expect("nobody panics with it")
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
-use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
@@ -12,16 +11,13 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use super::background::Background;
+use super::background::Record;
 
 /// `minReadySeconds` of a frozen Deployment.
 const FROZEN: i32 = 2_147_483_646;
 
 /// The record of a Deployment and its ReplicaSets since it was started.
-pub(crate) struct Exposure {
-    news: Arc<Mutex<Vec<News>>>,
-    _watching: Background,
-}
+pub(crate) struct Exposure(Record<News>);
 
 /// One stored version of an object.
 struct News {
@@ -56,7 +52,7 @@ impl Exposure {
         let sets: Api<ReplicaSet> = Api::namespaced(client, namespace);
         let only_it = watcher::Config::default().fields(&format!("metadata.name={deployment}"));
         let its_sets = watcher::Config::default().labels(&format!("app={deployment}"));
-        let mut changes = stream::select(
+        let changes = stream::select(
             watcher(deployments, only_it)
                 .filter_map(async |event| Some(of_deployment(event.ok()?)?))
                 .boxed(),
@@ -64,24 +60,14 @@ impl Exposure {
                 .filter_map(async |event| Some(of_set(event.ok()?)?))
                 .boxed(),
         );
-        let news = Arc::new(Mutex::new(Vec::new()));
-        let record = Arc::clone(&news);
-        let watching = Background::start(async move {
-            while let Some(change) = changes.next().await {
-                record.lock().expect("nobody panics with it").push(change);
-            }
-        });
-        Self {
-            news,
-            _watching: watching,
-        }
+        Self(Record::start(changes))
     }
 
     /// # Panics
     /// Where more pods than the levers allow became new while the Deployment was frozen, those
     /// apart that were new already when it was written.
     pub(crate) fn assert_never_enlarged(&self) {
-        let mut news = self.news.lock().expect("nobody panics with it");
+        let mut news = self.0.news();
         news.sort_by_key(|news| news.version);
         let mut sets: HashMap<String, (Value, i32)> = HashMap::new();
         let mut live: Option<Deployment> = None;

@@ -1,7 +1,6 @@
 //! What the pods of a StatefulSet or a DaemonSet did, place by place, from watches of it and of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Pod;
@@ -10,15 +9,12 @@ use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-use super::background::Background;
+use super::background::Record;
 use super::counts::{is_ready, tag};
 use super::look::objects;
 
 /// The record of a workload and its pods since it was started.
-pub(crate) struct Ladder {
-    news: Arc<Mutex<Vec<(u64, News)>>>,
-    _watching: Background,
-}
+pub(crate) struct Ladder(Record<(u64, News)>);
 
 /// Where a DaemonSet writes the node of a pod.
 const NODE: &str = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchFields/0/values/0";
@@ -38,7 +34,7 @@ impl Ladder {
         let pods: Api<Pod> = Api::namespaced(client, namespace);
         let only_it = watcher::Config::default().fields(&format!("metadata.name={name}"));
         let its_pods = watcher::Config::default().labels(&format!("app={name}"));
-        let mut changes = stream::select(
+        let changes = stream::select(
             watcher(sets, only_it)
                 .filter_map(async |event| of_set(event.ok()?))
                 .boxed(),
@@ -46,17 +42,7 @@ impl Ladder {
                 .filter_map(async |event| of_pod(event.ok()?))
                 .boxed(),
         );
-        let news = Arc::new(Mutex::new(Vec::new()));
-        let record = Arc::clone(&news);
-        let watching = Background::start(async move {
-            while let Some(change) = changes.next().await {
-                record.lock().expect("nobody panics with it").push(change);
-            }
-        });
-        Self {
-            news,
-            _watching: watching,
-        }
+        Self(Record::start(changes))
     }
 
     /// The pods from the lowest place up, by their tags, before each write that changed the
@@ -104,7 +90,7 @@ impl Ladder {
     }
 
     fn in_order(&self) -> Vec<News> {
-        let mut news = self.news.lock().expect("nobody panics with it").clone();
+        let mut news = self.0.news().clone();
         news.sort_by_key(|(version, _)| *version);
         news.into_iter().map(|(_, news)| news).collect()
     }

@@ -17,7 +17,8 @@ const POD_META: [&str; 8] = [
 const REPLICA_SET_SPEC: [&str; 4] = ["replicas", "template", "minReadySeconds", "selector"];
 
 /// Cuts what nobody reads: pods keep identity, labels, owners, node, container names and status;
-/// ReplicaSets and ControllerRevisions lose managed fields, nodes all but their labels. All else stays whole, since drift is read from managed fields.
+/// ReplicaSets and ControllerRevisions lose managed fields, nodes all but their labels. All else
+/// stays whole, since drift is read from managed fields.
 pub(super) fn trim(mut object: Object) -> Object {
     match (object.api_version(), object.kind()) {
         ("v1", "Pod") => {
