@@ -31,9 +31,7 @@ fn a_deployment_of_the_same_template_is_adopted_without_a_new_pod() {
         .await;
         let trace = shop.trace_at_rest("web").await;
         let template = shop.get("deployment/web")["spec"]["template"].clone();
-        let first = shop
-            .repository
-            .push("web 1", &[("web.yaml", Some(&deployment("web", "1", TWO)))]);
+        let first = shop.push("web 1", &[("web.yaml", Some(&deployment("web", "1", TWO)))]);
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
         let web = shop.get("deployment/web");
@@ -72,9 +70,7 @@ fn a_deployment_of_another_template_is_adopted_in_batches_and_what_git_has_not_g
         .await;
         let trace = shop.trace("web").await;
         let exposure = shop.exposure("web").await;
-        let first = shop
-            .repository
-            .push("web 2", &[("web.yaml", Some(&deployment("web", "2", TWO)))]);
+        let first = shop.push("web 2", &[("web.yaml", Some(&deployment("web", "2", TWO)))]);
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
         trace
@@ -105,9 +101,7 @@ fn a_deployment_of_another_template_is_adopted_in_batches_and_what_git_has_not_g
 fn ten_pods_stay_where_replicas_leave_git_and_an_autoscaler_comes() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "autoscaler").await;
-        let first = shop
-            .repository
-            .push("web 1", &[("web.yaml", Some(&deployment("web", "1", TWO)))]);
+        let first = shop.push("web 1", &[("web.yaml", Some(&deployment("web", "1", TWO)))]);
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
         let trace = shop.trace("web").await;
@@ -124,13 +118,13 @@ spec:
   - type: Resource
     resource: {name: cpu, target: {type: Utilization, averageUtilization: 80}}
 ";
-        let second = shop.repository.push(
+        let second = shop.push(
             "autoscaled",
             &[("web.yaml", Some(&without)), ("scaler.yaml", Some(scaler))],
         );
         shop.until_outcome(&second, "Succeeded").await;
         assert!(shop.get("horizontalpodautoscaler/web").is_object());
-        let third = shop.repository.push(
+        let third = shop.push(
             "web 2",
             &[(
                 "web.yaml",
@@ -148,12 +142,10 @@ spec:
 fn an_object_of_another_gitsync_is_not_touched() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "shared").await;
-        let first = shop
-            .repository
-            .push("web", &[("flags.yaml", Some(&config_map("flags", "1")))]);
+        let first = shop.push("web", &[("flags.yaml", Some(&config_map("flags", "1")))]);
         let work = |path: &str, text: &str| {
             let file = format!("../{path}/flags.yaml");
-            shop.repository.push(path, &[(file.as_str(), Some(text))])
+            shop.push(path, &[(file.as_str(), Some(text))])
         };
         let document = |name: &str, path: &str| shop.gitsync(name, path, &json!({})).to_string();
         let (web, other) = (document("web", "apps/web"), document("other", "apps/other"));
@@ -202,9 +194,7 @@ fn fields_of_helm_are_not_taken_unless_it_is_allowed() {
         let shop = Shop::open(&stage, "helm").await;
         let theirs = config_map("flags", "helm").replace("\ndata:", "\ndata:\n  theirs: \"1\"");
         shop.make(&["create", "--field-manager=helm"], &theirs);
-        let first = shop
-            .repository
-            .push("flags", &[("flags.yaml", Some(&config_map("flags", "1")))]);
+        let first = shop.push("flags", &[("flags.yaml", Some(&config_map("flags", "1")))]);
         let _agent = shop.start();
         let message = shop.until_problem("FieldConflict").await;
         assert!(

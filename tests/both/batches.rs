@@ -19,13 +19,13 @@ struct Rolled {
 async fn roll(stage: &Stage, prefix: &str, manifest: impl Fn(&str) -> String) -> Rolled {
     let shop = Shop::open(stage, prefix).await;
     let install = [("web.yaml", Some(manifest("1")))];
-    let first = shop.repository.push("web 1", &files(&install));
+    let first = shop.push("web 1", &files(&install));
     let agent = shop.start();
     shop.until_outcome(&first, "Succeeded").await;
     let trace = shop.trace_at_rest("web").await;
     let pods = shop.get("deployment/web")["spec"]["replicas"].clone();
     let update = [("web.yaml", Some(manifest("2")))];
-    let second = shop.repository.push("web 2", &files(&update));
+    let second = shop.push("web 2", &files(&update));
     shop.until_outcome(&second, "Succeeded").await;
     trace
         .until_settled("all pods to be new", SOON, |counts| {

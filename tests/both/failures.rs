@@ -33,9 +33,7 @@ fn under_pause_the_batch_stays_and_the_ledger_names_pod_container_and_reason() {
         let agent = shop.start();
         shop.begin(&[("web.yaml", Some(&web("1", "Pause")))]).await;
         let trace = shop.trace("web").await;
-        let bad = shop
-            .repository
-            .push("breaks", &[("web.yaml", Some(&web("2-crash", "Pause")))]);
+        let bad = shop.push("breaks", &[("web.yaml", Some(&web("2-crash", "Pause")))]);
         shop.until_outcome(&bad, "Failed").await;
 
         let kept =
@@ -85,7 +83,7 @@ fn under_rollback_pods_and_objects_of_the_whole_commit_are_back_and_it_is_not_tr
         let trace = shop.trace("web").await;
         let extra = settings(true).replace("settings", "extra");
         let worker = deployment("worker", "1", "").replace("replicas: 10", "replicas: 2");
-        let bad = shop.repository.push(
+        let bad = shop.push(
             "breaks",
             &[
                 ("web.yaml", Some(&web("2-crash", "Rollback"))),
@@ -157,7 +155,7 @@ async fn mends(stage: &Stage, mending: &Mending<'_>) {
                 .iter()
                 .map(|(n, text)| (*n, Some(text.as_str())))
                 .collect();
-            shop.repository.push(subject, &files)
+            shop.push(subject, &files)
         };
         let settings = settings(false);
         let first = push("works", &[("web.yaml", good), ("settings.yaml", &settings)]);
@@ -271,16 +269,12 @@ fn a_commit_that_touches_a_comment_stays_held_until_a_retry_lifts_it() {
                 .await;
             let trace = shop.trace("web").await;
             let bad_text = web("2-crash", on_failure);
-            let bad = shop
-                .repository
-                .push("breaks", &[("web.yaml", Some(&bad_text))]);
+            let bad = shop.push("breaks", &[("web.yaml", Some(&bad_text))]);
             shop.until_outcome(&bad, outcome_of(on_failure)).await;
             agent.kill();
             let _agent = shop.start();
             let commented = format!("# a word\n{bad_text}");
-            let comment = shop
-                .repository
-                .push("comments", &[("web.yaml", Some(&commented))]);
+            let comment = shop.push("comments", &[("web.yaml", Some(&commented))]);
             shop.until_outcome(&comment, "Held").await;
             assert_eq!(shop.wait(&comment), Some(5));
             let new = usize::from(on_failure == "Pause");
@@ -321,9 +315,7 @@ fn a_retry_of_what_is_held_in_place_judges_it_afresh() {
         let _agent = shop.start();
         shop.begin(&[("web.yaml", Some(&web("1", "Pause")))]).await;
         let trace = shop.trace("web").await;
-        let bad = shop
-            .repository
-            .push("breaks", &[("web.yaml", Some(&web("2-needsmap", "Pause")))]);
+        let bad = shop.push("breaks", &[("web.yaml", Some(&web("2-needsmap", "Pause")))]);
         shop.until_outcome(&bad, "Failed").await;
         let failed_at = || shop.checkpoint("web")["failure"]["at"].take();
         let first = failed_at();
@@ -345,9 +337,7 @@ fn a_first_commit_that_fails_is_held_since_there_is_nothing_to_go_back_to() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "first").await;
         let _agent = shop.start();
-        let bad = shop
-            .repository
-            .push("breaks", &[("web.yaml", Some(&web("1-crash", "Rollback")))]);
+        let bad = shop.push("breaks", &[("web.yaml", Some(&web("1-crash", "Rollback")))]);
         shop.until_outcome(&bad, "Failed").await;
         let message = shop.record(&bad)["message"].as_str().unwrap().to_owned();
         assert!(
@@ -361,9 +351,7 @@ fn a_first_commit_that_fails_is_held_since_there_is_nothing_to_go_back_to() {
         let said = String::from_utf8_lossy(&abort.stderr);
         assert_eq!(abort.status.code(), Some(2), "{said}");
         assert!(said.contains("none to go back to"), "{said}");
-        let fix = shop
-            .repository
-            .push("mends", &[("web.yaml", Some(&web("2", "Rollback")))]);
+        let fix = shop.push("mends", &[("web.yaml", Some(&web("2", "Rollback")))]);
         shop.until_outcome(&fix, "Succeeded").await;
     });
 }
@@ -382,7 +370,7 @@ fn of_two_workloads_that_fail_pause_wins_over_rollback() {
             let files = files
                 .each_ref()
                 .map(|(name, text)| (*name, Some(text.as_str())));
-            shop.repository.push(subject, &files)
+            shop.push(subject, &files)
         };
         let first = push("works", pair("1", "1"));
         shop.until_outcome(&first, "Succeeded").await;
@@ -413,7 +401,7 @@ fn an_abort_takes_the_pods_back_and_the_commit_is_held_off() {
         .await;
         let trace = shop.trace("web").await;
         let text = slow("2");
-        let aborted = shop.repository.push(
+        let aborted = shop.push(
             "is aborted",
             &[
                 ("web.yaml", Some(&text)),
@@ -432,9 +420,7 @@ fn an_abort_takes_the_pods_back_and_the_commit_is_held_off() {
         assert!(is_quarantined(&shop, &aborted));
         assert_eq!(shop.wait(&aborted), Some(3));
         let commented = format!("# a word\n{text}");
-        let comment = shop
-            .repository
-            .push("comments", &[("web.yaml", Some(&commented))]);
+        let comment = shop.push("comments", &[("web.yaml", Some(&commented))]);
         shop.until_outcome(&comment, "Held").await;
         trace.until_settled("the old pods", SOON, is_back).await;
     });
@@ -462,7 +448,7 @@ fn a_stage_that_does_not_become_healthy_acts_by_the_default_policy() {
             ])
             .await;
             let trace = shop.trace("web").await;
-            let bad = shop.repository.push(
+            let bad = shop.push(
                 "breaks",
                 &[
                     ("web.yaml", Some(&text("2"))),
@@ -480,14 +466,10 @@ fn a_stage_that_does_not_become_healthy_acts_by_the_default_policy() {
             agent.kill();
             let _agent = shop.start();
             let commented = format!("# a word\n{}", text("2"));
-            let comment = shop
-                .repository
-                .push("comments", &[("web.yaml", Some(&commented))]);
+            let comment = shop.push("comments", &[("web.yaml", Some(&commented))]);
             shop.until_outcome(&comment, "Held").await;
             assert_eq!(trace.most_pods(), 10, "{trace}");
-            let fix = shop
-                .repository
-                .push("mends", &[("service.yaml", Some(&service("ClusterIP")))]);
+            let fix = shop.push("mends", &[("service.yaml", Some(&service("ClusterIP")))]);
             shop.until_outcome(&fix, "Succeeded").await;
             trace
                 .until_settled("the new pods", SOON, |counts| {
@@ -507,9 +489,7 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
         let _agent = shop.start();
         shop.begin(&[("web.yaml", Some(&web("1", "Rollback")))])
             .await;
-        let bad = shop
-            .repository
-            .push("breaks", &[("web.yaml", Some(&web("2-crash", "Rollback")))]);
+        let bad = shop.push("breaks", &[("web.yaml", Some(&web("2-crash", "Rollback")))]);
         shop.until_outcome(&bad, "RolledBack").await;
         let state = || {
             let view = shop.verb(&["status", "web", "-o", "json"]);
@@ -525,10 +505,7 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
         let before = state();
         assert_eq!(before[0], "RolledBack");
         for number in ["1", "2"] {
-            let docs = shop
-                .repository
-                .push("docs", &[("../../docs/a.md", Some(number))]);
-            shop.sync();
+            let docs = shop.push("docs", &[("../../docs/a.md", Some(number))]);
             assert_eq!(shop.wait(&docs), Some(0), "it does not touch the path");
             shop.until_served().await;
             assert_eq!(state(), before, "after docs {number}");
@@ -540,9 +517,7 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
         shop.verb(&["retry", "web", &bad]);
         shop.until("another try", || trace.most_with("2-crash") == 1)
             .await;
-        let fix = shop
-            .repository
-            .push("mends", &[("web.yaml", Some(&web("3", "Rollback")))]);
+        let fix = shop.push("mends", &[("web.yaml", Some(&web("3", "Rollback")))]);
         shop.until_outcome(&fix, "Succeeded").await;
     });
 }
@@ -682,14 +657,14 @@ fn a_revert_takes_back_what_rolled_since_although_something_beside_it_failed_bef
         let text = |tags: [&str; 3]| three(tags).replace("Rollback", "Pause");
         let push = |subject: &str, tags| {
             let text = text(tags);
-            shop.repository.push(subject, &[("web.yaml", Some(&text))])
+            shop.push(subject, &[("web.yaml", Some(&text))])
         };
         let first = push("breaks", ["1-crash", "1", "1"]);
         shop.until_outcome(&first, "Failed").await;
         let second = push("api 2", ["1-crash", "2", "1"]);
         shop.until_outcome(&second, "Held").await;
         assert_eq!(shop.pods("api", "2").len(), 2);
-        let revert = shop.repository.revert(&second);
+        let revert = shop.revert(&second);
         shop.until_outcome(&revert, "Held").await;
         shop.until("the pods of before", || {
             shop.pods("api", "1").len() == 2 && shop.pods("api", "2").is_empty()
@@ -709,7 +684,7 @@ fn a_revert_takes_back_what_changed_since_although_a_workload_beside_it_failed_b
                 ("flags.yaml", Some(config_map("flags", value))),
             ];
             let files = files.iter().map(|(name, text)| (*name, text.as_deref()));
-            shop.repository.push(subject, &files.collect::<Vec<_>>())
+            shop.push(subject, &files.collect::<Vec<_>>())
         };
         let flags = || shop.get("configmap/flags")["data"]["value"].clone();
         let first = push("works", "1", "1");
@@ -720,65 +695,49 @@ fn a_revert_takes_back_what_changed_since_although_a_workload_beside_it_failed_b
         let other = push("other flags", "2-crash", "4");
         shop.until_outcome(&other, "Held").await;
         assert_eq!(flags(), "4");
-        let revert = shop.repository.revert(&other);
+        let revert = shop.revert(&other);
         shop.until_outcome(&revert, "Held").await;
         assert_eq!(flags(), "3");
         assert_eq!(shop.pods("web", "1").len(), 10);
     });
 }
 
+/// `1` ran with its settings, then `2`; `1` comes back and fails, since other settings came with one
+/// of these two commits.
+async fn old_template_fails(stage: &Stage, prefix: &str, settings_come_with: &str) {
+    let shop = Shop::open(stage, prefix).await;
+    let _agent = shop.start();
+    let text = |tag: &str| web(tag, "Rollback") + NEEDS_SETTINGS;
+    let push = |tag: &str| {
+        let (text, other) = (text(tag), settings(false));
+        let mut files = vec![("web.yaml", Some(text.as_str()))];
+        if tag == settings_come_with {
+            files.push(("settings.yaml", Some(&other)));
+        }
+        shop.push(&format!("web {tag}"), &files)
+    };
+    shop.begin(&[
+        ("web.yaml", Some(&text("1-needsmap"))),
+        ("settings.yaml", Some(&settings(true))),
+    ])
+    .await;
+    let good = push("2");
+    shop.until_outcome(&good, "Succeeded").await;
+    let bad = push("1-needsmap");
+    shop.until_outcome(&bad, "RolledBack").await;
+    assert!(is_quarantined(&shop, &bad));
+    assert_eq!(shop.record(&bad)["rollbackTo"], *good);
+    assert_eq!(shop.pods("web", "2").len(), 10);
+}
+
 #[test]
 fn a_commit_that_brings_an_old_template_with_new_configuration_may_fail() {
-    play(async |stage: Stage| {
-        let shop = Shop::open(&stage, "no-revert").await;
-        let _agent = shop.start();
-        let text = |tag: &str| web(tag, "Rollback") + NEEDS_SETTINGS;
-        shop.begin(&[
-            ("web.yaml", Some(&text("1-needsmap"))),
-            ("settings.yaml", Some(&settings(true))),
-        ])
-        .await;
-        let good = shop.push_web("web 2", &text("2"));
-        shop.until_outcome(&good, "Succeeded").await;
-        let bad = shop.repository.push(
-            "web 1 with other settings",
-            &[
-                ("web.yaml", Some(&text("1-needsmap"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        );
-        shop.until_outcome(&bad, "RolledBack").await;
-        assert!(is_quarantined(&shop, &bad));
-        assert_eq!(shop.record(&bad)["rollbackTo"], *good);
-        assert_eq!(shop.pods("web", "2").len(), 10);
-    });
+    play(async |stage: Stage| old_template_fails(&stage, "no-revert", "1-needsmap").await);
 }
 
 #[test]
 fn a_template_and_configuration_that_were_here_only_apart_may_fail_together() {
-    play(async |stage: Stage| {
-        let shop = Shop::open(&stage, "apart").await;
-        let _agent = shop.start();
-        let text = |tag: &str| web(tag, "Rollback") + NEEDS_SETTINGS;
-        shop.begin(&[
-            ("web.yaml", Some(&text("1-needsmap"))),
-            ("settings.yaml", Some(&settings(true))),
-        ])
-        .await;
-        let good = shop.repository.push(
-            "web 2 with other settings",
-            &[
-                ("web.yaml", Some(&text("2"))),
-                ("settings.yaml", Some(&settings(false))),
-            ],
-        );
-        shop.until_outcome(&good, "Succeeded").await;
-        let bad = shop.push_web("web 1 alone", &text("1-needsmap"));
-        shop.until_outcome(&bad, "RolledBack").await;
-        assert!(is_quarantined(&shop, &bad));
-        assert_eq!(shop.record(&bad)["rollbackTo"], *good);
-        assert_eq!(shop.pods("web", "2").len(), 10);
-    });
+    play(async |stage: Stage| old_template_fails(&stage, "apart", "2").await);
 }
 
 #[test]
@@ -801,7 +760,7 @@ fn what_rolled_beside_something_held_is_what_a_later_failure_goes_back_to() {
         assert_eq!(shop.pods("web", "3").len(), 2);
         assert_eq!(shop.pods("api", "1").len(), 2);
         assert_eq!(shop.pods("job", "1").len(), 2);
-        let revert = shop.repository.revert(&worse);
+        let revert = shop.revert(&worse);
         shop.until_outcome(&revert, "Held").await;
         let mended = push("3", "5", "1");
         shop.until_outcome(&mended, "Succeeded").await;
@@ -820,7 +779,7 @@ fn what_is_on_its_way_goes_back_once_git_has_neither_it_nor_anything_that_may_ru
         shop.until_outcome(&first, "Failed").await;
         let second = shop.push_web("breaks more", &web("3-crash"));
         shop.until_outcome(&second, "Failed").await;
-        let revert = shop.repository.revert(&second);
+        let revert = shop.revert(&second);
         shop.until_outcome(&revert, "Held").await;
         let back = |counts: &Counts| counts.with_tag("1") == 10 && counts.total() == 10;
         trace.until_settled("the good pods", SOON, back).await;
@@ -850,9 +809,7 @@ fn what_vanishes_while_its_failed_commit_is_held_is_made_again() {
         .await;
         shop.keep("configmap/settings", true);
         shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
-        let stuck = shop
-            .repository
-            .push("settings", &[("settings.yaml", Some(&settings(true)))]);
+        let stuck = shop.push("settings", &[("settings.yaml", Some(&settings(true)))]);
         shop.until_outcome(&stuck, "Failed").await;
         shop.keep("configmap/settings", false);
         shop.until("the settings to be there again", || {
@@ -872,7 +829,7 @@ fn an_abort_that_cannot_read_its_commits_yet_waits_for_them() {
         shop.begin(&[("web.yaml", Some(&deployment("web", "1", policy)))])
             .await;
         let trace = shop.trace("web").await;
-        let bad = shop.repository.push(
+        let bad = shop.push(
             "web 2",
             &[("web.yaml", Some(&deployment("web", "2", policy)))],
         );

@@ -33,9 +33,7 @@ fn scaled_by_others(tag: &str, policy: &str) -> String {
 impl Half {
     async fn open(stage: &Stage, prefix: &str, manifest: fn(&str, &str) -> String) -> Self {
         let shop = Shop::open(stage, prefix).await;
-        let first = shop
-            .repository
-            .push("web 1", &[("web.yaml", Some(&manifest("1", HALF)))]);
+        let first = shop.push("web 1", &[("web.yaml", Some(&manifest("1", HALF)))]);
         let agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
         shop.kubectl(&["scale", "deployment/web", "--replicas=10"]);
@@ -45,8 +43,7 @@ impl Half {
         .await;
         let trace = shop.trace("web").await;
         let exposure = shop.exposure("web").await;
-        shop.repository
-            .push("web 2", &[("web.yaml", Some(&manifest("2", HALF)))]);
+        shop.push("web 2", &[("web.yaml", Some(&manifest("2", HALF)))]);
         let half = Self {
             shop,
             _agent: agent,
@@ -92,10 +89,7 @@ impl Half {
     async fn end(&self, pods: usize) {
         self.trace.take_up();
         let manifest = (self.manifest)("2", ON);
-        let last = self
-            .shop
-            .repository
-            .push("on", &[("web.yaml", Some(&manifest))]);
+        let last = self.shop.push("on", &[("web.yaml", Some(&manifest))]);
         self.shop.until_outcome(&last, "Succeeded").await;
         self.trace
             .until_settled("all pods to be new", SOON, |counts| {
@@ -308,7 +302,7 @@ async fn at_rest(stage: &Stage, prefix: &str, more: &Value) -> (Shop, Agent) {
         .iter()
         .map(|(name, text)| (*name, text.as_deref()))
         .collect();
-    let first = shop.repository.push("web 1", &files);
+    let first = shop.push("web 1", &files);
     let agent = shop.start();
     shop.until_outcome(&first, "Succeeded").await;
     (shop, agent)
@@ -382,9 +376,7 @@ fn a_template_changed_by_hand_while_a_person_pauses_is_repaired() {
         shop.verb(&["pause", "web", "--reason", "a look"]);
         shop.until("the pause", || !shop.ledger()["pause"].is_null())
             .await;
-        let waits = shop
-            .repository
-            .push("web 2", &[("web.yaml", Some(&careful("2")))]);
+        let waits = shop.push("web 2", &[("web.yaml", Some(&careful("2")))]);
         repairs_the_image(&shop).await;
         shop.verb(&["resume", "web"]);
         shop.until_outcome(&waits, "Succeeded").await;
@@ -441,12 +433,10 @@ fn a_template_changed_by_hand_while_the_tip_is_held_is_repaired() {
         let back = json!({"rollout": {"onFailure": "Rollback"}});
         let (shop, _agent) = at_rest(&stage, "held-image", &back).await;
         let bad = careful("2-crash");
-        let fails = shop.repository.push("breaks", &[("web.yaml", Some(&bad))]);
+        let fails = shop.push("breaks", &[("web.yaml", Some(&bad))]);
         shop.until_outcome(&fails, "RolledBack").await;
         let comment = format!("# a word\n{bad}");
-        let held = shop
-            .repository
-            .push("comments", &[("web.yaml", Some(&comment))]);
+        let held = shop.push("comments", &[("web.yaml", Some(&comment))]);
         shop.until_outcome(&held, "Held").await;
         repairs_the_image(&shop).await;
     });
@@ -518,9 +508,7 @@ fn what_is_edited_or_deleted_by_hand_at_rest_is_put_back_at_once() {
 fn replicas_outside_of_git_are_the_scalers_at_rest_too() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "rest-scaler").await;
-        let first = shop
-            .repository
-            .push("web 1", &[("web.yaml", Some(&scaled_by_others("1", ON)))]);
+        let first = shop.push("web 1", &[("web.yaml", Some(&scaled_by_others("1", ON)))]);
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
         shop.kubectl(&["scale", "deployment/web", "--replicas=4"]);
@@ -652,9 +640,7 @@ fn drift_that_is_to_be_reported_is_told_and_left() {
             "-p",
             back,
         ]);
-        let second = shop
-            .repository
-            .push("web 2", &[("web.yaml", Some(&careful("2")))]);
+        let second = shop.push("web 2", &[("web.yaml", Some(&careful("2")))]);
         shop.until_outcome(&second, "Succeeded").await;
         let web = shop.get("deployment/web");
         assert_eq!(

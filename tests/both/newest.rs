@@ -81,8 +81,8 @@ fn of_three_commits_within_a_second_the_last_one_wins() {
         let commits = ["2", "3", "4"].map(|tag| {
             let manifest = deployment("web", tag, QUICK);
             let subject = format!("web {tag}");
-            shop.repository
-                .push(&subject, &[("web.yaml", Some(&manifest))])
+            let files = [("web.yaml", Some(manifest.as_str()))];
+            shop.repository.push(&subject, &files)
         });
         shop.sync();
         shop.until_outcome(&commits[2], "Succeeded").await;
@@ -147,10 +147,7 @@ fn a_commit_to_another_file_lets_the_rollout_carry_on() {
         let (shop, trace) = (&amid.shop, &amid.trace);
         let moved = shop.pod_uids("web", "2");
         let flags = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: flags}\ndata: {a: '1'}\n";
-        let third = shop
-            .repository
-            .push("flags", &[("flags.yaml", Some(flags))]);
-        shop.sync();
+        let third = shop.push("flags", &[("flags.yaml", Some(flags))]);
         shop.until("the ConfigMap", || !shop.get("configmap/flags").is_null())
             .await;
         assert_eq!(shop.outcome(&amid.second), "Superseded");
@@ -216,10 +213,7 @@ fn a_commit_that_does_not_touch_the_path_is_no_revision() {
         let (shop, _agent) =
             Shop::installed(&stage, "elsewhere", &deployment("web", "1", QUICK)).await;
         let before = shop.get("deployment/web");
-        let commit = shop
-            .repository
-            .push("readme", &[("../../README", Some("hello"))]);
-        shop.sync();
+        let commit = shop.push("readme", &[("../../README", Some("hello"))]);
         shop.until("the commit to be seen", || {
             shop.ledger()["untouched"] == json!([commit])
         })

@@ -67,8 +67,7 @@ fn a_batch_spreads_over_the_zones() {
             zone.to_string()
         };
         assert_eq!(new.iter().map(zone).collect::<BTreeSet<_>>().len(), 3);
-        let revert = shop.repository.revert(&second);
-        shop.sync();
+        let revert = shop.revert(&second);
         shop.until_outcome(&revert, "Succeeded").await;
         assert_eq!(shop.pods("web", "1").len(), 5);
     });

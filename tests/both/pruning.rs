@@ -34,13 +34,13 @@ fn push_maps(shop: &Shop, maps: usize, web: Option<&str>) -> String {
     if web.is_some() {
         files.push(("web.yaml", web));
     }
-    shop.repository.push("maps", &files)
+    shop.push("maps", &files)
 }
 
 fn remove(shop: &Shop, subject: &str, numbers: std::ops::Range<usize>) -> String {
     let names: Vec<String> = numbers.map(|number| format!("map-{number}.yaml")).collect();
     let files: Vec<(&str, Option<&str>)> = names.iter().map(|name| (name.as_str(), None)).collect();
-    shop.repository.push(subject, &files)
+    shop.push(subject, &files)
 }
 
 fn maps(shop: &Shop) -> usize {
@@ -61,7 +61,7 @@ fn a_removed_file_is_pruned_only_after_the_rest_is_healthy() {
     play(async |stage: Stage| {
         let (shop, _agent) = at_rest(&stage, "prune", 1).await;
         let trace = shop.trace("web").await;
-        let never = shop.repository.push(
+        let never = shop.push(
             "never ready",
             &[
                 ("map-0.yaml", None),
@@ -70,7 +70,7 @@ fn a_removed_file_is_pruned_only_after_the_rest_is_healthy() {
         );
         shop.until_outcome(&never, "Failed").await;
         assert_eq!(maps(&shop), 1);
-        let good = shop.repository.push(
+        let good = shop.push(
             "good",
             &[("web.yaml", Some(&deployment("web", "3", QUICK)))],
         );
@@ -218,7 +218,7 @@ fn what_is_protected_stays() {
             )
         };
         let service = "apiVersion: v1\nkind: Service\nmetadata:\n  name: front\nspec:\n  ports:\n  - port: 80\n";
-        let first = shop.repository.push(
+        let first = shop.push(
             "all",
             &[
                 ("adopted.yaml", Some(&existing)),
@@ -233,7 +233,7 @@ fn what_is_protected_stays() {
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
         shop.kubectl(&["annotate", "configmap/live", "tidegate.dev/prune=Disabled"]);
-        let second = shop.repository.push(
+        let second = shop.push(
             "only the rest",
             &[
                 ("adopted.yaml", None),
@@ -257,7 +257,7 @@ fn an_adopted_object_that_a_commit_has_changed_is_pruned() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "adopted").await;
         shop.make(&["apply"], &config_map("adopted", "0"));
-        let first = shop.repository.push(
+        let first = shop.push(
             "adopt",
             &[
                 ("adopted.yaml", Some(&config_map("adopted", "1"))),
@@ -266,12 +266,12 @@ fn an_adopted_object_that_a_commit_has_changed_is_pruned() {
         );
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
-        let second = shop.repository.push(
+        let second = shop.push(
             "change",
             &[("adopted.yaml", Some(&config_map("adopted", "2")))],
         );
         shop.until_outcome(&second, "Succeeded").await;
-        let third = shop.repository.push("remove", &[("adopted.yaml", None)]);
+        let third = shop.push("remove", &[("adopted.yaml", None)]);
         shop.until_outcome(&third, "Succeeded").await;
         shop.until("it to be gone", || shop.get("configmap/adopted").is_null())
             .await;

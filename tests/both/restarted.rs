@@ -15,9 +15,7 @@ fn a_restart_rolls_in_batches_and_content_is_known_again_afterwards() {
     play(async |stage: Stage| {
         let shop = Shop::open(&stage, "restarted").await;
         let manifest = |tag| deployment("web", tag, POLICY);
-        let first = shop
-            .repository
-            .push("web 1", &[("web.yaml", Some(&manifest("1")))]);
+        let first = shop.push("web 1", &[("web.yaml", Some(&manifest("1")))]);
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
         let trace = shop.trace_at_rest("web").await;
@@ -55,11 +53,9 @@ fn a_restart_rolls_in_batches_and_content_is_known_again_afterwards() {
         let before = generation();
         shop.until_served().await;
         assert_eq!(generation(), before, "it is restarted once");
-        let second = shop
-            .repository
-            .push("web 2", &[("web.yaml", Some(&manifest("2")))]);
+        let second = shop.push("web 2", &[("web.yaml", Some(&manifest("2")))]);
         shop.until_outcome(&second, "Succeeded").await;
-        let back = shop.repository.revert(&second);
+        let back = shop.revert(&second);
         shop.until_outcome(&back, "Succeeded").await;
         let earlier = shop.record(&back)["rollbackTo"].clone();
         assert_eq!(earlier, *first, "the whole of it too");
@@ -85,7 +81,7 @@ fn a_restart_that_fails_is_held_and_speaks_not_against_its_commit() {
                 "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {{fixed: \"{fixed}\"}}\n"
             )
         };
-        let first = shop.repository.push(
+        let first = shop.push(
             "web 1",
             &[
                 ("web.yaml", Some(&fragile)),
@@ -94,7 +90,7 @@ fn a_restart_that_fails_is_held_and_speaks_not_against_its_commit() {
         );
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
-        let broken = shop.repository.push(
+        let broken = shop.push(
             "breaks settings",
             &[("settings.yaml", Some(&settings(false)))],
         );
@@ -103,7 +99,7 @@ fn a_restart_that_fails_is_held_and_speaks_not_against_its_commit() {
         shop.until_outcome(&broken, "Failed").await;
         assert!(shop.ledger()["quarantine"].as_array().unwrap().is_empty());
         assert_eq!(shop.pods("web", "1-needsmap").len(), 11, "one extra pod");
-        let fixed = shop.repository.push(
+        let fixed = shop.push(
             "fixes settings",
             &[("settings.yaml", Some(&settings(true)))],
         );
@@ -127,9 +123,7 @@ fn a_restart_goes_on_although_a_commit_comes_by_which_its_workload_is_held() {
         })
         .await;
         let flags = config_map("flags", "on");
-        let other = shop
-            .repository
-            .push("flags", &[("flags.yaml", Some(&flags))]);
+        let other = shop.push("flags", &[("flags.yaml", Some(&flags))]);
         shop.until_outcome(&other, "Held").await;
         shop.until("all pods to be new", || {
             let new = shop.pod_uids("web", "1");

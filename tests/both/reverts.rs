@@ -15,9 +15,7 @@ const QUICK: &str = "steps: [50%, 100%]\nmonitor: 1s";
 async fn installed(stage: &Stage, prefix: &str, policy: &str) -> (Shop, Agent, String) {
     let shop = Shop::open(stage, prefix).await;
     let manifest = deployment("web", "1", policy);
-    let first = shop
-        .repository
-        .push("web 1", &[("web.yaml", Some(&manifest))]);
+    let first = shop.push("web 1", &[("web.yaml", Some(&manifest))]);
     let agent = shop.start();
     shop.until_outcome(&first, "Succeeded").await;
     (shop, agent, first)
@@ -26,8 +24,7 @@ async fn installed(stage: &Stage, prefix: &str, policy: &str) -> (Shop, Agent, S
 fn push(shop: &Shop, tag: &str, policy: &str) -> String {
     let manifest = deployment("web", tag, policy);
     let subject = format!("web {tag}");
-    shop.repository
-        .push(&subject, &[("web.yaml", Some(&manifest))])
+    shop.push(&subject, &[("web.yaml", Some(&manifest))])
 }
 
 async fn until_all_are(trace: &Trace, tag: &str) {
@@ -50,8 +47,7 @@ fn a_revert_in_the_middle_of_a_batch_moves_only_the_pods_that_had_moved() {
         shop.set_ready(&shop.newest_pod("web", "2"), false);
         let stayed = shop.pod_uids("web", "1");
         assert_eq!(stayed.len(), 9, "{trace}");
-        let third = shop.repository.revert(&second);
-        shop.sync();
+        let third = shop.revert(&second);
         shop.until_outcome(&third, "Succeeded").await;
         until_all_are(&trace, "1").await;
         assert!(trace.fewest_ready() >= 10, "{trace}");
@@ -76,8 +72,7 @@ fn a_revert_after_the_rollout_goes_at_native_pace_within_the_surge() {
         shop.until_outcome(&second, "Succeeded").await;
         let trace = shop.trace_at_rest("web").await;
         until_all_are(&trace, "2").await;
-        let third = shop.repository.revert(&second);
-        shop.sync();
+        let third = shop.revert(&second);
         shop.until_outcome(&third, "Succeeded").await;
         until_all_are(&trace, "1").await;
         assert!(trace.fewest_ready() >= 10, "{trace}");
@@ -106,8 +101,7 @@ fn a_revert_of_what_was_never_begun_moves_nothing() {
             "web 2",
             &[("web.yaml", Some(&deployment("web", "2", QUICK)))],
         );
-        let third = shop.repository.revert(&second);
-        shop.sync();
+        let third = shop.revert(&second);
         shop.until_outcome(&third, "Succeeded").await;
         assert_eq!(shop.outcome(&second), "Superseded");
         assert_eq!(shop.record(&third)["rollbackTo"], *first);
@@ -125,10 +119,8 @@ fn a_revert_of_what_waits_for_a_pause_to_end_moves_nothing() {
         shop.until("the pause", || !shop.ledger()["pause"].is_null())
             .await;
         let second = push(&shop, "2", QUICK);
-        shop.sync();
         shop.until_outcome(&second, "Pending").await;
-        let third = shop.repository.revert(&second);
-        shop.sync();
+        let third = shop.revert(&second);
         shop.until_outcome(&third, "Pending").await;
         assert_eq!(shop.outcome(&second), "Superseded");
         assert_eq!(shop.wait(&third), Some(5), "it waits for a person");
@@ -167,13 +159,12 @@ fn a_revert_moves_no_workload_that_waited_for_others_of_its_commit() {
             all.collect::<Vec<_>>().join("---\n")
         };
         let ones = manifests(["1"; 5]);
-        let first = shop.repository.push("ones", &[("all.yaml", Some(&ones))]);
+        let first = shop.push("ones", &[("all.yaml", Some(&ones))]);
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
         let trace = shop.trace_at_rest("web").await;
         let twos = manifests(["2-never", "2-never", "2-never", "2-never", "2"]);
-        let second = shop.repository.push("twos", &[("all.yaml", Some(&twos))]);
-        shop.sync();
+        let second = shop.push("twos", &[("all.yaml", Some(&twos))]);
         shop.until("four to roll", || {
             ["a", "b", "c", "d"]
                 .iter()
@@ -181,8 +172,7 @@ fn a_revert_moves_no_workload_that_waited_for_others_of_its_commit() {
         })
         .await;
         assert!(shop.checkpoint("web").is_null(), "the fifth waits");
-        let third = shop.repository.revert(&second);
-        shop.sync();
+        let third = shop.revert(&second);
         shop.until_outcome(&third, "Succeeded").await;
         assert_eq!(shop.outcome(&second), "Superseded");
         assert_eq!(shop.record(&third)["rollbackTo"], *first);
@@ -207,14 +197,13 @@ fn a_revert_that_the_cluster_refuses_stops_what_it_takes_back_and_goes_through_o
         ];
         shop.begin(&before).await;
         let trace = shop.trace_at_rest("web").await;
-        let bad = shop.repository.push(
+        let bad = shop.push(
             "web 2",
             &[
                 ("web.yaml", Some(&second)),
                 ("settings.yaml", Some(&settings(true))),
             ],
         );
-        shop.sync();
         let one = |counts: &Counts| counts.with_tag("2") == 1;
         trace.until("batch 1", SOON, one).await;
         let immutable = "{\"immutable\":true}";
@@ -225,8 +214,7 @@ fn a_revert_that_the_cluster_refuses_stops_what_it_takes_back_and_goes_through_o
             "-p",
             immutable,
         ]);
-        let revert = shop.repository.revert(&bad);
-        shop.sync();
+        let revert = shop.revert(&bad);
         shop.until_outcome(&revert, "Rejected").await;
         let told = shop.until_problem("Rejected").await;
         assert!(told.contains("immutable"), "{told}");
@@ -238,16 +226,12 @@ fn a_revert_that_the_cluster_refuses_stops_what_it_takes_back_and_goes_through_o
         let status = shop.verb(&["status", "web"]);
         assert!(status.contains("tidegate abort"), "{status}");
         // A commit that cannot be read on top of it wants nothing else.
-        let broken = shop
-            .repository
-            .push("breaks", &[("bad.yaml", Some("a: ["))]);
-        shop.sync();
+        let broken = shop.push("breaks", &[("bad.yaml", Some("a: ["))]);
         shop.until_outcome(&broken, "Rejected").await;
         trace
             .until_rest("no further batch", Duration::from_secs(8), SOON)
             .await;
-        let revert = shop.repository.push("mends", &[("bad.yaml", None)]);
-        shop.sync();
+        let revert = shop.push("mends", &[("bad.yaml", None)]);
         shop.until_outcome(&revert, "Rejected").await;
         assert_eq!(trace.most_with("2"), 1, "{trace}");
         // It is made again as the commit that runs has it, and can be changed from then on.

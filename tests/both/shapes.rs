@@ -105,9 +105,7 @@ fn a_first_install_needs_no_batches_and_fails_where_it_is_broken() {
         let shop = Shop::open(&stage, "install").await;
         let steps = "steps: [1, 50%, 100%]\nonFailure: Rollback";
         let broken = deployment("web", "1-crash", steps);
-        let first = shop
-            .repository
-            .push("web 1", &[("web.yaml", Some(&broken))]);
+        let first = shop.push("web 1", &[("web.yaml", Some(&broken))]);
         let _agent = shop.start();
         shop.until_outcome(&first, "Failed").await;
         let message = shop.record(&first)["message"].clone();

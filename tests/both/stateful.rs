@@ -166,9 +166,7 @@ fn a_commit_fixes_a_stateful_set_that_never_ran() {
         let shop = Shop::open(&stage, "stateful-never").await;
         let _agent = shop.start();
         let broken = web("1-crash", "Rollback", "");
-        let first = shop
-            .repository
-            .push("breaks", &[("web.yaml", Some(&broken))]);
+        let first = shop.push("breaks", &[("web.yaml", Some(&broken))]);
         shop.until_outcome(&first, "Failed").await;
         let fix = shop.push_web("fixes", &web("2", "Rollback", ""));
         shop.until_outcome(&fix, "Succeeded").await;
@@ -190,10 +188,7 @@ fn a_commit_fixes_the_lowest_pod_although_the_highest_has_its_turn_first() {
         ])
         .await;
         let (name, bad) = files(false);
-        let broken = shop
-            .repository
-            .push("breaks settings", &[(name, bad.as_deref())]);
-        shop.sync();
+        let broken = shop.push("breaks settings", &[(name, bad.as_deref())]);
         shop.until_outcome(&broken, "Succeeded").await;
         shop.kubectl(&["delete", "pod/web-0"]);
         shop.until("the lowest pod to crash", || {
@@ -221,8 +216,7 @@ fn a_revert_in_the_middle_moves_only_the_pods_that_had_moved() {
             !shop.checkpoint_of("StatefulSet", "web")["healthySince"].is_null()
         })
         .await;
-        let revert = shop.repository.revert(&second);
-        shop.sync();
+        let revert = shop.revert(&second);
         shop.until_outcome(&revert, "Succeeded").await;
         let course = ["0: 1 1 1 1 1", "3: 1 1 1 2 2", "0: 1 1 1 1 1"];
         assert_eq!(ladder.rests(), course);

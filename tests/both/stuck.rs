@@ -17,7 +17,7 @@ async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
     ])
     .await;
     let trace = shop.trace("web").await;
-    let next = shop.repository.push(
+    let next = shop.push(
         "web 2",
         &[
             ("web.yaml", Some(&slow("2"))),
@@ -33,7 +33,7 @@ async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
 
 /// Pushes what such a shop began with.
 fn push_back(shop: &Shop) -> String {
-    shop.repository.push(
+    shop.push(
         "Revert \"web 2\"",
         &[
             ("web.yaml", Some(&slow("1"))),
@@ -121,7 +121,7 @@ async fn reverted_beside_stuck(stage: &Stage, prefix: &str, more: &Value) -> (Sh
     let trace = shop.trace_at_rest("web").await;
     shop.keep("configmap/settings", true);
     shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
-    let revert = shop.repository.push("Revert \"works\"", &before);
+    let revert = shop.push("Revert \"works\"", &before);
     until_back(&trace).await;
     (shop, agent, revert)
 }
@@ -168,7 +168,7 @@ fn a_revert_writes_what_it_may_before_its_pods_go_back_beside_what_is_stuck() {
         let trace = shop.trace_at_rest("web").await;
         shop.keep("serviceaccount/robot", true);
         shop.kubectl(&["delete", "serviceaccount/robot", "--wait=false"]);
-        let revert = shop.repository.push("Revert \"works\"", &before);
+        let revert = shop.push("Revert \"works\"", &before);
         trace
             .until_settled("the pods to be back", SOON, |counts| {
                 counts.with_tag("1-needsmap") == 10 && counts.total() == 10
@@ -188,9 +188,7 @@ fn a_commit_that_fails_behind_a_stuck_revert_goes_back_to_it_and_not_to_what_git
         let back = json!({"healthTimeout": "3s", "rollout": {"onFailure": "Rollback"}});
         let (shop, _agent, _) = reverted_beside_stuck(&stage, "stuck-behind", &back).await;
         let trace = shop.trace_at_rest("web").await;
-        let next = shop
-            .repository
-            .push("web 3", &[("web.yaml", Some(&quick("3")))]);
+        let next = shop.push("web 3", &[("web.yaml", Some(&quick("3")))]);
         shop.until("it to fail", || shop.ledger()["aim"]["course"] != "Forward")
             .await;
         shop.keep("configmap/settings", false);
@@ -220,7 +218,7 @@ async fn behind_another(stage: &Stage, prefix: &str) -> (Shop, Agent, String) {
         ("settings.yaml", Some(settings(true))),
     ];
     let web = web.each_ref().map(|(name, text)| (*name, text.as_deref()));
-    let taken_back = shop.repository.push("web 2", &web);
+    let taken_back = shop.push("web 2", &web);
     shop.until_outcome(&taken_back, "Succeeded").await;
     shop.begin(&[("other.yaml", Some(&other("2")))]).await;
     (shop, agent, taken_back)
@@ -233,7 +231,7 @@ fn a_revert_with_another_commit_behind_it_waits_for_nothing_and_is_never_gone_ba
         let trace = shop.trace_at_rest("web").await;
         shop.keep("configmap/settings", true);
         shop.kubectl(&["delete", "configmap/settings", "--wait=false"]);
-        let revert = shop.repository.revert(&taken_back);
+        let revert = shop.revert(&taken_back);
         until_back(&trace).await;
         let told = shop.until_problem("RollbackFailed").await;
         assert!(told.contains("/settings is being deleted"), "{told}");

@@ -1,5 +1,6 @@
 //! Rollouts as people and CI watch them: on a terminal, as lines, as JSON.
 
+use std::io::Read as _;
 use std::process::{Child, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -44,7 +45,26 @@ fn push(shop: &Shop, tag: &str) -> String {
     commit
 }
 
-/// Its end; by then it has written everything.
+/// The first line that it writes: by then it looks.
+async fn first_line(child: &mut Child) -> String {
+    let mut stdout = child.stdout.take().expect("its output is kept");
+    let read = tokio::task::spawn_blocking(move || {
+        let mut line = Vec::new();
+        while line.last() != Some(&b'\n') {
+            let mut byte = [0];
+            if stdout.read(&mut byte).unwrap() == 0 {
+                break;
+            }
+            line.extend(byte);
+        }
+        (stdout, String::from_utf8(line).unwrap())
+    });
+    let (stdout, line) = read.await.unwrap();
+    child.stdout = Some(stdout);
+    line
+}
+
+/// Its end, and what it has written since [`first_line`], if that was read.
 async fn ended(child: Child) -> (Option<i32>, String, String) {
     let output = tokio::task::spawn_blocking(|| child.wait_with_output());
     let Output {
@@ -59,13 +79,16 @@ async fn ended(child: Child) -> (Option<i32>, String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn off_a_terminal_a_rollout_is_one_line_a_change_and_ends_with_its_fate() {
     let (shop, _agent) = open("watched").await;
-    let watch = start(&shop, &["watch", "web", "--timeout", "60s"]);
-    let lines = start(&shop, &["watch", "web", "-o", "jsonl", "--timeout", "60s"]);
+    let mut watch = start(&shop, &["watch", "web", "--timeout", "60s"]);
+    let mut lines = start(&shop, &["watch", "web", "-o", "jsonl", "--timeout", "60s"]);
+    let waits = first_line(&mut watch).await;
+    assert!(waits.contains("waits for the next commit"), "{waits}");
+    let waits: Value = serde_json::from_str(&first_line(&mut lines).await).unwrap();
+    assert_eq!(waits["type"], "Waiting", "{waits}");
     let second = push(&shop, "2");
     let (code, text, errors) = ended(watch).await;
     assert_eq!(code, Some(0), "{text}{errors}");
     for told in [
-        "waits for the next commit",
         &format!("{} \"web 2\"", &second[..7]),
         "Deployment/web       1/3    started, 1 pod",
         "1/3    healthy, 1 pod, took ",
@@ -150,12 +173,14 @@ async fn on_a_terminal_only_own_lines_are_repainted_and_the_last_picture_stays()
 async fn an_interrupted_watch_says_that_the_rollout_goes_on() {
     let (shop, _agent) = open("interrupted").await;
     let second = push(&shop, "2");
-    let watch = start(&shop, &["status", "web", "--watch"]);
+    let mut watch = start(&shop, &["status", "web", "--watch"]);
+    let first = first_line(&mut watch).await;
     shop.until_outcome(&second, "Succeeded").await;
     let id = i32::try_from(watch.id()).ok().and_then(Pid::from_raw);
     kill_process(id.unwrap(), Signal::INT).unwrap();
     let (code, text, errors) = ended(watch).await;
     assert_eq!(code, Some(130), "{text}{errors}");
+    let text = first + &text;
     assert!(text.contains("\"web 2\""), "it was shown before: {text}");
     assert!(
         errors.contains("the rollout goes on. Look again: tidegate watch"),
