@@ -104,7 +104,7 @@ fn ten_pods_stay_where_replicas_leave_git_and_an_autoscaler_comes() {
         let first = shop.push("web 1", &[("web.yaml", Some(&deployment("web", "1", TWO)))]);
         let _agent = shop.start();
         shop.until_outcome(&first, "Succeeded").await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let without = deployment("web", "1", TWO).replace("  replicas: 10\n", "");
         let scaler = "apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler

@@ -32,7 +32,7 @@ fn under_pause_the_batch_stays_and_the_ledger_names_pod_container_and_reason() {
         let shop = Shop::open(&stage, "paused").await;
         let agent = shop.start();
         shop.begin(&[("web.yaml", Some(&web("1", "Pause")))]).await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let bad = shop.push("breaks", &[("web.yaml", Some(&web("2-crash", "Pause")))]);
         shop.until_outcome(&bad, "Failed").await;
 
@@ -80,7 +80,7 @@ fn under_rollback_pods_and_objects_of_the_whole_commit_are_back_and_it_is_not_tr
             ("settings.yaml", Some(&settings(false))),
         ])
         .await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let extra = settings(true).replace("settings", "extra");
         let worker = deployment("worker", "1", "").replace("replicas: 10", "replicas: 2");
         let bad = shop.push(
@@ -114,7 +114,7 @@ fn under_rollback_pods_and_objects_of_the_whole_commit_are_back_and_it_is_not_tr
         assert_eq!(shop.wait(&bad), Some(3));
 
         agent.kill();
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let _agent = shop.start();
         shop.until_served().await;
         assert_eq!(trace.most_pods(), 10, "{trace}");
@@ -160,7 +160,7 @@ async fn mends(stage: &Stage, mending: &Mending<'_>) {
         let settings = settings(false);
         let first = push("works", &[("web.yaml", good), ("settings.yaml", &settings)]);
         shop.until_outcome(&first, "Succeeded").await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let bad = push("breaks", bad);
         shop.until_outcome(&bad, outcome_of(on_failure)).await;
         let fix = push("mends", fix);
@@ -267,7 +267,7 @@ fn a_commit_that_touches_a_comment_stays_held_until_a_retry_lifts_it() {
             let agent = shop.start();
             shop.begin(&[("web.yaml", Some(&web("1", on_failure)))])
                 .await;
-            let trace = shop.trace("web").await;
+            let trace = shop.trace_at_rest("web").await;
             let bad_text = web("2-crash", on_failure);
             let bad = shop.push("breaks", &[("web.yaml", Some(&bad_text))]);
             shop.until_outcome(&bad, outcome_of(on_failure)).await;
@@ -314,7 +314,7 @@ fn a_retry_of_what_is_held_in_place_judges_it_afresh() {
         let shop = Shop::open(&stage, "retried").await;
         let _agent = shop.start();
         shop.begin(&[("web.yaml", Some(&web("1", "Pause")))]).await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let bad = shop.push("breaks", &[("web.yaml", Some(&web("2-needsmap", "Pause")))]);
         shop.until_outcome(&bad, "Failed").await;
         let failed_at = || shop.checkpoint("web")["failure"]["at"].take();
@@ -374,7 +374,10 @@ fn of_two_workloads_that_fail_pause_wins_over_rollback() {
         };
         let first = push("works", pair("1", "1"));
         shop.until_outcome(&first, "Succeeded").await;
-        let (web, api) = (shop.trace("web").await, shop.trace("api").await);
+        let (web, api) = (
+            shop.trace_at_rest("web").await,
+            shop.trace_at_rest("api").await,
+        );
         let bad = push("breaks", pair("2-pull", "2-crash"));
         shop.until_outcome(&bad, "Failed").await;
         for trace in [&web, &api] {
@@ -399,7 +402,7 @@ fn an_abort_takes_the_pods_back_and_the_commit_is_held_off() {
             ("settings.yaml", Some(&settings(false))),
         ])
         .await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let text = slow("2");
         let aborted = shop.push(
             "is aborted",
@@ -447,7 +450,7 @@ fn a_stage_that_does_not_become_healthy_acts_by_the_default_policy() {
                 ("settings.yaml", Some(&settings(false))),
             ])
             .await;
-            let trace = shop.trace("web").await;
+            let trace = shop.trace_at_rest("web").await;
             let bad = shop.push(
                 "breaks",
                 &[
@@ -512,7 +515,7 @@ fn commits_to_other_paths_after_a_rollback_change_nothing_of_what_is_told() {
         }
         assert_eq!(shop.wait(&bad), Some(3));
         // A person's word still reaches the failed commit through them.
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         trace.leave_out();
         shop.verb(&["retry", "web", &bad]);
         shop.until("another try", || trace.most_with("2-crash") == 1)
@@ -536,7 +539,7 @@ fn a_commit_held_while_pods_go_back_does_not_keep_them_from_it() {
         };
         shop.begin(&[("web.yaml", Some(&web("1-slow", "soak: 0s")))])
             .await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let bad = shop.push_web("web 2", &web("2", "soak: 6s"));
         trace
             .until("the last batch", SOON, |counts| {
@@ -774,7 +777,7 @@ fn what_is_on_its_way_goes_back_once_git_has_neither_it_nor_anything_that_may_ru
         let agent = shop.start();
         let web = |tag: &str| web(tag, "Pause");
         shop.begin(&[("web.yaml", Some(&web("1")))]).await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let first = shop.push_web("breaks", &web("2-crash"));
         shop.until_outcome(&first, "Failed").await;
         let second = shop.push_web("breaks more", &web("3-crash"));
@@ -828,7 +831,7 @@ fn an_abort_that_cannot_read_its_commits_yet_waits_for_them() {
         let agent = shop.start();
         shop.begin(&[("web.yaml", Some(&deployment("web", "1", policy)))])
             .await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let bad = shop.push(
             "web 2",
             &[("web.yaml", Some(&deployment("web", "2", policy)))],

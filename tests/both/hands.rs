@@ -41,7 +41,7 @@ impl Half {
             shop.get("deployment/web")["status"]["readyReplicas"] == 10
         })
         .await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let exposure = shop.exposure("web").await;
         shop.push("web 2", &[("web.yaml", Some(&manifest("2", HALF)))]);
         let half = Self {
@@ -312,7 +312,7 @@ async fn at_rest(stage: &Stage, prefix: &str, more: &Value) -> (Shop, Agent) {
 fn a_template_changed_by_hand_at_rest_is_repaired_in_batches() {
     play(async |stage: Stage| {
         let (shop, _agent) = at_rest(&stage, "rest-image", &json!({})).await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let exposure = shop.exposure("web").await;
         trace.leave_out();
         shop.kubectl(&["set", "image", "deployment/web", "web=shop/web:3-never"]);
@@ -344,7 +344,7 @@ fn a_template_changed_by_hand_at_rest_is_repaired_in_batches() {
 
 /// Sets another image by hand at rest: Git's comes back for all pods, and the levers are given back.
 async fn repairs_the_image(shop: &Shop) {
-    let trace = shop.trace("web").await;
+    let trace = shop.trace_at_rest("web").await;
     trace.leave_out();
     let exposure = shop.exposure("web").await;
     shop.kubectl(&["set", "image", "deployment/web", "web=shop/web:3-never"]);
@@ -568,7 +568,7 @@ fn a_fight_in_mid_rollout_holds_it_under_its_own_levers_until_a_person_ends_it()
         let _agent = shop.start();
         let web = |tag: &str| of_ten(tag, "steps: [1, 100%]\nsoak: 8s\nmonitor: 0s");
         shop.begin(&[("web.yaml", Some(&web("1")))]).await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         trace.leave_out();
         let next = shop.push_web("web 2", &web("2"));
         trace

@@ -60,7 +60,7 @@ fn maps(shop: &Shop) -> usize {
 fn a_removed_file_is_pruned_only_after_the_rest_is_healthy() {
     play(async |stage: Stage| {
         let (shop, _agent) = at_rest(&stage, "prune", 1).await;
-        let trace = shop.trace("web").await;
+        let trace = shop.trace_at_rest("web").await;
         let never = shop.push(
             "never ready",
             &[

@@ -16,7 +16,7 @@ async fn stuck(stage: &Stage, prefix: &str) -> (Shop, Agent, Trace, String) {
         ("settings.yaml", Some(&settings(false))),
     ])
     .await;
-    let trace = shop.trace("web").await;
+    let trace = shop.trace_at_rest("web").await;
     let next = shop.push(
         "web 2",
         &[

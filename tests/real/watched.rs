@@ -45,26 +45,28 @@ fn push(shop: &Shop, tag: &str) -> String {
     commit
 }
 
-/// The first line that it writes: by then it looks.
-async fn first_line(child: &mut Child) -> String {
+/// What it writes up to a line with these words.
+async fn written_up_to(child: &mut Child, words: &'static str) -> String {
     let mut stdout = child.stdout.take().expect("its output is kept");
     let read = tokio::task::spawn_blocking(move || {
-        let mut line = Vec::new();
-        while line.last() != Some(&b'\n') {
-            let mut byte = [0];
-            if stdout.read(&mut byte).unwrap() == 0 {
-                break;
+        let (mut written, mut byte) = (Vec::new(), [0]);
+        loop {
+            let read = stdout.read(&mut byte).unwrap();
+            written.extend(&byte[..read]);
+            let text = String::from_utf8_lossy(&written);
+            let is_line = text.ends_with('\n');
+            assert!(read > 0, "it ended without `{words}`:\n{text}");
+            if is_line && text.contains(words) {
+                return (stdout, text.into_owned());
             }
-            line.extend(byte);
         }
-        (stdout, String::from_utf8(line).unwrap())
     });
-    let (stdout, line) = read.await.unwrap();
+    let (stdout, written) = read.await.unwrap();
     child.stdout = Some(stdout);
-    line
+    written
 }
 
-/// Its end, and what it has written since [`first_line`], if that was read.
+/// Its end, and what it has written since [`written_up_to`], if that was read.
 async fn ended(child: Child) -> (Option<i32>, String, String) {
     let output = tokio::task::spawn_blocking(|| child.wait_with_output());
     let Output {
@@ -81,10 +83,8 @@ async fn off_a_terminal_a_rollout_is_one_line_a_change_and_ends_with_its_fate() 
     let (shop, _agent) = open("watched").await;
     let mut watch = start(&shop, &["watch", "web", "--timeout", "60s"]);
     let mut lines = start(&shop, &["watch", "web", "-o", "jsonl", "--timeout", "60s"]);
-    let waits = first_line(&mut watch).await;
-    assert!(waits.contains("waits for the next commit"), "{waits}");
-    let waits: Value = serde_json::from_str(&first_line(&mut lines).await).unwrap();
-    assert_eq!(waits["type"], "Waiting", "{waits}");
+    written_up_to(&mut watch, "waits for the next commit").await;
+    written_up_to(&mut lines, "\"Waiting\"").await;
     let second = push(&shop, "2");
     let (code, text, errors) = ended(watch).await;
     assert_eq!(code, Some(0), "{text}{errors}");
@@ -174,14 +174,12 @@ async fn an_interrupted_watch_says_that_the_rollout_goes_on() {
     let (shop, _agent) = open("interrupted").await;
     let second = push(&shop, "2");
     let mut watch = start(&shop, &["status", "web", "--watch"]);
-    let first = first_line(&mut watch).await;
+    written_up_to(&mut watch, "\"web 2\"").await;
     shop.until_outcome(&second, "Succeeded").await;
     let id = i32::try_from(watch.id()).ok().and_then(Pid::from_raw);
     kill_process(id.unwrap(), Signal::INT).unwrap();
     let (code, text, errors) = ended(watch).await;
     assert_eq!(code, Some(130), "{text}{errors}");
-    let text = first + &text;
-    assert!(text.contains("\"web 2\""), "it was shown before: {text}");
     assert!(
         errors.contains("the rollout goes on. Look again: tidegate watch"),
         "{errors}"
