@@ -117,6 +117,7 @@ fn outcome(outcome: Outcome, ascii: bool) -> Cell {
         Outcome::Failed => ("✖", "x", "failed", Tint::Bad),
         Outcome::RolledBack => ("✖", "x", "rolled back", Tint::Bad),
         Outcome::Aborted => ("✖", "x", "aborted", Tint::Bad),
+        Outcome::CompletedWithFailures => ("✖", "x", "with failures", Tint::Bad),
         Outcome::Superseded => ("-", "-", "superseded", Tint::Plain),
         Outcome::Held => ("!", "!", "held", Tint::Bad),
     };

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::object::{ObjectId, write_duration};
-use crate::policy::{Batches, Mode, OnFailure, Order, Policy, Resolved};
+use crate::policy::{Approval, Batches, Mode, OnFailure, Order, Policy, Resolved};
 
 use super::Exit;
 use super::failure::Failure;
@@ -131,7 +131,17 @@ fn fields(policy: &Policy) -> Vec<(&'static str, String)> {
         ),
         ("soak", write_duration(policy.soak)),
         ("monitor", write_duration(policy.monitor)),
+        ("approval", approval(policy.approval).to_owned()),
+        ("windows", list(&policy.windows, "always open")),
         ("onFailure", on_failure(policy.on_failure).to_owned()),
+        ("maxFailureRatio", policy.max_failure_ratio.to_string()),
+        (
+            "noRollbackAfter",
+            match policy.no_rollback_after {
+                Some(batch) => format!("batch {batch}"),
+                None => "never".to_owned(),
+            },
+        ),
         (
             "healthyDeadline",
             by_default(
@@ -150,13 +160,7 @@ fn fields(policy: &Policy) -> Vec<(&'static str, String)> {
         ("rollback.order", order(policy.rollback.order).to_owned()),
         ("group", by_default(policy.group.clone(), "none")),
         ("wave", policy.wave.to_string()),
-        (
-            "dependsOn",
-            match policy.depends_on.as_slice() {
-                [] => "nothing".to_owned(),
-                names => names.join(", "),
-            },
-        ),
+        ("dependsOn", list(&policy.depends_on, "nothing")),
     ]
 }
 
@@ -174,8 +178,27 @@ fn order(order: Order) -> &'static str {
     }
 }
 
+/// A list in one line.
+fn list(items: &[impl ToString], none: &str) -> String {
+    if items.is_empty() {
+        return none.to_owned();
+    }
+    let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+    items.join(", ")
+}
+
+fn approval(approval: Approval) -> &'static str {
+    match approval {
+        Approval::None => "None",
+        Approval::Before => "Before",
+        Approval::EveryBatch => "EveryBatch",
+        Approval::BeforeFull => "BeforeFull",
+    }
+}
+
 fn on_failure(on_failure: OnFailure) -> &'static str {
     match on_failure {
+        OnFailure::Continue => "Continue",
         OnFailure::Rollback => "Rollback",
         OnFailure::Pause => "Pause",
     }
@@ -192,11 +215,7 @@ mod tests {
     #[test]
     fn each_value_is_shown_with_where_it_was_said() {
         let policy = Policy {
-            batches: Batches::Steps(vec![
-                Amount::Count(1),
-                Amount::Percent(50),
-                Amount::Percent(100),
-            ]),
+            batches: Batches::steps([Amount::Count(1), Amount::Percent(50), Amount::Percent(100)]),
             ..Policy::default()
         };
         let place = "apps/web/deployment.yaml:8".to_owned();
@@ -224,7 +243,11 @@ order              SurgeFirst                   default
 maxSurge           the batch                    default
 soak               0s                           default
 monitor            5s                           default
+approval           None                         default
+windows            always open                  default
 onFailure          Pause                        spec.rollout
+maxFailureRatio    0                            default
+noRollbackAfter    never                        default
 healthyDeadline    5m, or less by the workload  default
 progressDeadline   the workload's own           default
 rollback.maxSurge  25%                          default

@@ -22,6 +22,7 @@ mod look;
 mod man;
 mod pause;
 mod plan;
+mod promote;
 mod reach;
 mod release;
 mod restart;
@@ -32,7 +33,6 @@ mod show;
 mod status;
 mod sync;
 mod table;
-
 mod validate;
 mod wait;
 mod watch;
@@ -98,8 +98,12 @@ enum Verb {
     Resume(resume::Arguments),
     /// Stops the rollout under way, goes back to the last good revision and quarantines the commit.
     Abort(abort::Arguments),
-    /// Approves what waits for it: deletes beyond the budget, a rewritten history.
+    /// Approves what waits for it: a rollout, a batch, deletes beyond the budget, a rewritten
+    /// history.
     Approve(approve::Arguments),
+    /// Lets the next batch open as soon as its pods allow it: without its approval, the rest of the
+    /// soak or a window.
+    Promote(promote::Arguments),
     /// Replaces the pods in batches, without a commit.
     Restart(restart::Arguments),
     /// Lifts the quarantine of a commit and tries it again.
@@ -203,6 +207,7 @@ async fn perform(arguments: Arguments) -> Result<Exit, Failure> {
         Verb::Resume(asked) => unless_interrupted(resume::run(asked, voice)).await,
         Verb::Abort(asked) => unless_interrupted(abort::run(asked, voice)).await,
         Verb::Approve(asked) => unless_interrupted(approve::run(asked, voice)).await,
+        Verb::Promote(asked) => unless_interrupted(promote::run(asked, voice)).await,
         Verb::Restart(asked) => unless_interrupted(restart::run(asked, voice)).await,
         Verb::Retry(asked) => unless_interrupted(retry::run(asked, voice)).await,
         Verb::Release(asked) => unless_interrupted(release::run(asked, voice)).await,

@@ -68,9 +68,11 @@ fn may_help(ledger: &Ledger, commit: &CommitId) -> bool {
             | Outcome::Aborted
             | Outcome::Rejected
             | Outcome::Held => true,
-            Outcome::Pending | Outcome::InProgress | Outcome::Succeeded | Outcome::Superseded => {
-                false
-            }
+            Outcome::Pending
+            | Outcome::InProgress
+            | Outcome::Succeeded
+            | Outcome::CompletedWithFailures
+            | Outcome::Superseded => false,
         });
     is_held || has_ended_badly || obstructed(ledger).as_ref() == Some(commit)
 }

@@ -10,6 +10,7 @@ mod encode;
 mod record;
 mod release;
 mod tip;
+mod wait;
 mod way;
 
 pub use aim::{Aim, Course, Good, Held, OpenStage, Returns};
@@ -18,3 +19,4 @@ pub use record::{
     Deployed, HeldPrune, Ledger, Outcome, Pause, Problem, Released, Restart, SCHEMA, Trouble,
 };
 pub use tip::{RefusedTip, Tip};
+pub use wait::{Wait, promotion};

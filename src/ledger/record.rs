@@ -13,7 +13,7 @@ use crate::revision::{CommitId, Revision};
 use crate::rollback::Quarantine;
 use crate::rollout::Checkpoint;
 
-use super::{Aim, Good, Tip};
+use super::{Aim, Good, Tip, Wait};
 
 /// Version of the layout; a ledger of another version is refused.
 pub const SCHEMA: u32 = 1;
@@ -46,6 +46,9 @@ pub struct Ledger {
     /// Workloads of the aim whose turn comes when others have ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queued: Vec<ObjectId>,
+    /// Workloads of the aim with a batch that a person or a window has to let open.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waits: BTreeMap<ObjectId, Wait>,
     /// What failed and must not come again by itself.
     pub quarantine: Quarantine,
     /// What became of commits that change the path, newest first.
@@ -56,8 +59,12 @@ pub struct Ledger {
     pub served: BTreeMap<String, String>,
     /// A person's pause.
     pub pause: Option<Pause>,
-    /// Approvals that were given: `<sha>/prune/<digest>`, `<sha>/rewrite`.
+    /// Approvals that were given: `<sha>/prune/<digest>`, `<sha>/rewrite`, `<sha>/rollout`,
+    /// `<sha>/<workload>/<batch>`.
     pub approvals: BTreeSet<String>,
+    /// Batches that are to open without delay: `<sha>/<workload>/<batch>`, or `full` for all.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub promotions: BTreeSet<String>,
     /// How often a person asked to try a commit again.
     pub retries: BTreeMap<CommitId, u32>,
     /// The newest restart of each workload that a person asked for; its stamp stays in the pod
@@ -112,6 +119,9 @@ pub enum Outcome {
     InProgress,
     /// Everything is as it says.
     Succeeded,
+    /// Everything is as it says, save failed pods that `onFailure: Continue` passed over; nothing
+    /// goes back to it.
+    CompletedWithFailures,
     /// It could not be read, checked or dry-run; nothing was written.
     Rejected,
     /// It failed and is held as it is.
@@ -241,12 +251,14 @@ impl Ledger {
             last_good: None,
             rollouts: BTreeMap::new(),
             queued: Vec::new(),
+            waits: BTreeMap::new(),
             quarantine: Quarantine::default(),
             history: Vec::new(),
             untouched: Vec::new(),
             served: BTreeMap::new(),
             pause: None,
             approvals: BTreeSet::new(),
+            promotions: BTreeSet::new(),
             retries: BTreeMap::new(),
             restarts: BTreeMap::new(),
             released: None,
@@ -311,6 +323,7 @@ impl Outcome {
         match self {
             Self::Pending | Self::InProgress | Self::Failed => false,
             Self::Succeeded
+            | Self::CompletedWithFailures
             | Self::Rejected
             | Self::RolledBack
             | Self::Aborted

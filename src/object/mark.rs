@@ -62,12 +62,16 @@ pub mod request {
     pub const PAUSE: &str = "tidegate.dev/pause";
     /// Aborts the rollout of the commit named.
     pub const ABORT: &str = "tidegate.dev/abort";
-    /// Approves `<sha>/prune/<digest>` or `<sha>/rewrite`.
+    /// Lets batches open as soon as the pods before them are healthy: JSON `{by, at, promote}` with
+    /// a list of `<sha>/<workload>/<batch>`, `full` for all that are left.
+    pub const PROMOTE: &str = "tidegate.dev/promote";
+    /// Approves `<sha>/prune/<digest>`, `<sha>/rewrite`, `<sha>/rollout` or
+    /// `<sha>/<workload>/<batch>`.
     pub const APPROVE: &str = "tidegate.dev/approve";
     /// Lifts the quarantine of the commit named and tries it again.
     pub const RETRY: &str = "tidegate.dev/retry";
     /// Restarts workloads in batches: JSON `{by, at, workloads}`, each `Kind/name`.
     pub const RESTART: &str = "tidegate.dev/restart";
     /// All requests.
-    pub const ALL: [&str; 6] = [SYNC, PAUSE, ABORT, APPROVE, RETRY, RESTART];
+    pub const ALL: [&str; 7] = [SYNC, PAUSE, PROMOTE, ABORT, APPROVE, RETRY, RESTART];
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Batches, Mode, Order, Provenance,
+    Batches, Mode, Order, Provenance, Step,
     statement::{Said, Statement},
 };
 use crate::{
@@ -99,8 +99,8 @@ fn surges(said: &Statement) -> Vec<Fault> {
 }
 
 /// Says what is wrong where the last step is a count other than all pods.
-fn short_steps(steps: &[Amount], replicas: Option<u32>) -> Option<String> {
-    match steps.last()? {
+fn short_steps(steps: &[Step], replicas: Option<u32>) -> Option<String> {
+    match &steps.last()?.target {
         Amount::Count(last) if replicas != Some(*last) => Some(format!(
             "steps: ends with `{last}`: the last step must be `100%`"
         )),
@@ -109,16 +109,16 @@ fn short_steps(steps: &[Amount], replicas: Option<u32>) -> Option<String> {
 }
 
 /// Says which step, of mixed units, is below the one before at the replicas that are written.
-fn falling_step(steps: &[Amount], replicas: Option<u32>) -> Option<String> {
+fn falling_step(steps: &[Step], replicas: Option<u32>) -> Option<String> {
     let replicas = replicas.filter(|replicas| *replicas > 0)?;
-    let pods = |step: &Amount| step.rounded_up(replicas).min(replicas);
+    let pods = |step: &Step| step.target.rounded_up(replicas).min(replicas);
     let pair = steps
         .windows(2)
         .find(|pair| pods(&pair[1]) < pods(&pair[0]))?;
     let (before, after) = (pods(&pair[0]), pods(&pair[1]));
     Some(format!(
         "`{}` after `{}` falls from {before} to {after} of {replicas} pods: steps are cumulative",
-        pair[1], pair[0]
+        pair[1].target, pair[0].target
     ))
 }
 

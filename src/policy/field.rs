@@ -22,12 +22,16 @@ pub(super) enum Field {
     Group,
     Wave,
     DependsOn,
+    Approval,
+    Windows,
+    MaxFailureRatio,
+    NoRollbackAfter,
     /// Part of the schema, but only its default is possible so far.
     Later,
 }
 
 /// Names that mean a field; the first of each field is the canonical one.
-const NAMES: [(&str, Field); 22] = [
+const NAMES: [(&str, Field); 26] = [
     ("strategy", Field::Strategy),
     ("steps", Field::Steps),
     ("batchSize", Field::BatchSize),
@@ -50,16 +54,16 @@ const NAMES: [(&str, Field); 22] = [
     ("group", Field::Group),
     ("wave", Field::Wave),
     ("dependsOn", Field::DependsOn),
+    ("approval", Field::Approval),
+    ("windows", Field::Windows),
+    ("maxFailureRatio", Field::MaxFailureRatio),
+    ("noRollbackAfter", Field::NoRollbackAfter),
 ];
 
 /// Fields of the schema that are not supported yet.
-const LATER: [&str; 12] = [
+const LATER: [&str; 8] = [
     "pacing",
     "gates",
-    "maxFailureRatio",
-    "noRollbackAfter",
-    "approval",
-    "windows",
     "preDeploy",
     "postDeploy",
     "preRollback",
@@ -84,9 +88,7 @@ pub(super) fn find(name: &str) -> Result<(&'static str, Field), String> {
 pub(super) fn is_default(name: &str, value: &Value) -> bool {
     let accepted: &[Value] = match name {
         "pacing" => &[json!("Barrier")],
-        "gates" | "windows" => &[json!([])],
-        "maxFailureRatio" => &[json!(0)],
-        "approval" => &[json!("None")],
+        "gates" => &[json!([])],
         // A bare `Off` is a boolean in YAML 1.1.
         "configTracking" => &[json!("Off"), json!(false)],
         _ => &[],

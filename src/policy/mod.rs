@@ -12,8 +12,12 @@ mod preset;
 mod resolve;
 mod statement;
 mod value;
+mod window;
 mod word;
 
 pub use file::{FILE_NAME, PolicyFile};
 pub use resolve::{Baseline, resolve, scaler_note};
-pub use word::{Batches, GoingBack, Mode, OnFailure, Order, Policy, Provenance, Resolved};
+pub use window::{Window, WindowKind, closed_until};
+pub use word::{
+    Approval, Batches, GoingBack, Mode, OnFailure, Order, Policy, Provenance, Resolved, Step,
+};

@@ -109,7 +109,7 @@ pub fn scaler_note(policy: &Policy) -> Option<String> {
     let counts = match &policy.batches {
         Batches::Own => false,
         Batches::Size(size) => is_count(size),
-        Batches::Steps(steps) => steps.iter().any(is_count),
+        Batches::Steps(steps) => steps.iter().any(|step| is_count(&step.target)),
     };
     counts.then(|| {
         "its batches are counts while a scaler sets its replicas: percents keep their share"
@@ -199,14 +199,11 @@ fn settled(said: Statement, workload: &Located) -> Resolved {
     let notes = notes(&said, workload);
     let built_in = Policy::default();
     let mut origins = Origins(BTreeMap::new());
-    let own = |is_own: bool| {
-        if is_own {
-            Provenance::Workload
-        } else {
-            Provenance::Default
-        }
+    let own = if said.batches.is_none() {
+        Provenance::Workload
+    } else {
+        Provenance::Default
     };
-    let is_own = said.batches.is_none();
     let batches_name = match said.batches.as_ref().map(|batches| &batches.value) {
         Some(Batches::Steps(_)) => "steps",
         Some(Batches::Size(_) | Batches::Own) | None => "batchSize",
@@ -216,11 +213,23 @@ fn settled(said: Statement, workload: &Located) -> Resolved {
         batches: origins
             .take(batches_name, said.batches, Provenance::Workload)
             .unwrap_or(Batches::Own),
-        order: origins.take("order", said.order, own(is_own)),
-        max_surge: origins.take("maxSurge", said.max_surge, own(is_own)),
+        order: origins.take("order", said.order, own.clone()),
+        max_surge: origins.take("maxSurge", said.max_surge, own),
         soak: origins.built_in("soak", said.soak, built_in.soak),
         monitor: origins.built_in("monitor", said.monitor, built_in.monitor),
+        approval: origins.built_in("approval", said.approval, built_in.approval),
+        windows: origins.built_in("windows", said.windows, built_in.windows),
         on_failure: origins.built_in("onFailure", said.on_failure, built_in.on_failure),
+        max_failure_ratio: origins.built_in(
+            "maxFailureRatio",
+            said.max_failure_ratio,
+            built_in.max_failure_ratio,
+        ),
+        no_rollback_after: origins.take(
+            "noRollbackAfter",
+            said.no_rollback_after,
+            Provenance::Default,
+        ),
         healthy_deadline: origins.take(
             "healthyDeadline",
             said.healthy_deadline,
@@ -231,18 +240,7 @@ fn settled(said: Statement, workload: &Located) -> Resolved {
             said.progress_deadline,
             Provenance::Workload,
         ),
-        rollback: GoingBack {
-            max_surge: origins.built_in(
-                "rollback.maxSurge",
-                said.rollback_max_surge,
-                built_in.rollback.max_surge,
-            ),
-            order: origins.built_in(
-                "rollback.order",
-                said.rollback_order,
-                built_in.rollback.order,
-            ),
-        },
+        rollback: origins.going_back(said.rollback_max_surge, said.rollback_order),
         group: origins.take("group", said.group, Provenance::Default),
         wave: origins.built_in("wave", said.wave, built_in.wave),
         depends_on: origins.built_in("dependsOn", said.depends_on, built_in.depends_on),
@@ -268,6 +266,14 @@ impl Origins {
         };
         self.0.insert(name.to_owned(), origin);
         value
+    }
+
+    fn going_back(&mut self, surge: Option<Said<Amount>>, order: Option<Said<Order>>) -> GoingBack {
+        let built_in = Policy::default().rollback;
+        GoingBack {
+            max_surge: self.built_in("rollback.maxSurge", surge, built_in.max_surge),
+            order: self.built_in("rollback.order", order, built_in.order),
+        }
     }
 
     /// Records that the kind of the workload decides about extra pods; returns order and maxSurge.
@@ -393,10 +399,14 @@ mod tests {
             ("group", "default"),
             ("wave", "default"),
             ("dependsOn", "default"),
+            ("approval", "default"),
+            ("windows", "default"),
+            ("maxFailureRatio", "default"),
+            ("noRollbackAfter", "default"),
         ] {
             assert_eq!(origin(&resolved, field), said, "{field}");
         }
-        assert_eq!(resolved.origins.len(), 14);
+        assert_eq!(resolved.origins.len(), 18);
     }
 
     #[test]
@@ -457,10 +467,8 @@ mod tests {
         );
         assert!(!resolved.origins.contains_key("steps"));
         let resolved = resolve(&web(&[], &json!({})), &[], &baseline(&default)).unwrap();
-        let steps = ["1", "50%", "100%"]
-            .map(|step| step.parse().unwrap())
-            .to_vec();
-        assert_eq!(resolved.policy.batches, Batches::Steps(steps));
+        let steps = ["1", "50%", "100%"].map(|step| step.parse().unwrap());
+        assert_eq!(resolved.policy.batches, Batches::steps(steps));
         assert_eq!(origin(&resolved, "steps"), "spec.rollout");
     }
 

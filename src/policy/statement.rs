@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Batches, Mode, OnFailure, Order, Provenance,
+    Approval, Batches, Mode, OnFailure, Order, Provenance, Window,
     field::{self, Field},
     preset::{self, Preset},
     value::{
-        amount, deadline, duration, group, mode, on_failure, order, size, steps, wave, workloads,
+        amount, approval, deadline, duration, group, last_way_back, mode, on_failure, order, ratio,
+        size, steps, wave, windows, workloads,
     },
 };
 use crate::{
@@ -41,6 +42,10 @@ pub(super) struct Statement {
     pub(super) group: Option<Said<String>>,
     pub(super) wave: Option<Said<i32>>,
     pub(super) depends_on: Option<Said<Vec<String>>>,
+    pub(super) approval: Option<Said<Approval>>,
+    pub(super) windows: Option<Said<Vec<Window>>>,
+    pub(super) max_failure_ratio: Option<Said<f64>>,
+    pub(super) no_rollback_after: Option<Said<u32>>,
 }
 
 /// Where a source stands and how its values and faults are named.
@@ -150,6 +155,14 @@ impl Statement {
             group: self.group.or_else(|| farther.group.clone()),
             wave: self.wave.or_else(|| farther.wave.clone()),
             depends_on: self.depends_on.or_else(|| farther.depends_on.clone()),
+            approval: self.approval.or_else(|| farther.approval.clone()),
+            windows: self.windows.or_else(|| farther.windows.clone()),
+            max_failure_ratio: self
+                .max_failure_ratio
+                .or_else(|| farther.max_failure_ratio.clone()),
+            no_rollback_after: self
+                .no_rollback_after
+                .or_else(|| farther.no_rollback_after.clone()),
         }
     }
 
@@ -172,6 +185,10 @@ impl Statement {
             Field::Group => self.group = Some(said.read(group)?),
             Field::Wave => self.wave = Some(said.read(wave)?),
             Field::DependsOn => self.depends_on = Some(said.read_all(workloads)?),
+            Field::Approval => self.approval = Some(said.read(approval)?),
+            Field::Windows => self.windows = Some(said.read_all(windows)?),
+            Field::MaxFailureRatio => self.max_failure_ratio = Some(said.read(ratio)?),
+            Field::NoRollbackAfter => self.no_rollback_after = Some(said.read(last_way_back)?),
             // Read apart: what stands beside it wins.
             Field::Preset => {}
             Field::Later if field::is_default(said.name, &said.node.value()) => {}

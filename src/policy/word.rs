@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::object::Amount;
+use super::Window;
+use crate::object::{Amount, write_duration};
 
 /// How one workload is rolled. Durations of zero mean "at once".
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,8 +27,22 @@ pub struct Policy {
     /// How long all pods are watched after the last batch. Default 5 s.
     #[serde(with = "seconds")]
     pub monitor: Duration,
+    /// Which batches a person has to approve before they open. Default none.
+    #[serde(default)]
+    pub approval: Approval,
+    /// When a rollout may begin and its batches may open. Empty: always.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<Window>,
     /// What happens when a batch fails. Default [`OnFailure::Pause`].
     pub on_failure: OnFailure,
+    /// Failed new pods that are put up with, as a share of the pods to update; more act as
+    /// [`Self::on_failure`] says. 0 to 1, default 0.
+    #[serde(default)]
+    pub max_failure_ratio: f64,
+    /// The batch with whose end the way back ends too: [`OnFailure::Rollback`] is
+    /// [`OnFailure::Pause`] from then on. `None`: it never ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_rollback_after: Option<u32>,
     /// How long one pod may take to become healthy, from its creation. `None`: the smaller of five
     /// minutes and the progress deadline, at least minReadySeconds and a minute.
     #[serde(with = "optional_seconds")]
@@ -65,8 +80,42 @@ pub enum Batches {
     Own,
     /// That many pods, or that percent (rounded up, at least 1), a batch.
     Size(Amount),
-    /// Cumulative targets in rising order; the last is all pods.
-    Steps(Vec<Amount>),
+    /// Batches in rising order; the last is all pods.
+    Steps(Vec<Step>),
+}
+
+impl Batches {
+    /// Batches that say no more than their cumulative targets.
+    #[must_use]
+    pub fn steps(targets: impl IntoIterator<Item = Amount>) -> Self {
+        Self::Steps(targets.into_iter().map(Step::from).collect())
+    }
+}
+
+/// One batch as people write it: its cumulative target, and what it says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "WrittenStep", into = "WrittenStep")]
+pub struct Step {
+    /// So many pods, or that percent of them (rounded up, at least 1), are new after it.
+    pub target: Amount,
+    /// How long it must be healthy before the next one opens. `None`: [`Policy::soak`].
+    pub soak: Option<Duration>,
+    /// Whether a person has to approve it before it opens.
+    pub approval: bool,
+}
+
+/// Which batches a person has to approve before they open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Approval {
+    /// None.
+    #[default]
+    None,
+    /// The first: the rollout as a whole.
+    Before,
+    /// Every one, the first too.
+    EveryBatch,
+    /// The last.
+    BeforeFull,
 }
 
 /// What goes first within a batch.
@@ -81,6 +130,8 @@ pub enum Order {
 /// What happens when a rollout fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum OnFailure {
+    /// Goes on: failed pods are put up with, and the rollout ends as completed with failures.
+    Continue,
     /// Goes back to the last revision that succeeded.
     Rollback,
     /// Holds as it is until a person or a commit says more. The greatest: of several it wins.
@@ -136,6 +187,75 @@ pub struct Resolved {
     pub notes: Vec<String>,
 }
 
+impl From<Amount> for Step {
+    /// A batch that says no more than its target.
+    fn from(target: Amount) -> Self {
+        Self {
+            target,
+            soak: None,
+            approval: false,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.target)?;
+        let soak = self
+            .soak
+            .map(|soak| format!("soak {}", write_duration(soak)));
+        let approval = self.approval.then(|| "approval".to_owned());
+        let more: Vec<String> = soak.into_iter().chain(approval).collect();
+        if more.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", more.join(", "))
+    }
+}
+
+/// A step in the ledger: the target alone where it says no more.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum WrittenStep {
+    Target(Amount),
+    Whole {
+        target: Amount,
+        #[serde(with = "optional_seconds")]
+        soak: Option<Duration>,
+        approval: bool,
+    },
+}
+
+impl From<WrittenStep> for Step {
+    fn from(written: WrittenStep) -> Self {
+        match written {
+            WrittenStep::Target(target) => target.into(),
+            WrittenStep::Whole {
+                target,
+                soak,
+                approval,
+            } => Self {
+                target,
+                soak,
+                approval,
+            },
+        }
+    }
+}
+
+impl From<Step> for WrittenStep {
+    fn from(step: Step) -> Self {
+        if step == Step::from(step.target) {
+            return Self::Target(step.target);
+        }
+        Self::Whole {
+            target: step.target,
+            soak: step.soak,
+            approval: step.approval,
+        }
+    }
+}
+
 impl Provenance {
     /// Returns it for a value that a preset stands for.
     #[must_use]
@@ -169,7 +289,11 @@ impl Default for Policy {
             max_surge: None,
             soak: Duration::ZERO,
             monitor: Duration::from_secs(5),
+            approval: Approval::None,
+            windows: Vec::new(),
             on_failure: OnFailure::Pause,
+            max_failure_ratio: 0.0,
+            no_rollback_after: None,
             healthy_deadline: None,
             progress_deadline: None,
             rollback: GoingBack {
@@ -184,16 +308,21 @@ impl Default for Policy {
 }
 
 /// Durations as seconds with fractions, for the ledger.
-mod seconds {
+pub(super) mod seconds {
     use std::time::Duration;
 
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::policy) fn serialize<S: Serializer>(
+        value: &Duration,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         to.serialize_f64(value.as_secs_f64())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(in crate::policy) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Duration, D::Error> {
         Duration::try_from_secs_f64(f64::deserialize(from)?).map_err(D::Error::custom)
     }
 }

@@ -43,6 +43,9 @@ impl Tick<'_> {
         if self.stance == Stance::Hold {
             return Decision::idle(Reason::Held);
         }
+        if let Some(wait) = self.no_beginning() {
+            return wait;
+        }
         self.engage(over)
     }
 
@@ -55,11 +58,7 @@ impl Tick<'_> {
             return self.absorb(before);
         }
         let replicas = self.replicas();
-        let native = self.goal.policy.strategy == Mode::Native
-            || self.goal.strategy == Strategy::Recreate
-            || self.goal.strategy.reach(replicas) == 0
-            || self.is_surging_by_itself();
-        if native {
+        if self.goes_natively() {
             return self.apply_natively(before.as_ref());
         }
         if !self.live.is_observed() {
@@ -82,6 +81,15 @@ impl Tick<'_> {
             self.goal.commit.short()
         );
         Decision::write(kept, Reason::RolloutStarted).told(Reason::RolloutStarted, text)
+    }
+
+    /// Says whether Kubernetes goes by itself: there is nothing to cut into batches, or people want
+    /// none.
+    pub(super) fn goes_natively(&self) -> bool {
+        self.goal.policy.strategy == Mode::Native
+            || self.goal.strategy == Strategy::Recreate
+            || self.goal.strategy.reach(self.replicas()) == 0
+            || self.is_surging_by_itself()
     }
 
     /// The levers of batch 1 on the pods as they are, and how many pods they let be new.

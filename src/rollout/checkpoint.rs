@@ -56,6 +56,9 @@ pub struct Checkpoint {
     pub evidence: Vec<Evidence>,
     /// Pods of the largest batch that was opened.
     pub largest: u32,
+    /// Failed pods that were put up with when its newest batch was closed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u32,
     /// Whether it brings back the template that Git's last rollout had brought, over one of
     /// somebody else's: no person's pause and no held commit keeps it from its batches.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -220,6 +223,7 @@ impl Checkpoint {
             failure: None,
             evidence: Vec::new(),
             largest: 0,
+            failures: 0,
             is_repair: false,
         }
     }
@@ -228,6 +232,14 @@ impl Checkpoint {
     #[must_use]
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Succeeded | Phase::RolledBack)
+    }
+
+    /// Returns the last batch that was closed, 0 where none was.
+    #[must_use]
+    pub fn closed(&self) -> u32 {
+        let proofs = self.evidence.iter();
+        let own = proofs.filter(|proof| proof.template == self.write.template);
+        own.map(|proof| proof.batch).max().unwrap_or_default()
     }
 
     /// Says whether levers or a freeze of ours are on the workload, or may be until a write that
@@ -256,6 +268,12 @@ impl Judge {
             condemned: BTreeMap::new(),
         }
     }
+}
+
+/// Nothing is stored of what there is none of.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The levers in words, as they stand in the object.

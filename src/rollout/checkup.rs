@@ -27,6 +27,8 @@ pub(super) struct Checkup {
     pub(super) failed: Option<Cause>,
     /// Name and UID of each failed pod.
     pub(super) failed_pods: Vec<(String, String)>,
+    /// Failed pods that the policy puts up with; 0 where more have failed than that.
+    pub(super) tolerated: u32,
     /// When to look again at the latest.
     pub(super) wake: Option<Timestamp>,
     /// Whether readiness was lost since the last look.
@@ -43,6 +45,7 @@ pub(super) fn examine(goal: &Goal, live: &Live, now: Timestamp, kept: &mut Check
         pods: Vec::new(),
         failed: None,
         failed_pods: Vec::new(),
+        tolerated: 0,
         wake: None,
         has_flapped: false,
         newest: None,
@@ -83,6 +86,10 @@ pub(super) fn examine(goal: &Goal, live: &Live, now: Timestamp, kept: &mut Check
             Verdict::Ignored => {}
         }
     }
+    // On the way back every pod counts.
+    if !kept.is_going_back() {
+        found.tolerate(goal.tolerated(live.replicas));
+    }
     found.refused(set, now, kept);
     if !waits_for_room {
         found.late(goal, now, kept);
@@ -109,6 +116,22 @@ impl Checkup {
         }
     }
 
+    /// Puts up with failed pods, as long as there are no more than so many. Want of room is no
+    /// failure of the pods.
+    fn tolerate(&mut self, most: u32) {
+        let count = u32::try_from(self.failed_pods.len()).unwrap_or(u32::MAX);
+        let is_theirs = |cause: &Cause| cause.class == Class::Revision;
+        if count <= most && self.failed.as_ref().is_some_and(is_theirs) {
+            self.failed = None;
+            self.tolerated = count;
+        }
+    }
+
+    /// Pods that need no more waiting for: healthy, or failed and put up with.
+    pub(super) fn settled(&self) -> u32 {
+        self.healthy + self.tolerated
+    }
+
     /// Fails where the ReplicaSet has been refused its pods for long.
     fn refused(&mut self, set: &Set, now: Timestamp, kept: &Checkpoint) {
         let Some((since, message)) = &set.refused else {
@@ -125,7 +148,7 @@ impl Checkup {
 
     /// Fails where the batch is incomplete and no pod became healthy for long.
     fn late(&mut self, goal: &Goal, now: Timestamp, kept: &Checkpoint) {
-        if self.healthy >= kept.target && self.healthy == self.present {
+        if self.settled() >= kept.target && self.settled() == self.present {
             return;
         }
         let Some(deadline) = goal.progress_deadline() else {

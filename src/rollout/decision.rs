@@ -22,6 +22,9 @@ pub struct Decision {
     pub reason: Reason,
     /// What just happened, for people.
     pub notes: Vec<Note>,
+    /// The batch that waits for a person ([`Reason::AwaitingApproval`]) or a window
+    /// ([`Reason::WindowClosed`]).
+    pub waits: Option<u32>,
 }
 
 /// The one thing to do now.
@@ -73,6 +76,10 @@ pub enum Reason {
     RolloutSuperseded,
     /// The rollout failed.
     RolloutFailed,
+    /// A batch opens once a person approves it.
+    AwaitingApproval,
+    /// A batch opens once a window does.
+    WindowClosed,
     /// Held: by a person, by another workload of the commit, by quarantine.
     Held,
     /// Held: `spec.paused` is true in Git.
@@ -126,6 +133,7 @@ impl Decision {
             wake: None,
             reason,
             notes: Vec::new(),
+            waits: None,
         }
     }
 

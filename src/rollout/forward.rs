@@ -11,7 +11,7 @@ use super::lever::Levers;
 use super::lever::deployment::{Opening, open};
 use super::seen::Kind;
 use super::step::Tick;
-use super::{Checkpoint, Decision, Evidence, Failure, Overlay, Phase, Reason, Schedule};
+use super::{Checkpoint, Decision, Evidence, Overlay, Phase, Reason, Schedule};
 
 impl Tick<'_> {
     /// Judges the open batch and opens the next slice or batch.
@@ -36,8 +36,8 @@ impl Tick<'_> {
         }
         let allowed = self.allowed(&kept);
         let healthy = self.live.is_settled(allowed)
-            && found.healthy >= allowed
-            && found.healthy == found.present;
+            && found.settled() >= allowed
+            && found.settled() == found.present;
         if !healthy {
             let flapped = kept.judge.flaps != flaps;
             // What breaks after new pods serve is no reason to make more of them.
@@ -48,7 +48,7 @@ impl Tick<'_> {
             };
         }
         if allowed < kept.target.min(self.live.replicas) {
-            return self.open(kept, found.healthy, Reason::SliceStarted);
+            return self.open(kept, found.settled(), Reason::SliceStarted);
         }
         self.soak(kept, &found)
     }
@@ -77,9 +77,11 @@ impl Tick<'_> {
 
     /// The batch is healthy: it closes when it has been for long enough.
     fn soak(&self, mut kept: Checkpoint, found: &Checkup) -> Decision {
-        let policy = &self.goal.policy;
+        let next = self.next(&kept, found.settled());
+        let is_promoted = next.unwrap_or(kept.batches + 1) <= self.goal.leave.promoted;
         let watch = match kept.phase {
-            Phase::Monitoring => (policy.monitor, Reason::Monitoring),
+            Phase::Monitoring => (self.goal.policy.monitor, Reason::Monitoring),
+            _ if is_promoted => (Duration::ZERO, Reason::Soaking),
             Phase::Progressing
             | Phase::Finalizing
             | Phase::Native
@@ -87,10 +89,18 @@ impl Tick<'_> {
             | Phase::Failed
             | Phase::RollingBack
             | Phase::RolledBack
-            | Phase::RollbackFailed => (policy.soak, Reason::Soaking),
+            | Phase::RollbackFailed => (self.schedule().soak(kept.batch), Reason::Soaking),
         };
         if let Some(wait) = self.stay_healthy(&mut kept, found, watch) {
             return wait;
+        }
+        // Until then the batch stays open: its pods are judged as before.
+        if let Some(wait) = next.and_then(|batch| self.awaited(batch)) {
+            return Decision {
+                checkpoint: Some(kept),
+                wake: earlier(found.wake, wait.wake),
+                ..wait
+            };
         }
         // Two hundred batches of two hundred pods would not fit into a ledger's head.
         if let Some(last) = kept.evidence.last_mut() {
@@ -107,7 +117,8 @@ impl Tick<'_> {
         });
         kept.judge.flaps.clear();
         kept.judge.condemned.clear();
-        self.close(kept, found.healthy)
+        kept.failures = found.tolerated;
+        self.close(kept, found)
     }
 
     /// All that should be is healthy and must stay so for a while: the decision to wait, or `None`
@@ -130,23 +141,33 @@ impl Tick<'_> {
         Some(if is_new { decision.stored() } else { decision })
     }
 
+    /// The batch that comes after the open one; `None` after the last.
+    fn next(&self, kept: &Checkpoint, healthy: u32) -> Option<u32> {
+        let schedule = self.schedule();
+        let next = schedule.reached(kept.target.max(healthy)) + 1;
+        (kept.phase != Phase::Monitoring && next <= schedule.batches()).then_some(next)
+    }
+
     /// The batch is closed: the next one, the last watch, or the end.
-    fn close(&self, mut kept: Checkpoint, healthy: u32) -> Decision {
+    fn close(&self, mut kept: Checkpoint, found: &Checkup) -> Decision {
         if kept.phase == Phase::Monitoring {
             return self.finalize(kept);
         }
+        let failures = match found.tolerated {
+            0 => String::new(),
+            failures => format!(", {failures} failed and are put up with"),
+        };
         let text = format!(
-            "batch {} of {}: {healthy} new pods are healthy",
-            kept.batch, kept.batches
+            "batch {} of {}: {} new pods are healthy{failures}",
+            kept.batch, kept.batches, found.healthy
         );
-        let schedule = self.schedule();
-        let next = schedule.reached(kept.target.max(healthy)) + 1;
-        if next <= schedule.batches() {
+        if let Some(next) = self.next(&kept, found.settled()) {
+            let schedule = self.schedule();
             kept.batch = next;
             kept.batches = schedule.batches();
             kept.target = schedule.target(next);
             kept.largest = kept.largest.max(schedule.size(next));
-            let decision = self.open(kept, healthy, Reason::BatchStarted);
+            let decision = self.open(kept, found.settled(), Reason::BatchStarted);
             return decision.told_first(Reason::BatchHealthy, text);
         }
         if self.goal.policy.monitor.is_zero() {
@@ -280,74 +301,6 @@ impl Tick<'_> {
         let tightened = schedule.target(kept.batch).max(allowed);
         kept.target = kept.target.min(tightened).max(allowed);
         kept.batch = schedule.holding(kept.target);
-    }
-
-    /// All that the rollout needs was healthy: Git's manifest without levers.
-    pub(super) fn finalize(&self, mut kept: Checkpoint) -> Decision {
-        kept.phase = Phase::Finalizing;
-        kept.opened = self.now;
-        kept.write.overlay = Overlay::Plain;
-        kept.write.base = self.live.generation;
-        kept.write.commit = self.goal.commit.clone();
-        Decision::write(kept, Reason::Finalizing).told(
-            Reason::Finalizing,
-            "all new pods are healthy; the last old pods leave",
-        )
-    }
-
-    /// Waits for the controller to end the rollout.
-    pub(super) fn finish(&self, mut kept: Checkpoint) -> Decision {
-        if self.live.is_complete(self.goal.strategy) {
-            kept.phase = Phase::Succeeded;
-            kept.engagement = None;
-            let text = format!("{} of {} pods are new", self.reach(), self.live.replicas);
-            return Decision::wait(kept, Reason::RolloutCompleted, None)
-                .stored()
-                .told(Reason::RolloutCompleted, text);
-        }
-        let due = self.replaced(&kept);
-        let Some(deadline) = self.goal.progress_deadline() else {
-            return Decision::wait(kept, Reason::Finalizing, None).deleting(due);
-        };
-        let end = later(kept.opened.max(kept.judge.since), deadline);
-        if self.now >= end {
-            let message = format!(
-                "not complete {} s after the levers were given back",
-                deadline.as_secs()
-            );
-            return self.fail(kept, rollout_cause("ProgressDeadlineExceeded", &message));
-        }
-        Decision::wait(kept, Reason::Finalizing, Some(end)).deleting(due)
-    }
-
-    /// The rollout failed: everything stays as it is until the commit's fate is decided.
-    pub(super) fn fail(&self, mut kept: Checkpoint, cause: crate::health::Cause) -> Decision {
-        let back = kept.is_going_back();
-        let text = cause.to_string();
-        kept.failure = Some(Failure {
-            cause,
-            at: self.now,
-            batch: kept.batch,
-        });
-        kept.healthy_since = None;
-        kept.phase = if back {
-            Phase::RollbackFailed
-        } else {
-            Phase::Failed
-        };
-        let reason = if back {
-            Reason::RollbackFailed
-        } else {
-            Reason::RolloutFailed
-        };
-        let told = if kept.batch > 0 && !back {
-            format!("batch {} of {} failed: {text}", kept.batch, kept.batches)
-        } else {
-            text
-        };
-        Decision::wait(kept, reason, None)
-            .stored()
-            .told(reason, told)
     }
 
     /// Condemned pods that are there and not Ready: name and UID. Those that serve stay.

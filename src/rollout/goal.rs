@@ -5,8 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::object::{Digest, FREEZE_DEADLINE, Strategy};
-use crate::policy::Policy;
+use crate::policy::{OnFailure, Policy};
 use crate::revision::CommitId;
+
+use super::Leave;
 
 /// What Git wants of one workload, after the API server has defaulted it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +39,8 @@ pub struct Goal {
     pub judged_by: Digest,
     /// Whether this template succeeded here before and another one was rolled since: a rollback.
     pub is_return: bool,
+    /// What people and the clock let it do.
+    pub leave: Leave,
 }
 
 /// Whether the commit as a whole lets this workload go on.
@@ -63,6 +67,22 @@ impl Goal {
         self.policy
             .progress_deadline
             .or(native.map(Duration::from_secs))
+    }
+
+    /// Returns how many failed pods are put up with of so many: those of `maxFailureRatio`, all
+    /// where failures are to be passed over.
+    #[must_use]
+    pub fn tolerated(&self, replicas: u32) -> u32 {
+        if self.policy.on_failure == OnFailure::Continue {
+            return u32::MAX;
+        }
+        let pods = f64::from(self.strategy.reach(replicas));
+        // A ratio of 0.3 of 10 pods is 3, whatever a binary fraction makes of it.
+        let most = (pods * self.policy.max_failure_ratio + 1e-9).floor();
+        (0..=replicas)
+            .rev()
+            .find(|count| f64::from(*count) <= most)
+            .unwrap_or_default()
     }
 
     /// Returns how long one pod may take to become healthy.

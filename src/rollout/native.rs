@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::checkup::examine;
+use super::leave::no_creation;
 use super::step::Tick;
 use super::{Checkpoint, Decision, Goal, Overlay, Phase, Reason, Stance};
 
@@ -27,6 +28,9 @@ pub(super) fn create(
             // It was on its way when somebody deleted it: nothing new begins by making it again.
             Some(_) => {}
         }
+    }
+    if let Some(wait) = no_creation(goal).filter(|_| checkpoint.is_none_or(Checkpoint::is_over)) {
+        return wait;
     }
     let replicas = goal.replicas.unwrap_or(1);
     let checkpoint = Checkpoint::new(goal, replicas, now);
@@ -63,7 +67,8 @@ impl Tick<'_> {
         if let Some(cause) = found.failed.clone().filter(|_| kept.target > 0) {
             return self.fail(kept, cause);
         }
-        let healthy = self.live.is_complete(self.goal.strategy) && found.healthy >= kept.target;
+        let complete = self.live.is_complete(self.goal.strategy) && found.healthy >= kept.target;
+        let healthy = complete || self.is_as_good_as_complete(&mut kept);
         if !healthy {
             let flapped = kept.judge.flaps != flaps;
             return self.wait_healthy(kept, found.wake, flapped);

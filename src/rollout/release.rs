@@ -156,6 +156,7 @@ mod tests {
             failure: None,
             evidence: Vec::new(),
             largest: 1,
+            failures: 0,
             is_repair: false,
         }
     }

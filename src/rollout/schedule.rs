@@ -1,7 +1,9 @@
 //! The cumulative targets of a rollout.
 
+use std::time::Duration;
+
 use crate::object::{Amount, Strategy};
-use crate::policy::{Batches, Order, Policy};
+use crate::policy::{Approval, Batches, Order, Policy, Step};
 
 use super::lever::Levers;
 
@@ -10,11 +12,22 @@ use super::lever::Levers;
 pub struct Schedule {
     /// What goes first within a batch.
     pub order: Order,
-    /// Cumulative targets; strictly rising, the last is what the rollout reaches: all replicas, of
-    /// a StatefulSet those from its partition on. Empty where that is none.
-    pub targets: Vec<u32>,
+    /// The batches; their targets strictly rise, and the last is what the rollout reaches: all
+    /// replicas, of a StatefulSet those from its partition on. Empty where that is none.
+    plan: Vec<Batch>,
     /// Extra pods allowed; `None`: the size of each batch.
     surge: Option<u32>,
+}
+
+/// One batch of a schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Batch {
+    /// Cumulative target.
+    target: u32,
+    /// How long it must be healthy before the next one opens.
+    soak: Duration,
+    /// Whether a person has to approve it before it opens.
+    approval: bool,
 }
 
 impl Schedule {
@@ -39,27 +52,52 @@ impl Schedule {
             .max_surge
             .map(|surge| surge.rounded_up(replicas).max(1));
         let surge = written.or((native && own.surge > 0).then_some(own.surge));
-        Self {
-            order,
-            targets: within(
-                strategy.reach(replicas),
-                targets(&policy.batches, own, replicas),
-            ),
-            surge,
+        let mut plan = within(strategy.reach(replicas), batches(policy, own, replicas));
+        let count = plan.len();
+        for (index, batch) in plan.iter_mut().enumerate() {
+            batch.approval |= match policy.approval {
+                Approval::None => false,
+                Approval::Before => index == 0,
+                Approval::EveryBatch => true,
+                Approval::BeforeFull => index + 1 == count,
+            };
         }
+        Self { order, plan, surge }
     }
 
     /// Returns the number of batches.
     #[must_use]
     pub fn batches(&self) -> u32 {
-        u32::try_from(self.targets.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.plan.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Returns the cumulative targets of the batches.
+    #[must_use]
+    pub fn targets(&self) -> Vec<u32> {
+        self.plan.iter().map(|batch| batch.target).collect()
     }
 
     /// Returns the cumulative target of a batch, counted from 1; past the end the last one.
     #[must_use]
     pub fn target(&self, batch: u32) -> u32 {
-        let index = (batch.max(1) as usize - 1).min(self.targets.len().saturating_sub(1));
-        self.targets.get(index).copied().unwrap_or_default()
+        self.at(batch).map(|batch| batch.target).unwrap_or_default()
+    }
+
+    /// Returns how long a batch, counted from 1, must be healthy before the next one opens.
+    #[must_use]
+    pub fn soak(&self, batch: u32) -> Duration {
+        self.at(batch).map(|batch| batch.soak).unwrap_or_default()
+    }
+
+    /// Says whether a person has to approve a batch, counted from 1, before it opens.
+    #[must_use]
+    pub fn needs_approval(&self, batch: u32) -> bool {
+        self.at(batch).is_some_and(|batch| batch.approval)
+    }
+
+    fn at(&self, batch: u32) -> Option<&Batch> {
+        let index = batch.max(1) as usize - 1;
+        self.plan.get(index).or(self.plan.last())
     }
 
     /// Returns how many pods a batch adds.
@@ -85,9 +123,9 @@ impl Schedule {
     #[must_use]
     pub fn reached(&self, pods: u32) -> u32 {
         let reached = self
-            .targets
+            .plan
             .iter()
-            .take_while(|target| **target <= pods)
+            .take_while(|batch| batch.target <= pods)
             .count();
         u32::try_from(reached).unwrap_or(u32::MAX)
     }
@@ -105,34 +143,53 @@ pub(super) fn own(strategy: Strategy, replicas: u32) -> Levers {
     }
 }
 
-/// Targets of which the last is what a rollout reaches.
-fn within(reach: u32, mut targets: Vec<u32>) -> Vec<u32> {
-    let below = targets.iter().take_while(|target| **target < reach).count();
-    targets.truncate(below);
-    targets.extend((reach > 0).then_some(reach));
-    targets
+/// Batches of which the last is what a rollout reaches.
+fn within(reach: u32, mut plan: Vec<Batch>) -> Vec<Batch> {
+    let below = plan.iter().take_while(|batch| batch.target < reach).count();
+    let last = plan.get(below).copied();
+    plan.truncate(below);
+    plan.extend(last.filter(|_| reach > 0).map(|last| Batch {
+        target: reach,
+        ..last
+    }));
+    plan
 }
 
-fn targets(batches: &Batches, own: Levers, replicas: u32) -> Vec<u32> {
-    let even = |size: u32| -> Vec<u32> {
+fn batches(policy: &Policy, own: Levers, replicas: u32) -> Vec<Batch> {
+    let batch = |target: u32| Batch {
+        target,
+        soak: policy.soak,
+        approval: false,
+    };
+    let even = |size: u32| -> Vec<Batch> {
         let size = size.max(1);
         (1..=replicas.div_ceil(size))
-            .map(|k| k.saturating_mul(size).min(replicas))
+            .map(|k| batch(k.saturating_mul(size).min(replicas)))
             .collect()
     };
-    match batches {
+    match &policy.batches {
         Batches::Own => even(own.target()),
         Batches::Size(size) => even(size.rounded_up(replicas)),
         Batches::Steps(steps) => {
-            let mut targets: Vec<u32> = Vec::new();
-            let all = [Amount::Percent(100)];
+            let mut plan: Vec<Batch> = Vec::new();
+            let all = [Step::from(Amount::Percent(100))];
             for step in steps.iter().chain(&all) {
-                let target = step.rounded_up(replicas).max(1).min(replicas);
-                if target > targets.last().copied().unwrap_or_default() {
-                    targets.push(target);
+                let said = Batch {
+                    target: step.target.rounded_up(replicas).max(1).min(replicas),
+                    soak: step.soak.unwrap_or(policy.soak),
+                    approval: step.approval,
+                };
+                match plan.last_mut() {
+                    // It moves no pod: what it asks for is asked of the one before.
+                    Some(last) if said.target <= last.target => {
+                        last.soak = last.soak.max(step.soak.unwrap_or_default());
+                        last.approval |= said.approval;
+                    }
+                    Some(_) | None if said.target > 0 => plan.push(said),
+                    Some(_) | None => {}
                 }
             }
-            targets
+            plan
         }
     }
 }
@@ -149,9 +206,9 @@ mod tests {
     }
 
     fn steps(texts: &[&str]) -> Policy {
-        let steps = texts.iter().map(|text| text.parse().unwrap()).collect();
+        let steps = texts.iter().map(|text| text.parse().unwrap());
         Policy {
-            batches: Batches::Steps(steps),
+            batches: Batches::steps(steps),
             ..Policy::default()
         }
     }
@@ -159,17 +216,17 @@ mod tests {
     #[test]
     fn steps_are_rounded_up_and_end_at_all_pods() {
         let schedule = Schedule::of(&steps(&["1", "50%", "100%"]), native(25, 25), 10);
-        assert_eq!(schedule.targets, [1, 5, 10]);
+        assert_eq!(schedule.targets(), [1, 5, 10]);
         assert_eq!(
             (schedule.surge(1), schedule.surge(2), schedule.surge(3)),
             (1, 4, 5)
         );
         assert_eq!(
-            Schedule::of(&steps(&["1", "50%", "100%"]), native(25, 25), 1).targets,
+            Schedule::of(&steps(&["1", "50%", "100%"]), native(25, 25), 1).targets(),
             [1]
         );
         assert_eq!(
-            Schedule::of(&steps(&["20"]), native(25, 25), 10).targets,
+            Schedule::of(&steps(&["20"]), native(25, 25), 10).targets(),
             [10]
         );
     }
@@ -178,10 +235,10 @@ mod tests {
     fn without_a_policy_the_own_strategy_gives_size_surge_and_order() {
         let schedule = Schedule::of(&Policy::default(), native(25, 25), 10);
         assert_eq!((schedule.order, schedule.surge(1)), (Order::SurgeFirst, 3));
-        assert_eq!(schedule.targets, [5, 10]);
+        assert_eq!(schedule.targets(), [5, 10]);
         let stop = Schedule::of(&Policy::default(), native(0, 25), 4);
         assert_eq!(
-            (stop.order, stop.targets.as_slice()),
+            (stop.order, stop.targets().as_slice()),
             (Order::StopFirst, &[1, 2, 3, 4][..])
         );
     }
@@ -189,10 +246,10 @@ mod tests {
     #[test]
     fn a_stateful_set_goes_one_pod_at_a_time_down_to_its_partition() {
         let schedule = Schedule::of(&Policy::default(), Strategy::Partition(7), 10);
-        assert_eq!(schedule.targets, [1, 2, 3]);
+        assert_eq!(schedule.targets(), [1, 2, 3]);
         assert_eq!(schedule.order, Order::StopFirst);
         let capped = Schedule::of(&steps(&["1", "50%"]), Strategy::Partition(4), 10);
-        assert_eq!(capped.targets, [1, 5, 6]);
+        assert_eq!(capped.targets(), [1, 5, 6]);
         let all_kept = Schedule::of(&Policy::default(), Strategy::Partition(10), 10);
         assert_eq!(all_kept.batches(), 0);
     }
@@ -203,9 +260,58 @@ mod tests {
             max_surge: Amount::Count(0),
             max_unavailable,
         };
-        let targets = |strategy| Schedule::of(&Policy::default(), strategy, 7).targets;
+        let targets = |strategy| Schedule::of(&Policy::default(), strategy, 7).targets();
         assert_eq!(targets(nodes(Amount::Percent(30))), [3, 6, 7], "rounded up");
         assert_eq!(targets(nodes(Amount::Count(0))), [1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_step_that_moves_no_pod_hands_what_it_asks_for_to_the_one_before() {
+        let said = |target: &str, seconds: Option<u64>, approval| Step {
+            target: target.parse().unwrap(),
+            soak: seconds.map(Duration::from_secs),
+            approval,
+        };
+        let policy = Policy {
+            batches: Batches::Steps(vec![
+                said("1", Some(5), false),
+                said("10%", Some(9), true),
+                said("100%", None, false),
+            ]),
+            soak: Duration::from_secs(1),
+            ..Policy::default()
+        };
+        let rests = |replicas: u32| -> Vec<(u32, u64, bool)> {
+            let schedule = Schedule::of(&policy, native(25, 25), replicas);
+            let one = |batch| {
+                let soak = schedule.soak(batch).as_secs();
+                (schedule.target(batch), soak, schedule.needs_approval(batch))
+            };
+            (1..=schedule.batches()).map(one).collect()
+        };
+        assert_eq!(rests(10), [(1, 9, true), (10, 1, false)]);
+        assert_eq!(rests(20), [(1, 5, false), (2, 9, true), (20, 1, false)]);
+    }
+
+    #[test]
+    fn an_approval_is_asked_for_before_the_batches_that_the_policy_names() {
+        let asked = |approval, texts: &[&str]| -> Vec<bool> {
+            let policy = Policy {
+                approval,
+                ..steps(texts)
+            };
+            let schedule = Schedule::of(&policy, native(25, 25), 10);
+            let batches = 1..=schedule.batches();
+            batches
+                .map(|batch| schedule.needs_approval(batch))
+                .collect()
+        };
+        let three = ["1", "50%", "100%"];
+        assert_eq!(asked(Approval::None, &three), [false, false, false]);
+        assert_eq!(asked(Approval::Before, &three), [true, false, false]);
+        assert_eq!(asked(Approval::EveryBatch, &three), [true, true, true]);
+        assert_eq!(asked(Approval::BeforeFull, &three), [false, false, true]);
+        assert_eq!(asked(Approval::BeforeFull, &["100%"]), [true]);
     }
 
     #[test]

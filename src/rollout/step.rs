@@ -145,6 +145,12 @@ impl Tick<'_> {
         if self.stance == Stance::Hold {
             return Decision::wait(kept, Reason::Held, None);
         }
+        if let Some(wait) = self.no_beginning() {
+            return Decision {
+                checkpoint: Some(kept),
+                ..wait
+            };
+        }
         let text = format!(
             "{} takes over from {} on the pods as they are",
             self.goal.commit.short(),

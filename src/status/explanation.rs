@@ -8,9 +8,10 @@ use crate::object::ObjectId;
 use crate::revision::CommitId;
 use crate::rollout::{Checkpoint, Failure};
 
-use super::condition::{Reason, Truth, is_suspended, rejected_tip};
+use super::condition::Truth;
 use super::next::approvals;
 use super::picture::Picture;
+use super::state::{Reason, is_suspended, rejected_tip};
 use super::strip::Strip;
 
 /// What is wrong, what the commit changed, what that did, and what helps.
@@ -206,6 +207,7 @@ fn left(ledger: &Ledger) -> Vec<Why> {
             Outcome::Aborted => "Aborted",
             Outcome::Held => "Quarantined",
             Outcome::Rejected => "Rejected",
+            Outcome::CompletedWithFailures => "CompletedWithFailures",
             Outcome::Pending
             | Outcome::InProgress
             | Outcome::Succeeded

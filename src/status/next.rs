@@ -8,7 +8,7 @@ use crate::object::ObjectId;
 use crate::revision::CommitId;
 use crate::rollout::Phase;
 
-use super::condition::rejected_tip;
+use super::state::rejected_tip;
 use super::workload::Workload;
 
 /// Something that waits for an approval.
@@ -48,8 +48,37 @@ pub fn approvals(ledger: &Ledger) -> Vec<Approval> {
     prune
         .into_iter()
         .chain(rewrite)
+        .chain(batches(ledger))
         .filter(|approval| !given(approval))
         .collect()
+}
+
+/// The batches that wait for a person; the first ones of a commit are approved together.
+fn batches(ledger: &Ledger) -> Vec<Approval> {
+    let mut approvals: Vec<Approval> = Vec::new();
+    for (id, wait) in ledger.waiting().filter(|(_, wait)| wait.until.is_none()) {
+        let token = wait.approval(id);
+        if let Some(same) = approvals.iter_mut().find(|known| known.token == token) {
+            same.objects.push(id.clone());
+            continue;
+        }
+        let short = wait.commit.short();
+        let what = match ledger.rolling(id) {
+            Some(kept) => format!(
+                "{short}: batch {} of {} of {} waits for an approval",
+                wait.batch,
+                kept.batches,
+                id.short()
+            ),
+            None => format!("{short} waits for an approval before its first pod"),
+        };
+        approvals.push(Approval {
+            token,
+            what,
+            objects: vec![id.clone()],
+        });
+    }
+    approvals
 }
 
 /// Says whether a container of the pod has ended at least once, so that it left a log.
@@ -144,12 +173,13 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
     if let Some(rejected) = rejected_tip(ledger).filter(|_| !takes_back) {
         commands.push(format!("git revert {}", rejected.revision.id.short()));
     }
-    if !approvals(ledger).is_empty() {
-        commands.push(format!("tidegate approve {app}"));
-    }
-    if ledger.pause.is_some() {
-        commands.push(format!("tidegate resume {app}"));
-    }
+    let waits = [
+        ("approve", !approvals(ledger).is_empty()),
+        ("promote", ledger.waiting().next().is_some()),
+        ("resume", ledger.pause.is_some()),
+    ];
+    let open = waits.into_iter().filter(|(_, waits)| *waits);
+    commands.extend(open.map(|(verb, _)| format!("tidegate {verb} {app}")));
     commands
 }
 

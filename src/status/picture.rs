@@ -9,10 +9,10 @@ use crate::object::ObjectId;
 use crate::revision::{CommitId, Revision};
 use crate::rollout::{Checkpoint, Seen};
 
-use super::condition::{Reason, state};
 use super::next::commands;
+use super::state::{Reason, state};
 use super::strip::{Strip, span};
-use super::workload::{Workload, rollouts};
+use super::workload::{Workload, rollouts, waits};
 
 /// One `GitSync` at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +94,14 @@ pub fn picture(
     let workloads: Vec<Workload> = rollouts(ledger).map(read).collect();
     let strips = rollouts(ledger).map(|(id, kept)| {
         let entry = ledger.inventory.get(id);
-        Strip::read((id, kept), entry, seen.get(id), now)
+        let strip = Strip::read((id, kept), entry, seen.get(id), now);
+        match ledger.waits.get(id) {
+            Some(wait) => Strip {
+                next: Some(waits(wait)),
+                ..strip
+            },
+            None => strip,
+        }
     });
     let branch = ledger.spec.pointer("/spec/source/ref/branch");
     let errand = errand(ledger);

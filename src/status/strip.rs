@@ -1,5 +1,7 @@
 //! One workload as it is drawn: its batches, one under the other.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::object::{ObjectId, Strategy, write_duration};
@@ -95,6 +97,8 @@ impl Strip {
             |live| pods::seen(kept, written, live, now),
         );
         let policy = entry.and_then(|entry| Some(&entry.policy.as_ref()?.policy));
+        let schedule = policy.and_then(|policy| schedule(&id.kind, kept, policy));
+        let schedule = schedule.as_ref();
         let end = if kept.is_over() {
             proofs(kept).last().map(|proof| proof.to)
         } else {
@@ -111,13 +115,13 @@ impl Strip {
             desired: kept.replicas,
             tally: census.tally,
             are_pods_seen: live.is_some(),
-            rows: rows(&id.kind, kept, policy, &census.slots, now),
+            rows: rows(kept, schedule, &census.slots, now),
             cause: kept
                 .failure
                 .as_ref()
                 .map(|failure| failure.cause.to_string()),
             trouble: census.trouble.filter(|_| !kept.is_over()),
-            next: next(kept, policy, now),
+            next: next(kept, policy, schedule, now),
             on_failure: policy.map(|policy| policy.on_failure),
             took: end.map_or_else(String::new, |end| span(kept.started, end)),
         }
@@ -148,9 +152,8 @@ fn closed(kept: &Checkpoint) -> u32 {
 }
 
 fn rows(
-    kind: &str,
     kept: &Checkpoint,
-    policy: Option<&Policy>,
+    schedule: Option<&Schedule>,
     slots: &[Slot],
     now: Timestamp,
 ) -> Vec<Row> {
@@ -169,14 +172,14 @@ fn rows(
     }
     let mut rows = Vec::new();
     let (mut from, mut batch) = (0, 1);
-    for (last, target) in targets(kind, kept, policy) {
+    for (last, target) in targets(kept, schedule) {
         let through = (target as usize).min(slots.len());
         rows.push(Row {
             first: batch,
             last,
             progress: progress(kept, last),
             slots: slots[from.min(through)..through].to_vec(),
-            note: note(kept, policy, last, now),
+            note: note(kept, schedule, last, now),
         });
         (from, batch) = (through, last + 1);
     }
@@ -214,14 +217,12 @@ fn way_back(kept: &Checkpoint, slots: &[Slot], now: Timestamp) -> Vec<Row> {
 
 /// The last batch of each row with its cumulative target: every batch by itself where policy and
 /// ledger agree, else only those that the ledger knows.
-fn targets(kind: &str, kept: &Checkpoint, policy: Option<&Policy>) -> Vec<(u32, u32)> {
-    if let (Some(policy), Some(before)) = (policy, &kept.engagement) {
-        let strategy = Strategy::read(kind, &before.strategy);
-        let schedule = Schedule::of(policy, strategy, kept.replicas);
+fn targets(kept: &Checkpoint, schedule: Option<&Schedule>) -> Vec<(u32, u32)> {
+    if let Some(schedule) = schedule {
         let agrees = schedule.batches() == kept.batches
             && schedule.holding(kept.target) == kept.batch.min(kept.batches);
         if agrees {
-            return (1..).zip(schedule.targets).collect();
+            return (1..).zip(schedule.targets()).collect();
         }
     }
     let mut known: Vec<(u32, u32)> = proofs(kept)
@@ -234,6 +235,13 @@ fn targets(kind: &str, kept: &Checkpoint, policy: Option<&Policy>) -> Vec<(u32, 
         known.push((kept.batches, kept.replicas));
     }
     known
+}
+
+/// The policy laid over the workload as it was before.
+fn schedule(kind: &str, kept: &Checkpoint, policy: &Policy) -> Option<Schedule> {
+    let before = kept.engagement.as_ref()?;
+    let strategy = Strategy::read(kind, &before.strategy);
+    Some(Schedule::of(policy, strategy, kept.replicas))
 }
 
 /// Proof of batches of the template that is rolled now.
@@ -261,7 +269,7 @@ fn progress(kept: &Checkpoint, batch: u32) -> Progress {
 }
 
 /// How long a batch took, or is open, and what it waits for.
-fn note(kept: &Checkpoint, policy: Option<&Policy>, batch: u32, now: Timestamp) -> String {
+fn note(kept: &Checkpoint, schedule: Option<&Schedule>, batch: u32, now: Timestamp) -> String {
     let end = |batch: u32| {
         let mut proofs = proofs(kept);
         proofs
@@ -278,9 +286,7 @@ fn note(kept: &Checkpoint, policy: Option<&Policy>, batch: u32, now: Timestamp) 
             .zip(end(batch))
             .map_or_else(String::new, |(from, to)| format!("took {}", span(from, to))),
         Progress::Open => {
-            let soak = policy
-                .map(|policy| policy.soak)
-                .filter(|soak| !soak.is_zero());
+            let soak = soak(kept, schedule);
             match (kept.healthy_since, soak, begin) {
                 (Some(since), Some(soak), _) => {
                     format!("soak {} of {}", span(since, now), write_duration(soak))
@@ -300,8 +306,19 @@ fn note(kept: &Checkpoint, policy: Option<&Policy>, batch: u32, now: Timestamp) 
     }
 }
 
+/// How long the open batch must be healthy, where that is not at once.
+fn soak(kept: &Checkpoint, schedule: Option<&Schedule>) -> Option<Duration> {
+    let soak = schedule.map(|schedule| schedule.soak(kept.batch));
+    soak.filter(|soak| !soak.is_zero())
+}
+
 /// What comes next, and when.
-fn next(kept: &Checkpoint, policy: Option<&Policy>, now: Timestamp) -> Option<String> {
+fn next(
+    kept: &Checkpoint,
+    policy: Option<&Policy>,
+    schedule: Option<&Schedule>,
+    now: Timestamp,
+) -> Option<String> {
     if kept.is_held && matches!(kept.phase, Phase::Progressing | Phase::Monitoring) {
         return Some("held: no batch opens for now".to_owned());
     }
@@ -312,9 +329,7 @@ fn next(kept: &Checkpoint, policy: Option<&Policy>, now: Timestamp) -> Option<St
             } else {
                 "the end".to_owned()
             };
-            let soak = policy
-                .map(|policy| policy.soak)
-                .filter(|soak| !soak.is_zero());
+            let soak = soak(kept, schedule);
             let pods = match kept.target {
                 1 => "1 new pod is".to_owned(),
                 pods => format!("{pods} new pods are"),

@@ -99,6 +99,7 @@ fn ended(record: &Deployed, name: &str) -> Option<Happening> {
         Outcome::Succeeded | Outcome::Superseded => true,
         Outcome::Pending
         | Outcome::InProgress
+        | Outcome::CompletedWithFailures
         | Outcome::Rejected
         | Outcome::Failed
         | Outcome::RolledBack

@@ -6,8 +6,8 @@ use crate::ledger::{Ledger, Outcome, Trouble};
 use crate::revision::CommitId;
 use crate::rollout::{Checkpoint, Phase};
 
-use super::condition::is_suspended;
 use super::next::approvals;
+use super::state::is_suspended;
 
 /// What a commit has come to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum Waits {
     Failure,
     /// A part of it failed before and is held.
     Quarantine,
-    /// A prune or a rewritten history.
+    /// A rollout, a batch, a prune or a rewritten history.
     Approval,
     /// A person's pause, or that of a manifest.
     Pause,
@@ -114,6 +114,10 @@ pub fn verdict(ledger: &Ledger, commit: &CommitId) -> Verdict {
     };
     match deployed.outcome {
         Outcome::Succeeded => Verdict::Done("it is rolled out".to_owned()),
+        Outcome::CompletedWithFailures => Verdict::Failed(format!(
+            "it is completed with failures: {}",
+            deployed.message
+        )),
         Outcome::Rejected => Verdict::Failed(said("it was rejected")),
         Outcome::RolledBack => Verdict::Failed(said("it failed and was rolled back")),
         Outcome::Aborted => Verdict::Failed(said("it was aborted")),
@@ -167,8 +171,11 @@ fn stopped(ledger: &Ledger, commit: &CommitId) -> Verdict {
     if is_suspended(ledger) {
         return Verdict::Waiting(Waits::Suspended, "suspended in its document".to_owned());
     }
-    // A held prune holds only the deletes: the rollouts of the commit come first.
-    let is_rolling = ledger.rollouts.values().any(|kept| !kept.is_over());
+    // A held prune holds only the deletes, and an approval one workload: what moves comes first.
+    let is_rolling = ledger
+        .rollouts
+        .iter()
+        .any(|(id, kept)| !kept.is_over() && !ledger.waits.contains_key(id));
     let own = approvals(ledger)
         .into_iter()
         .find(|approval| approval.token.starts_with(commit.as_str()));

@@ -9,8 +9,9 @@ use crate::ledger::{Deployed, Ledger, Outcome, Pause, Problem, Released};
 use crate::object::{ObjectId, later};
 use crate::revision::{CommitId, Revision};
 
-use super::condition::{Condition, Reason, Truth, conditions, state};
+use super::condition::{Condition, Truth, conditions};
 use super::next::{Approval, approvals, commands};
+use super::state::{Reason, state};
 use super::workload::{Workload, rollouts};
 
 /// One `GitSync`.
@@ -245,7 +246,10 @@ fn rolling(ledger: &Ledger) -> Option<Rolling> {
     if is_over || ledger.released.is_some() {
         return None;
     }
-    let read = |(id, kept)| Workload::read(id, kept, ledger.inventory.get(id));
+    let read = |(id, kept)| {
+        let workload = Workload::read(id, kept, ledger.inventory.get(id));
+        workload.waiting(ledger.waits.get(id))
+    };
     Some(Rolling {
         revision: aim.revision.id.clone(),
         started_at: aim.started,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::health::Cause;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Wait};
 use crate::object::ObjectId;
 use crate::plan::Entry;
 use crate::revision::CommitId;
@@ -70,6 +70,28 @@ impl Workload {
             failure: kept.failure.as_ref().map(|failure| failure.cause.clone()),
             message: message(kept, updated),
         }
+    }
+}
+
+impl Workload {
+    /// The same, with the batch that waits for a person or a window.
+    #[must_use]
+    pub(super) fn waiting(self, wait: Option<&Wait>) -> Self {
+        match wait {
+            Some(wait) => Self {
+                message: waits(wait),
+                ..self
+            },
+            None => self,
+        }
+    }
+}
+
+/// What a batch waits for, in a few words.
+pub(super) fn waits(wait: &Wait) -> String {
+    match wait.until {
+        Some(until) => format!("batch {} opens in the window at {until}", wait.batch),
+        None => format!("batch {} waits for an approval", wait.batch),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::cluster::Live;
 use crate::ledger::{Aim, Course, Good, Outcome, Trouble};
 use crate::object::{Digest, ObjectId, Workload};
 use crate::plan::Set;
+use crate::policy::OnFailure;
 use crate::revision::CommitId;
 use crate::rollout::Phase;
 
@@ -39,10 +40,15 @@ impl App {
             return Ok(wake);
         };
         if self.book.ledger.held_prune.is_some() && aim.course == Course::Forward {
-            self.await_approval(&aim).await;
+            if self.passed_over(set).is_empty() {
+                self.await_approval(&aim).await;
+            }
             return Ok(wake);
         }
         match &aim.course {
+            Course::Forward if !self.passed_over(set).is_empty() => {
+                self.end_with_failures(&aim, set, now);
+            }
             Course::Forward => {
                 let good = self.good_now(&aim).await;
                 self.note_good(&aim, good);
@@ -170,6 +176,32 @@ impl App {
             self.end(&aim.revision.id, Outcome::Held, &why, now);
             self.announce(None, "QuarantinedRevision", why, true);
         }
+    }
+
+    /// Workloads whose failed pods `onFailure: Continue` passed over, with how many they are.
+    fn passed_over(&self, set: &Set) -> Vec<(&ObjectId, u32)> {
+        let rollouts = self.book.ledger.rollouts.iter();
+        let of_set = rollouts.filter_map(|(id, kept)| {
+            let policy = &set.get(id)?.policy.as_ref()?.policy;
+            let passes_over = policy.on_failure == OnFailure::Continue && kept.failures > 0;
+            passes_over.then_some((id, kept.failures))
+        });
+        of_set.collect()
+    }
+
+    /// The commit is brought about, but not all of its pods are healthy: nothing goes back to it.
+    fn end_with_failures(&mut self, aim: &Aim, set: &Set, now: Timestamp) {
+        let passed_over = self.passed_over(set);
+        let told = passed_over
+            .iter()
+            .map(|(id, failures)| format!("{}: {failures} new pods failed", id.short()));
+        let why = told.collect::<Vec<_>>().join("; ");
+        self.count_batches(&aim.revision.id);
+        let outcome = Outcome::CompletedWithFailures;
+        self.end(&aim.revision.id, outcome, &why, now);
+        let short = aim.revision.id.short();
+        let note = format!("{short} is completed with failures: {why}");
+        self.announce(None, "CompletedWithFailures", note, true);
     }
 
     /// Ends the record of a commit, unless it has ended.

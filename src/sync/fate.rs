@@ -10,7 +10,7 @@ use crate::health::Class;
 use crate::ledger::{Aim, Course, Good, Outcome, Trouble};
 use crate::object::{Digest, ObjectId};
 use crate::plan::{Set, consequence};
-use crate::policy::{Baseline, OnFailure};
+use crate::policy::{Baseline, OnFailure, Policy};
 use crate::revision::CommitId;
 use crate::rollback::Pair;
 use crate::rollout::{Checkpoint, Phase};
@@ -110,11 +110,22 @@ impl App {
         let by_default = self.by_default();
         let (mut asked, mut why) = (Vec::new(), Vec::new());
         for id in failed {
-            let failure = rollouts.get(id).and_then(|kept| kept.failure.as_ref());
+            let kept = rollouts.get(id);
+            let failure = kept.and_then(|kept| kept.failure.as_ref());
             let class = failure.map_or(Class::Revision, |failure| failure.cause.class);
-            let policy = set[id].policy.as_ref();
-            let policy = policy.map_or(by_default, |resolved| resolved.policy.on_failure);
-            asked.push((class, policy));
+            let policy = set[id].policy.as_ref().map(|resolved| &resolved.policy);
+            let has_way_back = |policy: &&Policy| {
+                let closed = kept.map_or(0, Checkpoint::closed);
+                policy.no_rollback_after.is_none_or(|last| closed < last)
+            };
+            asked.push((
+                class,
+                match policy {
+                    None => by_default,
+                    Some(policy) if has_way_back(&policy) => policy.on_failure,
+                    Some(_) => OnFailure::Pause,
+                },
+            ));
             why.extend(failure.map(|failure| format!("{id}: {}", failure.cause)));
         }
         for id in denied {
@@ -184,7 +195,8 @@ impl App {
                 );
                 Ok(false)
             }
-            (OnFailure::Pause, _) => {
+            // What a pod may do wrong is put up with before; here it is the rollout that failed.
+            (OnFailure::Pause | OnFailure::Continue, _) => {
                 self.stay(aim, &blame.why, now);
                 Ok(false)
             }

@@ -37,6 +37,7 @@ impl App {
         set: &Arc<Set>,
     ) -> Result<Option<Goal>, BookFault> {
         let wanted = &set[id];
+        let leave = self.leave_of(id, set);
         let probe = match self.probe(id, wanted).await {
             Ok(probe) => probe,
             Err(ProbeFault::Cluster(refusal)) => return Err(refusal.into()),
@@ -81,6 +82,7 @@ impl App {
             is_return: (is_back || succeeded)
                 && !is_restart
                 && last.is_some_and(|last| *last != template),
+            leave,
             template,
         }))
     }

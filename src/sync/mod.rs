@@ -22,6 +22,7 @@ mod goal;
 mod handover;
 mod holding;
 mod judging;
+mod leave;
 mod observing;
 mod offline;
 mod once;

@@ -63,6 +63,7 @@ impl App {
                 Stance::Hold
             };
             if !active && !self.may_begin(id, set, stance, &mut is_done) {
+                self.book.ledger.waits.remove(id);
                 continue;
             }
             if !active && (rolling >= AT_ONCE || self.waits_its_turn(id, others.as_ref(), set)) {
@@ -195,6 +196,7 @@ impl App {
             let seen = self.seen(id, set);
             let kept = self.book.ledger.rollouts.get(id);
             let mut decision = step(&goal, stance, &seen, kept);
+            self.note_wait(id, &goal, &decision);
             debug!(workload = %id, reason = %decision.reason, action = ?decision.action, "decided");
             if takes_back(&decision)
                 && let Some(due) = self.retake_at(id, set)

@@ -12,7 +12,7 @@ use crate::git::Mirror;
 use crate::ledger::Tip;
 use crate::object::{Object, ObjectId, Workload, write_duration};
 use crate::plan::{FieldChange, Managers, Set, Standing, Wanted, adopted, diff};
-use crate::policy::Order;
+use crate::policy::{Order, Policy, closed_until};
 use crate::revision::{CommitId, Revision};
 use crate::rollout::Schedule;
 
@@ -290,11 +290,12 @@ impl App {
             ""
         };
         let detail = format!(
-            "{adopts}{replicas} pods, {} batches: {} ({order}, soak {}, on failure {:?})",
+            "{adopts}{replicas} pods, {} batches: {} ({order}, soak {}, on failure {:?}{})",
             sizes.len(),
             sizes.join(" · "),
-            write_duration(policy.soak),
+            soaks(&schedule),
             policy.on_failure,
+            gates(&policy, &schedule),
         );
         Change {
             verb: Verb::Roll,
@@ -328,4 +329,32 @@ impl App {
             );
         }
     }
+}
+
+/// How long the batches soak; once where all do alike.
+fn soaks(schedule: &Schedule) -> String {
+    let batches = 1..=schedule.batches();
+    let mut soaks: Vec<String> = batches
+        .map(|batch| write_duration(schedule.soak(batch)))
+        .collect();
+    if soaks.iter().all(|soak| *soak == soaks[0]) {
+        soaks.truncate(1);
+    }
+    soaks.join(" · ")
+}
+
+/// What people and the clock have to let open.
+fn gates(policy: &Policy, schedule: &Schedule) -> String {
+    let approved: Vec<String> = (1..=schedule.batches())
+        .filter(|batch| schedule.needs_approval(*batch))
+        .map(|batch| batch.to_string())
+        .collect();
+    let approval = if approved.is_empty() {
+        String::new()
+    } else {
+        format!(", approval before batch {}", approved.join(", "))
+    };
+    let window = closed_until(&policy.windows, clock::now());
+    let window = window.map_or_else(String::new, |at| format!(", not before {at}"));
+    approval + &window
 }

@@ -141,6 +141,7 @@ impl App {
                 Some((commit, by)) => return self.abort(&commit, &by).await,
                 None => format!("`{value}` names no commit"),
             },
+            request::PROMOTE => self.promote(value),
             request::APPROVE => self.approve(&token(value)),
             request::RETRY => match wish(value) {
                 Some((commit, _)) => self.retry(&commit),
@@ -194,7 +195,7 @@ impl App {
                 Outcome::Held | Outcome::Rejected | Outcome::RolledBack | Outcome::Aborted => true,
                 // Its pods are still going back, or it was to be tried again and was not.
                 Outcome::Pending | Outcome::InProgress | Outcome::Failed => ledger.has_left(tip),
-                Outcome::Succeeded | Outcome::Superseded => false,
+                Outcome::Succeeded | Outcome::CompletedWithFailures | Outcome::Superseded => false,
             }) && (lifted || tip == commit)
         });
         tried.extend(tip.clone());

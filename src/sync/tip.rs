@@ -130,15 +130,17 @@ impl App {
         Ok(())
     }
 
-    /// An approval opens what a person saw, once: of those given, the deletes of what is brought
-    /// about can still count when another tip comes.
+    /// An approval opens what a person saw, once: of those given, the batches and the deletes of
+    /// what is brought about can still count when another tip comes.
     fn spend_approvals(&mut self) {
         let ledger = &mut self.book.ledger;
         let aim = ledger.aim.as_ref().map(|aim| aim.revision.id.as_str());
-        ledger.approvals.retain(|given| {
+        let counts = |given: &String| {
             let mut words = given.split('/');
-            words.next() == aim && words.next() == Some("prune")
-        });
+            words.next() == aim && words.next() != Some("rewrite")
+        };
+        ledger.approvals.retain(counts);
+        ledger.promotions.retain(counts);
     }
 
     fn paths(&self) -> Vec<String> {

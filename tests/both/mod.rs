@@ -29,6 +29,7 @@ mod batches;
 mod crashes;
 mod failures;
 mod hands;
+mod leave;
 mod newest;
 mod nodes;
 mod pruning;
@@ -37,6 +38,7 @@ mod reverts;
 mod shapes;
 mod stateful;
 mod stuck;
+mod tolerated;
 mod turns;
 
 /// A container's part in a manifest: it takes its variables from the ConfigMap `settings`.

@@ -174,9 +174,45 @@ const CASES: &[(&str, Source, &[&str])] = &[
     ),
     (
         "a step with gates",
-        Annotations(&[("rollout.steps", "[{target: 1}, 100%]")], "replicas: 10"),
+        Annotations(
+            &[("rollout.steps", "[{target: 1, gates: [a]}, 100%]")],
+            "replicas: 10",
+        ),
         &[
-            "app/web.yaml:7:5: tidegate.dev/rollout.steps: steps with gates or traffic are not supported yet: write counts or percents",
+            "app/web.yaml:7:5: tidegate.dev/rollout.steps: `gates` of a step is not supported yet: leave it out",
+        ],
+    ),
+    (
+        "a step without a target",
+        Annotations(&[("rollout.steps", "[{soak: 5s}, 100%]")], "replicas: 10"),
+        &["app/web.yaml:7:5: tidegate.dev/rollout.steps: a step needs a `target` such as 25%"],
+    ),
+    (
+        "a step with a typo",
+        Annotations(
+            &[("rollout.steps", "[{target: 1, sok: 5s}, 100%]")],
+            "replicas: 10",
+        ),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.steps: `sok` is no field of it; did you mean `soak`?",
+        ],
+    ),
+    (
+        "a step whose approval is a word",
+        Annotations(
+            &[("rollout.steps", "[{target: 1, approval: Before}, 100%]")],
+            "replicas: 10",
+        ),
+        &["app/web.yaml:7:5: tidegate.dev/rollout.steps: approval: write true or false"],
+    ),
+    (
+        "a step that falls, in a map",
+        Annotations(
+            &[("rollout.steps", "[{target: 50%}, {target: 25%}, 100%]")],
+            "replicas: 10",
+        ),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.steps: `25%` after `50%` does not rise: steps are cumulative",
         ],
     ),
     (
@@ -259,14 +295,7 @@ const CASES: &[(&str, Source, &[&str])] = &[
         "an unknown end",
         Annotations(&[("rollout.onFailure", "Explode")], "replicas: 10"),
         &[
-            "app/web.yaml:7:5: tidegate.dev/rollout.onFailure: `Explode` is unknown: write one of Pause, Rollback",
-        ],
-    ),
-    (
-        "an end of later",
-        Annotations(&[("rollout.onFailure", "Continue")], "replicas: 10"),
-        &[
-            "app/web.yaml:7:5: tidegate.dev/rollout.onFailure: `Continue` is not supported yet: write one of Pause, Rollback",
+            "app/web.yaml:7:5: tidegate.dev/rollout.onFailure: `Explode` is unknown: write one of Pause, Rollback, Continue",
         ],
     ),
     (
@@ -413,28 +442,109 @@ const CASES: &[(&str, Source, &[&str])] = &[
         &["app/web.yaml:7:5: tidegate.dev/rollout.gates: is not supported yet: leave it out"],
     ),
     (
-        "maxFailureRatio of later",
-        Annotations(&[("rollout.maxFailureRatio", "0.1")], "replicas: 10"),
+        "a ratio above one",
+        Annotations(&[("rollout.maxFailureRatio", "1.5")], "replicas: 10"),
         &[
-            "app/web.yaml:7:5: tidegate.dev/rollout.maxFailureRatio: is not supported yet: leave it out",
+            "app/web.yaml:7:5: tidegate.dev/rollout.maxFailureRatio: is no share of pods: write a number from 0 to 1, or 25%",
         ],
     ),
     (
-        "noRollbackAfter of later",
-        Annotations(&[("rollout.noRollbackAfter", "2")], "replicas: 10"),
+        "a ratio below zero",
+        Annotations(&[("rollout.maxFailureRatio", "-10%")], "replicas: 10"),
         &[
-            "app/web.yaml:7:5: tidegate.dev/rollout.noRollbackAfter: is not supported yet: leave it out",
+            "app/web.yaml:7:5: tidegate.dev/rollout.maxFailureRatio: is no share of pods: write a number from 0 to 1, or 25%",
         ],
     ),
     (
-        "approval of later",
-        Annotations(&[("rollout.approval", "Before")], "replicas: 10"),
-        &["app/web.yaml:7:5: tidegate.dev/rollout.approval: is not supported yet: leave it out"],
+        "no way back after nothing",
+        Annotations(&[("rollout.noRollbackAfter", "0")], "replicas: 10"),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.noRollbackAfter: is no batch: write its number, counted from 1",
+        ],
     ),
     (
-        "windows of later",
+        "no way back after a hook",
+        Annotations(&[("rollout.noRollbackAfter", "preDeploy")], "replicas: 10"),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.noRollbackAfter: `preDeploy` is not supported yet: write a batch such as 2",
+        ],
+    ),
+    (
+        "an unknown approval",
+        Annotations(&[("rollout.approval", "Always")], "replicas: 10"),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.approval: `Always` is unknown: write one of None, Before, EveryBatch, BeforeFull",
+        ],
+    ),
+    (
+        "a window that says too little",
         Annotations(&[("rollout.windows", "[{kind: Deny}]")], "replicas: 10"),
-        &["app/web.yaml:7:5: tidegate.dev/rollout.windows: is not supported yet: leave it out"],
+        &["app/web.yaml:7:5: tidegate.dev/rollout.windows: [0]: schedule: is missing"],
+    ),
+    (
+        "a window with a typo",
+        Annotations(
+            &[(
+                "rollout.windows",
+                "[{kind: Deny, schedule: \"@daily\", duraton: 1h}]",
+            )],
+            "replicas: 10",
+        ),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.windows: [0]: `duraton` is no field of it; did you mean `duration`?",
+        ],
+    ),
+    (
+        "a window of a moment",
+        Annotations(
+            &[(
+                "rollout.windows",
+                "[{kind: Deny, schedule: \"@daily\", duration: 5s}]",
+            )],
+            "replicas: 10",
+        ),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.windows: [0]: duration: 5s is shorter than a minute, cron's own step",
+        ],
+    ),
+    (
+        "a window in no time zone",
+        Annotations(
+            &[(
+                "rollout.windows",
+                "[{kind: Deny, schedule: \"@daily\", duration: 1h, timeZone: Berlin}]",
+            )],
+            "replicas: 10",
+        ),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.windows: [0]: timeZone: `Berlin` is no IANA time zone such as Europe/Berlin",
+        ],
+    ),
+    (
+        "a window of six fields",
+        Annotations(
+            &[(
+                "rollout.windows",
+                "[{kind: Allow, schedule: \"0 0 9 * * 1\", duration: 1h}]",
+            )],
+            "replicas: 10",
+        ),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.windows: [0]: schedule: `0 0 9 * * 1` is no cron expression such as `0 9 * * 1-5`: it has five fields: minute, hour, day, month, day of the week",
+        ],
+    ),
+    (
+        "windows that never open",
+        Annotations(
+            &[(
+                "rollout.windows",
+                "[{kind: Deny, schedule: \"* * * * *\", duration: 1h}]",
+            )],
+            "replicas: 10",
+        ),
+        &[
+            "app/web.yaml:7:5: tidegate.dev/rollout.windows: leave no minute open in any week: nothing would ever be rolled",
+        ],
     ),
     (
         "preDeploy of later",

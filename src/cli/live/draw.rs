@@ -103,7 +103,7 @@ impl Pen {
     fn state(&self, picture: &Picture) -> Vec<Line> {
         let (progress, tint) = match picture.state {
             Reason::Synced => (Progress::Closed, Tint::Good),
-            Reason::RollingOut => (Progress::Open, Tint::Busy),
+            Reason::RollingOut | Reason::WindowClosed => (Progress::Open, Tint::Busy),
             Reason::AwaitingPromotion | Reason::Paused => (Progress::Ahead, Tint::Busy),
             Reason::RolledBack
             | Reason::RolloutFailed
@@ -310,7 +310,7 @@ mod tests {
         let mut entry = Entry::intended("apps/v1", &commit, "web.yaml");
         entry.policy = Some(Resolved {
             policy: Policy {
-                batches: Batches::Steps(steps.iter().map(|step| step.parse().unwrap()).collect()),
+                batches: Batches::steps(steps.iter().map(|step| step.parse().unwrap())),
                 soak: std::time::Duration::from_secs(30),
                 on_failure: OnFailure::Rollback,
                 ..Policy::default()

@@ -21,7 +21,7 @@ struct Told {
 
 fn steps(texts: &[&str]) -> Batches {
     let amounts = texts.iter().map(|text| text.parse().expect("an amount"));
-    Batches::Steps(amounts.collect())
+    Batches::steps(amounts)
 }
 
 /// `steps [1, 50%, 100%]`, soak 2 s, monitor 1 s.

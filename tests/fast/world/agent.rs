@@ -60,6 +60,11 @@ impl World {
     pub(crate) fn act(&mut self, fault: Fault) {
         let (version, seen) = self.view(fault);
         self.agent.is_due = false;
+        let opens = self.git.goal.leave.closed_until;
+        if opens.is_some_and(|opens| opens <= at(self.now)) {
+            self.let_do(|leave| leave.closed_until = None);
+            self.agent.is_due = false;
+        }
         let git = &self.git;
         let memory = self.agent.memory.take();
         let decision = step(&git.goal, git.stance, &seen, memory.as_ref());

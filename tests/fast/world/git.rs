@@ -4,7 +4,7 @@ use serde_json::json;
 use tidegate::object::{Amount, Digest, Strategy};
 use tidegate::policy::Policy;
 use tidegate::revision::CommitId;
-use tidegate::rollout::{Goal, Stance};
+use tidegate::rollout::{Goal, Leave, Stance};
 
 use super::{Mould, World};
 
@@ -31,6 +31,10 @@ pub(crate) struct Git {
     pub(crate) good: Vec<Manifest>,
     /// How often a person asked to try again.
     pub(crate) tries: u32,
+    /// What people let the commit do.
+    leave: Leave,
+    /// Whether every commit may do all.
+    is_open: bool,
     commits: u32,
 }
 
@@ -62,6 +66,8 @@ impl Git {
             stance: Stance::Go,
             good: Vec::new(),
             tries: 0,
+            leave: Leave::default(),
+            is_open: false,
             commits: 0,
         }
     }
@@ -71,6 +77,11 @@ impl World {
     /// Someone pushes this manifest.
     pub(crate) fn push(&mut self, manifest: Manifest) {
         self.git.commits += 1;
+        // What was let was let of the commit before.
+        if !self.git.is_open {
+            let leave = &mut self.git.leave;
+            (leave.approved, leave.promoted) = (0, 0);
+        }
         let rolled = self.agent.rolled.is_some_and(|it| it != manifest.image);
         let mut good = self.git.good.iter();
         let is_return = rolled && good.any(|good| good.image == manifest.image);
@@ -96,6 +107,20 @@ impl World {
         true
     }
 
+    /// People and the clock let the commit do something else.
+    pub(crate) fn let_do(&mut self, change: impl FnOnce(&mut Leave)) {
+        change(&mut self.git.leave);
+        self.git.goal.leave = self.git.leave.clone();
+        self.agent.is_due = true;
+        self.tell(|world| format!("{:?}", world.git.leave));
+    }
+
+    /// From now on every commit may do all.
+    pub(crate) fn open_up(&mut self) {
+        self.git.is_open = true;
+        self.let_do(|leave| *leave = Leave::default().full());
+    }
+
     /// A person asks to try again.
     pub(crate) fn retry(&mut self) {
         self.git.tries += 1;
@@ -105,7 +130,10 @@ impl World {
 
     fn aim(&mut self, manifest: Manifest, is_return: bool) {
         let git = &mut self.git;
-        git.goal = goal(&manifest, git.commits, git.tries, is_return);
+        git.goal = Goal {
+            leave: git.leave.clone(),
+            ..goal(&manifest, git.commits, git.tries, is_return)
+        };
         git.goal_manifest = manifest;
         self.agent.is_due = true;
         self.tell(|world| {
@@ -133,5 +161,6 @@ fn goal(manifest: &Manifest, commit: u32, tries: u32, is_return: bool) -> Goal {
         policy: manifest.policy.clone(),
         judged_by: digest(format!("{:?} {} {tries}", manifest.policy, manifest.config)),
         is_return,
+        leave: Leave::default(),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidegate::object::{Amount, Strategy};
-use tidegate::policy::{Batches, GoingBack, Mode, OnFailure, Order, Policy};
+use tidegate::policy::{Approval, Batches, GoingBack, Mode, OnFailure, Order, Policy};
 use tidegate::rollout::{Phase, Stance};
 
 use super::dice::Dice;
@@ -37,7 +37,7 @@ fn policy(dice: &mut Dice) -> Policy {
     let batches = match dice.below(4) {
         0 => Batches::Own,
         1 => Batches::Size(amount(dice)),
-        _ => Batches::Steps(dice.pick(&[
+        _ => Batches::steps(dice.pick(&[
             vec![Amount::Count(1), Amount::Percent(50), Amount::Percent(100)],
             vec![Amount::Percent(10), Amount::Percent(30)],
             vec![Amount::Percent(100)],
@@ -46,7 +46,16 @@ fn policy(dice: &mut Dice) -> Policy {
     };
     let order = dice.pick(&[None, None, Some(Order::SurgeFirst), Some(Order::StopFirst)]);
     let seconds = |dice: &mut Dice| Duration::from_secs(dice.pick(&[0, 0, 1, 4, 15]));
+    let approval = dice.pick(&[
+        Approval::None,
+        Approval::None,
+        Approval::None,
+        Approval::Before,
+        Approval::EveryBatch,
+        Approval::BeforeFull,
+    ]);
     Policy {
+        approval,
         strategy: if dice.chance(3) {
             Mode::Native
         } else {
@@ -159,7 +168,8 @@ impl World {
                 let nth = self.dice.below(30) as usize;
                 self.evict(nth);
             }
-            98 => self.switch(),
+            98 if self.dice.chance(50) => self.switch(),
+            98 => self.let_something(),
             _ => self.lose(),
         }
     }
@@ -260,6 +270,22 @@ impl World {
         self.tell(|world| format!("stance {:?}", world.git.stance));
     }
 
+    /// A person approves or promotes the next batch, or a window opens or closes.
+    fn let_something(&mut self) {
+        let next = self.agent.memory.as_ref().map_or(1, |kept| {
+            let rolls = !kept.is_over() && kept.write.template == self.git.goal.template;
+            if rolls { kept.batch + 1 } else { 1 }
+        });
+        let opens = self.now + i64::from(self.dice.between(5, 300));
+        match self.dice.below(6) {
+            0 => self.let_do(|leave| leave.promoted = next),
+            1 => self.let_do(|leave| leave.promoted = u32::MAX),
+            2 => self.let_do(|leave| leave.closed_until = Some(super::at(opens))),
+            3 => self.let_do(|leave| leave.closed_until = None),
+            _ => self.let_do(|leave| leave.approved = next),
+        }
+    }
+
     fn lose(&mut self) {
         if self.dice.chance(80) {
             let pods: usize = self.sets.iter().map(|set| set.pods.len()).sum();
@@ -279,6 +305,7 @@ impl World {
     /// Nobody meddles any more: what is under way must end.
     fn end(&mut self) -> Result<(), String> {
         self.git.stance = Stance::Go;
+        self.open_up();
         self.quota = None;
         if self.git.goal_manifest.paused {
             self.commit(|manifest| manifest.paused = false);

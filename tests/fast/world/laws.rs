@@ -1,5 +1,7 @@
 //! What must always hold, as `design` says of the engine; checked after every event.
 
+use std::time::Duration;
+
 use tidegate::object::Strategy;
 use tidegate::policy::Order;
 use tidegate::rollout::{
@@ -111,16 +113,9 @@ impl World {
             return;
         };
         if let Some(proof) = new_evidence(before, kept) {
-            let monitored = before.is_some_and(|before| before.phase == Phase::Monitoring);
-            let policy = &self.git.goal.policy;
-            let soak = if monitored {
-                policy.monitor
-            } else {
-                policy.soak
-            };
-            let soak = i64::try_from(soak.as_secs()).unwrap_or(i64::MAX);
-            self.judge_evidence(live, proof, seen, soak);
+            self.judge_evidence(live, proof, seen, self.watch(before));
         }
+        self.judge_leave(live, before, kept, made.reason);
         let failed = |phase| matches!(phase, Phase::Failed | Phase::RollbackFailed);
         let fails = failed(kept.phase) && !before.is_some_and(|before| failed(before.phase));
         let is_paused = self.git.goal.is_paused && live.is_paused;
@@ -162,6 +157,40 @@ impl World {
                 "I9: a way back is frozen".to_owned()
             });
         }
+    }
+
+    /// Seconds that the open batch, or the last watch, has to last.
+    fn watch(&self, before: Option<&Checkpoint>) -> i64 {
+        let goal = &self.git.goal;
+        let monitored = before.is_some_and(|before| before.phase == Phase::Monitoring);
+        let is_promoted = before.is_some_and(|before| before.batch < goal.leave.promoted);
+        let watch = match (monitored, is_promoted) {
+            (true, _) => goal.policy.monitor,
+            (false, true) => Duration::ZERO,
+            (false, false) => goal.policy.soak,
+        };
+        i64::try_from(watch.as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// No batch opens that a person has not let open, nor outside of a window.
+    fn judge_leave(
+        &mut self,
+        live: &Live,
+        before: Option<&Checkpoint>,
+        kept: &Checkpoint,
+        reason: Reason,
+    ) {
+        let goal = &self.git.goal;
+        let begins = before
+            .is_none_or(|before| before.is_over() || before.write.template != kept.write.template);
+        let opens = reason == Reason::BatchStarted || reason == Reason::RolloutStarted && begins;
+        let leave = &goal.leave;
+        let schedule = Schedule::of(&goal.policy, goal.strategy, live.replicas);
+        let is_asked = schedule.needs_approval(kept.batch) && kept.batch > leave.approved;
+        let is_let = !is_asked && leave.closed_until.is_none() || kept.batch <= leave.promoted;
+        self.law(!opens || is_let, || {
+            format!("leave: batch {} opens without one", kept.batch)
+        });
     }
 
     /// Batch 1 on the pods as they are.
