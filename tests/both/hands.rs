@@ -575,7 +575,8 @@ fn a_fight_in_mid_rollout_holds_it_under_its_own_levers_until_a_person_ends_it()
             .until("batch 1", SOON, |counts| counts.with_tag("2") == 1)
             .await;
         let frozen = || shop.get("deployment/web")["spec"]["minReadySeconds"] == 2_147_483_646_i64;
-        for second in 1..=4 {
+        // So long that no pod counts as available before the levers are back.
+        for second in 1001..=1004 {
             shop.until("the levers to be there", frozen).await;
             let patch = json!({"spec": {"minReadySeconds": second}}).to_string();
             let manager = "--field-manager=meddler";
