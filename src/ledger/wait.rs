@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::ObjectId;
 use crate::revision::CommitId;
+use crate::rollout::Phase;
 
 use super::{Course, Ledger};
 
@@ -58,6 +59,13 @@ impl Ledger {
         self.waits.iter().filter(is_current)
     }
 
+    /// Says whether anything is on its way that waits for no person and no window.
+    #[must_use]
+    pub fn is_moving(&self) -> bool {
+        let mut rollouts = self.rollouts.iter();
+        rollouts.any(|(id, kept)| !kept.is_over() && !self.waits.contains_key(id))
+    }
+
     /// Returns the last batch of a workload's rollout that a person approved; 0 where none.
     #[must_use]
     pub fn approved(&self, commit: &CommitId, id: &ObjectId) -> u32 {
@@ -79,7 +87,7 @@ impl Ledger {
             return Some(wait.batch);
         }
         let kept = self.rolling(id)?;
-        let is_open = kept.phase == crate::rollout::Phase::Progressing && kept.batch < kept.batches;
+        let is_open = kept.phase == Phase::Progressing && kept.batch < kept.batches;
         is_open.then_some(kept.batch + 1)
     }
 }

@@ -61,7 +61,7 @@ fn stray_policies(node: &Node) -> impl Iterator<Item = (Position, String)> {
     let ours = entries.filter(|(key, _)| key.text.starts_with(mark::PREFIX));
     ours.map(|(key, _)| {
         let message = format!(
-            "`{}` has no effect on a pod template: move it to the metadata.annotations of the Deployment",
+            "`{}` has no effect on a pod template: move it to the metadata.annotations of the workload",
             key.text
         );
         (key.position, message)

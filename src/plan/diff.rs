@@ -43,6 +43,9 @@ pub fn diff(before: &Object, after: &Object) -> Vec<FieldChange> {
     changes
 }
 
+/// Annotation in which the API server counts the templates of a DaemonSet.
+const GENERATION: &str = "deprecated.daemonset.template.generation";
+
 /// Hides what may hold a value of a Secret; an annotation may be a copy of the whole manifest.
 fn conceal(change: &mut FieldChange) {
     let is_plain = matches!(change.path.as_str(), "type" | "immutable")
@@ -65,7 +68,9 @@ fn shown(object: &Object) -> Value {
         meta.retain(|key, _| key == "labels" || key == "annotations");
         if let Some(annotations) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
             annotations.retain(|key, _| {
-                !OURS.contains(&key.as_str()) && !key.starts_with("deployment.kubernetes.io/")
+                !OURS.contains(&key.as_str())
+                    && !key.starts_with("deployment.kubernetes.io/")
+                    && key != GENERATION
             });
         }
         if let Some(labels) = meta.get_mut("labels").and_then(Value::as_object_mut) {

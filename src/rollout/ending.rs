@@ -2,7 +2,7 @@
 
 use crate::object::later;
 
-use super::checkup::{examine, rollout_cause};
+use super::checkup::{Checkup, examine, rollout_cause};
 use super::step::Tick;
 use super::{Checkpoint, Decision, Failure, Overlay, Phase, Reason};
 
@@ -22,7 +22,7 @@ impl Tick<'_> {
 
     /// Waits for the controller to end the rollout.
     pub(super) fn finish(&self, mut kept: Checkpoint) -> Decision {
-        if self.live.is_complete(self.goal.strategy) || self.is_as_good_as_complete(&mut kept) {
+        if self.is_complete(&mut kept) {
             kept.phase = Phase::Succeeded;
             kept.engagement = None;
             let text = format!("{} of {} pods are new", self.reach(), self.live.replicas);
@@ -45,15 +45,26 @@ impl Tick<'_> {
         Decision::wait(kept, Reason::Finalizing, Some(end)).deleting(due)
     }
 
-    /// Says whether the last write was seen and all that is missing are failed pods that are put up
-    /// with: Kubernetes never calls that complete.
-    pub(super) fn is_as_good_as_complete(&self, kept: &mut Checkpoint) -> bool {
+    /// Says whether Kubernetes calls the rollout complete, or all that is missing are failed pods
+    /// that are put up with, which it never calls so.
+    fn is_complete(&self, kept: &mut Checkpoint) -> bool {
+        if self.live.is_complete(self.goal.strategy) {
+            kept.failures = 0;
+            return true;
+        }
         let found = examine(self.goal, self.live, self.now, kept);
+        self.is_as_good_as_complete(kept, &found)
+    }
+
+    /// Says whether the last write was seen, and all that is missing are failed pods that are put up
+    /// with; takes down how many.
+    pub(super) fn is_as_good_as_complete(&self, kept: &mut Checkpoint, found: &Checkup) -> bool {
         let is_whole = found.tolerated > 0 && found.settled() >= self.reach();
-        if is_whole && self.live.is_observed() {
+        let is_seen = is_whole && self.live.is_observed();
+        if is_seen {
             kept.failures = found.tolerated;
         }
-        is_whole && self.live.is_observed()
+        is_seen
     }
 
     /// The rollout failed: everything stays as it is until the commit's fate is decided.

@@ -68,7 +68,7 @@ impl Tick<'_> {
             return self.fail(kept, cause);
         }
         let complete = self.live.is_complete(self.goal.strategy) && found.healthy >= kept.target;
-        let healthy = complete || self.is_as_good_as_complete(&mut kept);
+        let healthy = complete || self.is_as_good_as_complete(&mut kept, &found);
         if !healthy {
             let flapped = kept.judge.flaps != flaps;
             return self.wait_healthy(kept, found.wake, flapped);

@@ -12,7 +12,7 @@ use crate::rollout::{Checkpoint, Seen};
 use super::next::commands;
 use super::state::{Reason, state};
 use super::strip::{Strip, span};
-use super::workload::{Workload, rollouts, waits};
+use super::workload::{Workload, rollouts, waits_for};
 
 /// One `GitSync` at one moment.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,7 +97,7 @@ pub fn picture(
         let strip = Strip::read((id, kept), entry, seen.get(id), now);
         match ledger.waits.get(id) {
             Some(wait) => Strip {
-                next: Some(waits(wait)),
+                next: Some(waits_for(wait)),
                 ..strip
             },
             None => strip,

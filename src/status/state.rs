@@ -9,6 +9,7 @@ use crate::rollout::Phase;
 
 use super::condition::Truth;
 use super::next::approvals;
+use super::workload::waits_for;
 
 /// Why a `GitSync` is ready or not: its state in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -153,20 +154,10 @@ fn waiting(ledger: &Ledger) -> Option<(Reason, String)> {
 fn closed(ledger: &Ledger) -> Option<(Reason, String)> {
     let waits: Vec<String> = ledger
         .waiting()
-        .filter_map(|(id, wait)| {
-            let until = wait.until?;
-            Some(format!(
-                "{}: batch {} opens in the window at {until}",
-                id.short(),
-                wait.batch
-            ))
-        })
+        .filter(|(_, wait)| wait.until.is_some())
+        .map(|(id, wait)| format!("{}: {}", id.short(), waits_for(wait)))
         .collect();
-    let moves = ledger
-        .rollouts
-        .iter()
-        .any(|(id, kept)| !kept.is_over() && !ledger.waits.contains_key(id));
-    (!waits.is_empty() && !moves).then(|| (Reason::WindowClosed, waits.join("; ")))
+    (!waits.is_empty() && !ledger.is_moving()).then(|| (Reason::WindowClosed, waits.join("; ")))
 }
 
 fn troubled(problem: &Problem) -> (Reason, String) {

@@ -172,15 +172,11 @@ fn stopped(ledger: &Ledger, commit: &CommitId) -> Verdict {
         return Verdict::Waiting(Waits::Suspended, "suspended in its document".to_owned());
     }
     // A held prune holds only the deletes, and an approval one workload: what moves comes first.
-    let is_rolling = ledger
-        .rollouts
-        .iter()
-        .any(|(id, kept)| !kept.is_over() && !ledger.waits.contains_key(id));
     let own = approvals(ledger)
         .into_iter()
         .find(|approval| approval.token.starts_with(commit.as_str()));
     match own {
-        Some(approval) if !is_rolling => Verdict::Waiting(Waits::Approval, approval.what),
+        Some(approval) if !ledger.is_moving() => Verdict::Waiting(Waits::Approval, approval.what),
         Some(_) | None => Verdict::Going,
     }
 }

@@ -79,7 +79,7 @@ impl Workload {
     pub(super) fn waiting(self, wait: Option<&Wait>) -> Self {
         match wait {
             Some(wait) => Self {
-                message: waits(wait),
+                message: waits_for(wait),
                 ..self
             },
             None => self,
@@ -88,7 +88,7 @@ impl Workload {
 }
 
 /// What a batch waits for, in a few words.
-pub(super) fn waits(wait: &Wait) -> String {
+pub(super) fn waits_for(wait: &Wait) -> String {
     match wait.until {
         Some(until) => format!("batch {} opens in the window at {until}", wait.batch),
         None => format!("batch {} waits for an approval", wait.batch),

@@ -96,6 +96,7 @@ impl App {
         // What waited for one that has ended since it was asked.
         wakes.extend((has_ended && !queued.is_empty()).then(clock::now));
         self.book.ledger.queued = queued;
+        self.book.ledger.waits.retain(|id, _| set.contains_key(id));
         Ok(if is_done {
             Progress::Done
         } else {
@@ -203,8 +204,8 @@ impl App {
             {
                 return Ok(Driven::Waiting(Some(due)));
             }
-            let writes = matches!(decision.action, Action::Write | Action::Absorb);
-            if let Some(due) = self.due_again(id, &set[id]).filter(|_| writes) {
+            let acts = decision.action != Action::Wait;
+            if let Some(due) = self.due_again(id, &set[id]).filter(|_| acts) {
                 return Ok(Driven::Waiting(Some(due)));
             }
             if let Some(kept) = decision.checkpoint.as_mut().filter(|kept| !kept.is_over()) {
@@ -285,7 +286,10 @@ impl App {
             Action::Delete(pods) => {
                 self.book.save().await?;
                 for (name, uid) in pods {
-                    self.delete_pod(id, name, uid).await?;
+                    let deleted = self.delete_pod(id, name, uid).await;
+                    if let Some(refused) = self.answered(id, set, deleted).await? {
+                        return Ok(Some(refused));
+                    }
                 }
                 Ok(Some(Driven::Waiting(decision.wake)))
             }

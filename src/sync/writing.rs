@@ -271,6 +271,10 @@ impl App {
             Deletion::Gone => self.shared.live.gone(&pod, uid),
             Deletion::AnotherUid => {}
         }
+        // What was refused before is not any more.
+        if self.denials.remove(workload).is_some() {
+            self.clear(Trouble::ApplyFailed);
+        }
         Ok(())
     }
 }

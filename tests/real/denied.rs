@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cluster::ControlPlane;
 use crate::real;
-use crate::shop::{Agent, Counts, SOON, Shop, deployment, outcome_of, settings};
+use crate::shop::{Agent, Counts, SOON, Shop, daemon_set, deployment, outcome_of, settings};
 
 /// Denies writes of one kind with `denied: "true"` in its labels, dry runs apart.
 fn denial(namespace: &str, group: &str, resource: &str) -> String {
@@ -222,4 +222,45 @@ async fn a_ledger_that_may_not_be_written_speaks_against_no_commit() {
     plane.kubectl(&["delete", "validatingadmissionpolicybinding", &binding]);
     shop.until_outcome(&next, "Succeeded").await;
     assert!(trace.fewest_ready() >= 10, "{trace}");
+}
+
+/// Denies that pods of a namespace are deleted.
+fn pods_stay(namespace: &str) -> String {
+    denial(namespace, "", "pods")
+        .replace(r#"["CREATE","UPDATE"]"#, r#"["DELETE"]"#)
+        .replace(
+            "request.dryRun || !has(object.metadata.labels) || !('denied' in object.metadata.labels)",
+            "false",
+        )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_the_agent_may_not_delete_is_told_and_fails_the_commit() {
+    let shop = Shop::open(&real(), "pods-stay").await;
+    let _agent = shop.start();
+    let manifest = |tag: &str| daemon_set("web", tag, "batchSize: 1\nmonitor: 0s", "");
+    shop.begin(&[("web.yaml", Some(&manifest("1")))]).await;
+    let plane = ControlPlane::shared();
+    let may_delete = || {
+        let one = shop.pods("web", "1")[0]["metadata"]["name"].clone();
+        let pod = format!("pod/{}", one.as_str().unwrap());
+        let arguments = ["-n", &shop.namespace, "delete", &pod, "--dry-run=server"];
+        plane.kubectl(&arguments).status.success()
+    };
+    plane.apply(&shop.namespace, &pods_stay(&shop.namespace));
+    shop.until("the policy to be in force", || !may_delete())
+        .await;
+    let second = shop.push_web("web 2", &manifest("2"));
+    let told = shop.until_problem("ApplyFailed").await;
+    assert!(told.contains("denied for good"), "{told}");
+    shop.until_outcome(&second, "Failed").await;
+    let message = shop.message(&second);
+    assert!(message.contains("denied for good"), "{message}");
+    assert_eq!(shop.pods("web", "1").len(), 5);
+    let binding = format!("validatingadmissionpolicybinding/{}-pods", shop.namespace);
+    plane.kubectl(&["delete", &binding]);
+    shop.until("the policy to be gone", may_delete).await;
+    shop.verb(&["retry", "web", &second]);
+    shop.until_outcome(&second, "Succeeded").await;
+    assert_eq!(shop.pods("web", "2").len(), 5);
 }
