@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::clock;
-use crate::ledger::{Course, Ledger, promotion};
+use crate::ledger::{Ledger, promotion};
 use crate::object::{ObjectId, mark::request};
 
 use super::Exit;
@@ -35,7 +35,7 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     let app = &found.app;
     let only = asked.workload.as_deref();
     let batches = batches(&found.ledger, only);
-    let Some(commit) = forward(&found.ledger).filter(|_| !batches.is_empty()) else {
+    let Some(commit) = found.ledger.forward().filter(|_| !batches.is_empty()) else {
         let what = only.map_or_else(|| app.to_string(), |only| format!("{only} of {app}"));
         let text = format!("no batch of {what} is still to open, so there is nothing to promote");
         return Err(Failure::NothingToDo(text));
@@ -62,15 +62,10 @@ pub(super) async fn run(asked: Arguments, voice: Voice) -> Result<Exit, Failure>
     Ok(Exit::Done)
 }
 
-/// The commit that goes forward.
-fn forward(ledger: &Ledger) -> Option<&crate::revision::CommitId> {
-    let aim = ledger.aim.as_ref()?;
-    (aim.course == Course::Forward).then_some(&aim.revision.id)
-}
-
 /// The workloads that are meant, each with the batch that would open next.
 fn batches<'a>(ledger: &'a Ledger, only: Option<&str>) -> Vec<(&'a ObjectId, u32)> {
-    let ids = ledger.inventory.keys().chain(ledger.waits.keys());
+    let waiting = ledger.waiting().map(|(id, _)| id);
+    let ids = ledger.inventory.keys().chain(waiting);
     let is_meant = |id: &&ObjectId| only.is_none_or(|only| id.short().eq_ignore_ascii_case(only));
     let mut found: Vec<(&ObjectId, u32)> = ids
         .filter(is_meant)
@@ -97,7 +92,7 @@ mod tests {
         let read = |json: &Value| {
             let mut ledger: Ledger = serde_json::from_value(json.clone()).unwrap();
             let ids: Vec<ObjectId> = ledger.rollouts.keys().cloned().collect();
-            let commit = forward(&ledger).unwrap().clone();
+            let commit = ledger.forward().unwrap().clone();
             for id in ids {
                 let entry = Entry::intended("apps/v1", &commit, "web.yaml");
                 ledger.inventory.insert(id, entry);

@@ -1,9 +1,14 @@
 //! The newest commit of the branch.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::object::ObjectId;
 use crate::revision::Revision;
+
+use super::Wait;
 
 /// The newest commit of the branch that was seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +26,9 @@ pub struct Tip {
     /// Set where it may not be followed and that says more than its outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedTip>,
+    /// Workloads that need an approval or an open window before anything of it begins.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub waits: BTreeMap<ObjectId, Wait>,
 }
 
 /// A tip that may not be followed.

@@ -48,15 +48,22 @@ pub fn promotion(commit: &CommitId, id: &ObjectId, batch: Option<u32>) -> String
 }
 
 impl Ledger {
-    /// Returns the batches that wait, of what goes forward now.
+    /// Returns the batches that wait, of what goes forward now and of a tip that has not begun.
     pub fn waiting(&self) -> impl Iterator<Item = (&ObjectId, &Wait)> {
-        let aim = self
-            .aim
-            .as_ref()
-            .filter(|aim| aim.course == Course::Forward);
+        let aim = self.aim.as_ref();
+        let aim = aim.filter(|aim| aim.course == Course::Forward && self.released.is_none());
         let id = aim.map(|aim| &aim.revision.id);
         let is_current = move |(_, wait): &(&ObjectId, &Wait)| Some(&wait.commit) == id;
-        self.waits.iter().filter(is_current)
+        let of_aim = self.waits.iter().filter(is_current);
+        self.before_tip().chain(of_aim)
+    }
+
+    /// Returns what the tip waits for before anything of it begins.
+    pub fn before_tip(&self) -> impl Iterator<Item = (&ObjectId, &Wait)> {
+        let is_ours = self.released.is_none();
+        let tip = self.tip.iter();
+        let tip = tip.filter(move |tip| !tip.is_judged && is_ours);
+        tip.flat_map(|tip| &tip.waits)
     }
 
     /// Says whether anything is on its way that waits for no person and no window.
@@ -79,11 +86,23 @@ impl Ledger {
         last(&self.promotions, commit, id)
     }
 
+    /// Returns the commit that can be promoted: the tip where that waits to begin, else what goes
+    /// forward.
+    #[must_use]
+    pub fn forward(&self) -> Option<&CommitId> {
+        if let Some((_, wait)) = self.before_tip().next() {
+            return Some(&wait.commit);
+        }
+        let aim = self.aim.as_ref()?;
+        (aim.course == Course::Forward).then_some(&aim.revision.id)
+    }
+
     /// Returns the batch that would open next of what can be promoted: a rollout that goes forward
     /// in batches and has one left, or one that waits to begin.
     #[must_use]
     pub fn promotable(&self, id: &ObjectId) -> Option<u32> {
-        if let Some(wait) = self.waits.get(id) {
+        let mut waiting = self.waiting();
+        if let Some((_, wait)) = waiting.find(|(waits, _)| *waits == id) {
             return Some(wait.batch);
         }
         let kept = self.rolling(id)?;

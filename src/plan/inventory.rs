@@ -48,6 +48,10 @@ pub struct Entry {
     /// Templates that succeeded, newest first; workloads only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub goods: Vec<Good>,
+    /// Digest of the template last written where failed pods of it were passed over, until all of its
+    /// pods serve.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<Digest>,
     /// The policy in force, with the origin of each value that is not built in; workloads only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Resolved>,
@@ -100,6 +104,7 @@ impl Entry {
             is_kept: false,
             template: None,
             goods: Vec::new(),
+            passed_over: None,
             policy: None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    Batches, Mode, Order, Provenance, Step,
+    Batches, Mode, OnFailure, Order, Provenance, Step,
     statement::{Said, Statement},
 };
 use crate::{
@@ -227,5 +227,18 @@ fn unused(said: &Statement, kind: &str) -> impl Iterator<Item = String> {
             surge.origin
         )
     });
-    order.into_iter().chain(surge)
+    let continues = said.on_failure.as_ref();
+    let continues = continues.filter(|said| said.value == OnFailure::Continue);
+    let continues = continues.map(|said| ("onFailure: Continue", &said.origin));
+    let ratio = said.max_failure_ratio.as_ref();
+    let ratio = ratio.filter(|said| said.value > 0.0);
+    let ratio = ratio.map(|said| ("maxFailureRatio", &said.origin));
+    let tolerates = continues.or(ratio).filter(|_| kind == "StatefulSet");
+    let tolerates = tolerates.map(|(what, origin)| {
+        format!(
+            "the controller of a {kind} waits for each pod before it goes on, so a failed one ends \
+             the rollout all the same: the {what} of {origin} is not used"
+        )
+    });
+    order.into_iter().chain(surge).chain(tolerates)
 }

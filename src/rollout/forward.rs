@@ -31,6 +31,7 @@ impl Tick<'_> {
         }
         let flaps = kept.judge.flaps.clone();
         let found = examine(self.goal, self.live, self.now, &mut kept);
+        kept.failures = found.tolerated;
         if let Some(cause) = found.failed.clone() {
             return self.fail(kept, cause);
         }
@@ -117,7 +118,6 @@ impl Tick<'_> {
         });
         kept.judge.flaps.clear();
         kept.judge.condemned.clear();
-        kept.failures = found.tolerated;
         self.close(kept, found)
     }
 

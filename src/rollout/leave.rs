@@ -2,10 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::policy::Approval;
-
 use super::step::Tick;
-use super::{Decision, Goal, Reason};
+use super::{Decision, Goal, Reason, Schedule};
 
 /// What people and the clock let a rollout do. It keeps batches from opening, never a way back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,11 +63,8 @@ impl Tick<'_> {
 
     /// Why a rollout may not begin yet.
     pub(super) fn no_beginning(&self) -> Option<Decision> {
-        let needs_approval = if self.goes_natively() {
-            self.goal.policy.approval != Approval::None
-        } else {
-            self.schedule().needs_approval(1)
-        };
-        self.goal.leave.missing(1, needs_approval)
+        let (goal, replicas) = (self.goal, self.live.replicas);
+        let needs_approval = Schedule::begins_by_approval(&goal.policy, goal.strategy, replicas);
+        goal.leave.missing(1, needs_approval)
     }
 }

@@ -30,7 +30,7 @@ impl Tick<'_> {
                 },
                 overlay,
             ) => self.of_stateful(first, is_ordered, overlay),
-            (Kind::DaemonSet, Overlay::Deletes(pods)) => self.on_nodes(pods),
+            (Kind::DaemonSet, Overlay::Deletes(pods)) => self.on_nodes(pods, kept.failures),
             (Kind::Deployment | Kind::DaemonSet, _) => Vec::new(),
         };
         let named = |pod: &Pod| (pod.name.clone(), pod.uid.clone());
@@ -55,13 +55,14 @@ impl Tick<'_> {
     }
 
     /// Pods of a DaemonSet, where so many may be new: those that do not serve first, then as many
-    /// as the nodes without one allow. Nodes that carry the canary label go first, then those of
+    /// as the nodes without one allow, those with a failed pod that is put up with apart. Nodes that
+    /// carry the canary label go first, then those of
     /// the zones that have the fewest new pods.
-    fn on_nodes(&self, may_be_new: u32) -> Vec<&Pod> {
+    fn on_nodes(&self, may_be_new: u32, put_up_with: u32) -> Vec<&Pod> {
         let (live, replicas) = (self.live, self.live.replicas);
         let may_be_away = own(self.goal.strategy, replicas).unavailable;
         let ready: u32 = live.sets.iter().map(Set::ready).sum();
-        let mut away = replicas.saturating_sub(ready);
+        let mut away = replicas.saturating_sub(ready).saturating_sub(put_up_with);
         let old = live.sets.iter().filter(|set| !set.is_current);
         let mut old: Vec<&Pod> = old.flat_map(Set::present).collect();
         let there = u32::try_from(old.len()).unwrap_or(u32::MAX);

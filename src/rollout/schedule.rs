@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::object::{Amount, Strategy};
-use crate::policy::{Approval, Batches, Order, Policy, Step};
+use crate::policy::{Approval, Batches, Mode, Order, Policy, Step};
 
 use super::lever::Levers;
 
@@ -63,6 +63,19 @@ impl Schedule {
             };
         }
         Self { order, plan, surge }
+    }
+
+    /// Says whether a person has to approve a rollout before its first pod: also one that is not
+    /// cut into batches.
+    #[must_use]
+    pub fn begins_by_approval(policy: &Policy, strategy: Strategy, replicas: u32) -> bool {
+        let is_native = policy.strategy == Mode::Native
+            || strategy == Strategy::Recreate
+            || strategy.reach(replicas) == 0;
+        if is_native {
+            return policy.approval != Approval::None;
+        }
+        Self::of(policy, strategy, replicas).needs_approval(1)
     }
 
     /// Returns the number of batches.

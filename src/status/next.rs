@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::health::Cause;
-use crate::ledger::{Course, Ledger, Trouble};
+use crate::ledger::{Course, Ledger, Outcome, Trouble};
 use crate::object::ObjectId;
 use crate::revision::CommitId;
 use crate::rollout::Phase;
@@ -117,11 +117,8 @@ fn ways_on(ledger: &Ledger, app: &str, commit: &CommitId) -> Vec<String> {
     ways
 }
 
-/// Returns the commands that help now, the most useful first.
-pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Vec<String> {
-    if ledger.released.is_some() {
-        return vec![format!("tidegate release {app} --undo")];
-    }
+/// Returns what helps where something failed, is held or went back.
+fn after_failure(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Vec<String> {
     let mut commands = Vec::new();
     let course = ledger.aim.as_ref().map(|aim| &aim.course);
     let goes_back = matches!(course, Some(Course::Back { .. }));
@@ -156,6 +153,20 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         }
         commands.push(format!("tidegate retry {app} {short}"));
     }
+    let record = ledger.aim.as_ref();
+    let record = record.and_then(|aim| ledger.deployed(&aim.revision.id));
+    if let Some(record) = record.filter(|it| it.outcome == Outcome::CompletedWithFailures) {
+        commands.push(format!("git revert {}", record.revision.id.short()));
+    }
+    commands
+}
+
+/// Returns the commands that help now, the most useful first.
+pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Vec<String> {
+    if ledger.released.is_some() {
+        return vec![format!("tidegate release {app} --undo")];
+    }
+    let mut commands = after_failure(ledger, app, workloads);
     let refused = ledger.tip.as_ref().and_then(|tip| tip.refused.as_ref());
     let takes_back = refused.is_some_and(|refused| refused.takes_back);
     if takes_back && ledger.aim.as_ref().is_some_and(|aim| !aim.is_done) {
@@ -179,7 +190,14 @@ pub(super) fn commands(ledger: &Ledger, app: &str, workloads: &[Workload]) -> Ve
         ("resume", ledger.pause.is_some()),
     ];
     let open = waits.into_iter().filter(|(_, waits)| *waits);
-    commands.extend(open.map(|(verb, _)| format!("tidegate {verb} {app}")));
+    let open = open.map(|(verb, _)| format!("tidegate {verb} {app}"));
+    // What Git wants next comes before what failed earlier.
+    let place = if ledger.before_tip().next().is_some() {
+        0
+    } else {
+        commands.len()
+    };
+    commands.splice(place..place, open);
     commands
 }
 

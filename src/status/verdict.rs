@@ -176,7 +176,9 @@ fn stopped(ledger: &Ledger, commit: &CommitId) -> Verdict {
         .into_iter()
         .find(|approval| approval.token.starts_with(commit.as_str()));
     match own {
-        Some(approval) if !ledger.is_moving() => Verdict::Waiting(Waits::Approval, approval.what),
+        Some(approval) if !ledger.is_moving() || ledger.before_tip().next().is_some() => {
+            Verdict::Waiting(Waits::Approval, approval.what)
+        }
         Some(_) | None => Verdict::Going,
     }
 }

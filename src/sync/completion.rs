@@ -1,5 +1,6 @@
 //! The end of a commit: its record, what is kept of it, what is forgotten.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -100,6 +101,7 @@ impl App {
         let limit = self.sync.history_limit as usize;
         let inventory = self.book.ledger.inventory.iter_mut();
         for (id, entry) in inventory.filter(|(id, _)| id.is_workload()) {
+            entry.passed_over = None;
             if !aim.held.contains_key(id)
                 && let Some(written) = entry.template.clone()
                 && let template = content(&self.shared.live, id).unwrap_or(written)
@@ -178,23 +180,46 @@ impl App {
         }
     }
 
-    /// Workloads whose failed pods `onFailure: Continue` passed over, with how many they are.
-    fn passed_over(&self, set: &Set) -> Vec<(&ObjectId, u32)> {
-        let rollouts = self.book.ledger.rollouts.iter();
-        let of_set = rollouts.filter_map(|(id, kept)| {
-            let policy = &set.get(id)?.policy.as_ref()?.policy;
-            let passes_over = policy.on_failure == OnFailure::Continue && kept.failures > 0;
-            passes_over.then_some((id, kept.failures))
-        });
-        of_set.collect()
+    /// Workloads whose failed pods `onFailure: Continue` passed over, each with words about them:
+    /// under this commit, or under one before it with the same template.
+    fn passed_over(&self, set: &Set) -> BTreeMap<ObjectId, String> {
+        let mut found = BTreeMap::new();
+        for (id, wanted) in set {
+            let kept = self.book.ledger.rollouts.get(id);
+            let failures = kept.map_or(0, |kept| kept.failures);
+            let policy = wanted.policy.as_ref().map(|resolved| &resolved.policy);
+            let continues = policy.is_some_and(|it| it.on_failure == OnFailure::Continue);
+            let entry = self.book.ledger.inventory.get(id);
+            let before = entry.filter(|entry| entry.passed_over.is_some());
+            if failures > 0 && continues {
+                found.insert(id.clone(), format!("{failures} new pods failed"));
+            } else if before.is_some_and(|entry| entry.passed_over == entry.template)
+                && !self.serves(id, set)
+            {
+                let words = "pods failed under an earlier commit and do not serve yet";
+                found.insert(id.clone(), words.to_owned());
+            }
+        }
+        found
+    }
+
+    /// Says whether Kubernetes calls the rollout of a workload complete.
+    fn serves(&self, id: &ObjectId, set: &Set) -> bool {
+        let live = self.seen(id, set).live;
+        live.is_some_and(|live| live.is_complete(live.strategy))
     }
 
     /// The commit is brought about, but not all of its pods are healthy: nothing goes back to it.
     fn end_with_failures(&mut self, aim: &Aim, set: &Set, now: Timestamp) {
         let passed_over = self.passed_over(set);
+        for id in passed_over.keys() {
+            if let Some(entry) = self.book.ledger.inventory.get_mut(id) {
+                entry.passed_over.clone_from(&entry.template);
+            }
+        }
         let told = passed_over
             .iter()
-            .map(|(id, failures)| format!("{}: {failures} new pods failed", id.short()));
+            .map(|(id, words)| format!("{}: {words}", id.short()));
         let why = told.collect::<Vec<_>>().join("; ");
         self.count_batches(&aim.revision.id);
         let outcome = Outcome::CompletedWithFailures;

@@ -10,7 +10,7 @@ use crate::health::Class;
 use crate::ledger::{Aim, Course, Good, Outcome, Trouble};
 use crate::object::{Digest, ObjectId};
 use crate::plan::{Set, consequence};
-use crate::policy::{Baseline, OnFailure, Policy};
+use crate::policy::{Baseline, OnFailure};
 use crate::revision::CommitId;
 use crate::rollback::Pair;
 use crate::rollout::{Checkpoint, Phase};
@@ -110,34 +110,40 @@ impl App {
         let by_default = self.by_default();
         let (mut asked, mut why) = (Vec::new(), Vec::new());
         for id in failed {
-            let kept = rollouts.get(id);
-            let failure = kept.and_then(|kept| kept.failure.as_ref());
+            let failure = rollouts.get(id).and_then(|kept| kept.failure.as_ref());
             let class = failure.map_or(Class::Revision, |failure| failure.cause.class);
-            let policy = set[id].policy.as_ref().map(|resolved| &resolved.policy);
-            let has_way_back = |policy: &&Policy| {
-                let closed = kept.map_or(0, Checkpoint::closed);
-                policy.no_rollback_after.is_none_or(|last| closed < last)
-            };
-            asked.push((
-                class,
-                match policy {
-                    None => by_default,
-                    Some(policy) if has_way_back(&policy) => policy.on_failure,
-                    Some(_) => OnFailure::Pause,
-                },
-            ));
+            let policy = set[id].policy.as_ref();
+            let policy = policy.map_or(by_default, |resolved| resolved.policy.on_failure);
+            asked.push((class, policy));
             why.extend(failure.map(|failure| format!("{id}: {}", failure.cause)));
         }
         for id in denied {
             asked.push((Class::Revision, by_default));
             why.extend(self.denials.get(id).map(|denial| denial.why.clone()));
         }
+        let action = consequence(asked).filter(|_| self.has_way_back(set));
         Ok(Blame {
-            action: consequence(asked).unwrap_or(OnFailure::Pause),
+            action: action.unwrap_or(OnFailure::Pause),
             why: why.join("; "),
             pairs: self.pairs(set, failed).await?,
             objects: manifests(set, denied),
         })
+    }
+
+    /// Says whether no workload is past the batch with which its policy ends the way back: the
+    /// commit goes back as a whole or not at all.
+    fn has_way_back(&self, set: &Set) -> bool {
+        let is_past = |(id, kept): (&ObjectId, &Checkpoint)| {
+            let policy = set.get(id).and_then(|wanted| wanted.policy.as_ref());
+            let last = policy.and_then(|resolved| resolved.policy.no_rollback_after);
+            let closed = if kept.phase == Phase::Succeeded {
+                u32::MAX
+            } else {
+                kept.closed()
+            };
+            !kept.is_repair && last.is_some_and(|last| closed >= last)
+        };
+        !self.book.ledger.rollouts.iter().any(is_past)
     }
 
     /// What `spec.rollout` asks for where no workload is at fault. One that could not be read has

@@ -37,7 +37,6 @@ impl App {
         set: &Arc<Set>,
     ) -> Result<Option<Goal>, BookFault> {
         let wanted = &set[id];
-        let leave = self.leave_of(id, set);
         let probe = match self.probe(id, wanted).await {
             Ok(probe) => probe,
             Err(ProbeFault::Cluster(refusal)) => return Err(refusal.into()),
@@ -46,6 +45,7 @@ impl App {
                 return Ok(None);
             }
         };
+        let leave = self.leave_of(id, set);
         let view = Workload(&probe.object);
         let template = view.restart_blind_digest();
         let ledger = &self.book.ledger;

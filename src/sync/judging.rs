@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::config::Rewrites;
 use crate::git::GitFault;
-use crate::ledger::{Aim, Course, Held, Outcome, Tip, Trouble};
+use crate::ledger::{Aim, Course, Held, Outcome, Returns, Tip, Trouble};
 use crate::object::Digest;
 use crate::plan::Set;
 use crate::revision::CommitId;
@@ -62,7 +62,9 @@ impl App {
         }
         self.open_record(&tip.revision, now);
         match self.examine(&tip).await? {
-            Examined::Accepted { set, held } => self.accept(&tip, &set, held, now).await,
+            Examined::Accepted { set, held } => {
+                return Ok(self.admit(&tip, &set, held, now).await);
+            }
             Examined::Refused(refused) => {
                 if refused.reason == Trouble::SharedResource
                     && let Some(wake) = self.await_owners(&tip, &refused.contests, now)
@@ -129,6 +131,7 @@ impl App {
         if let Some(tip) = &mut self.book.ledger.tip {
             tip.is_judged = true;
             tip.refused = None;
+            tip.waits.clear();
         }
     }
 
@@ -174,8 +177,51 @@ impl App {
         Ok(Examined::Accepted { set, held })
     }
 
+    /// The tip becomes the aim, once people and the clock let it begin; returns when to look again.
+    pub(super) async fn admit(
+        &mut self,
+        tip: &Tip,
+        set: &Arc<Set>,
+        held: Held,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let course = self.course_of(tip, set, &held).await;
+        if let Some(wake) = self.await_leave(tip, set, (&held, &course.returns), now) {
+            self.open_record(&tip.revision, now).outcome = Outcome::Pending;
+            if let Some(tip) = &mut self.book.ledger.tip {
+                tip.is_judged = false;
+            }
+            return wake;
+        }
+        self.accept(tip, set, (held, course), now).await;
+        None
+    }
+
+    /// What a tip brings back: as a whole, and of its workloads.
+    async fn course_of(&mut self, tip: &Tip, set: &Set, held: &Held) -> CourseOf {
+        let rendered = rendered(set);
+        let is_new = self.rendered_before(&tip.revision.id) != Some(&rendered);
+        let earlier = self.book.ledger.history.iter().find(|deployed| {
+            deployed.outcome == Outcome::Succeeded && deployed.rendered.as_ref() == Some(&rendered)
+        });
+        let rollback_to = earlier.map(|deployed| deployed.revision.id.clone());
+        let rollback_to = rollback_to.filter(|id| is_new && *id != tip.revision.id);
+        let whole = rollback_to.as_ref();
+        CourseOf {
+            returns: self.returns(&tip.revision.id, set, held, whole).await,
+            rollback_to,
+            rendered,
+        }
+    }
+
     /// The tip becomes the aim.
-    pub(super) async fn accept(&mut self, tip: &Tip, set: &Arc<Set>, held: Held, now: Timestamp) {
+    async fn accept(
+        &mut self,
+        tip: &Tip,
+        set: &Arc<Set>,
+        (held, course): (Held, CourseOf),
+        now: Timestamp,
+    ) {
         let ledger = &self.book.ledger;
         let is_left = ledger.has_left(&tip.revision.id);
         let gone_back = ledger
@@ -189,20 +235,16 @@ impl App {
             return;
         }
         self.supersede(&tip.revision.id, now).await;
-        let rendered = rendered(set);
+        let CourseOf {
+            rendered,
+            rollback_to,
+            returns,
+        } = course;
         let stands = self.stands(tip, &rendered);
         for reason in OVER {
             self.clear(reason);
         }
-        let is_new = self.rendered_before(&tip.revision.id) != Some(&rendered);
-        let earlier = self.book.ledger.history.iter().find(|deployed| {
-            deployed.outcome == Outcome::Succeeded && deployed.rendered.as_ref() == Some(&rendered)
-        });
-        let rollback_to = earlier.map(|deployed| deployed.revision.id.clone());
         let images = self.images(set);
-        let rollback_to = rollback_to.filter(|id| is_new && *id != tip.revision.id);
-        let whole = rollback_to.as_ref();
-        let returns = self.returns(&tip.revision.id, set, &held, whole).await;
         if !stands {
             let record = self.open_record(&tip.revision, now);
             record.outcome = Outcome::InProgress;
@@ -318,6 +360,16 @@ impl App {
         images.truncate(20);
         images
     }
+}
+
+/// What a commit brings back.
+struct CourseOf {
+    /// Of its workloads.
+    returns: Returns,
+    /// The commit with the same content as a whole.
+    rollback_to: Option<CommitId>,
+    /// Digest of its own content.
+    rendered: Digest,
 }
 
 /// What the examination of a commit came to.

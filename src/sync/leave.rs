@@ -1,13 +1,16 @@
 //! What people and the clock let a rollout do: approvals, promotions, windows.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::clock;
-use crate::ledger::{Course, Wait, promotion};
-use crate::object::ObjectId;
-use crate::plan::Set;
+use crate::ledger::{Held, Returns, Tip, Wait, promotion};
+use crate::object::{ObjectId, Workload};
+use crate::plan::{Set, Wanted};
 use crate::policy::closed_until;
-use crate::rollout::{Decision, Goal, Leave, Reason};
+use crate::rollout::{Decision, Goal, Leave, Reason, Schedule};
 
 use super::app::App;
 
@@ -22,7 +25,7 @@ impl App {
     /// What people and the clock let the rollout of a workload do. What a person asks for, or what
     /// takes back a change by hand, waits for neither.
     pub(super) fn leave_of(&mut self, id: &ObjectId, set: &Set) -> Leave {
-        let is_free = self.is_repair(id, set) || self.is_restarting(id);
+        let is_free = self.is_repair(id, set) || self.is_restart_alone(id, set);
         let (ledger, commit) = (&self.book.ledger, set[id].commit());
         let policy = set[id].policy.as_ref();
         let windows = policy.map_or(&[][..], |resolved| &resolved.policy.windows);
@@ -92,18 +95,105 @@ impl App {
     /// forward.
     fn is_promotable(&self, token: &str) -> bool {
         let ledger = &self.book.ledger;
-        let aim = ledger
-            .aim
-            .as_ref()
-            .filter(|aim| aim.course == Course::Forward);
-        let Some(commit) = aim.map(|aim| &aim.revision.id) else {
+        let Some(commit) = ledger.forward() else {
             return false;
         };
-        let mut rolled = ledger.rollouts.keys().chain(ledger.waits.keys());
+        let waiting = ledger.waiting().map(|(id, _)| id);
+        let mut rolled = ledger.rollouts.keys().chain(waiting);
         rolled.any(|id| {
             let next = ledger.promotable(id);
             let is_named = |batch| promotion(commit, id, batch) == token;
             next.is_some() && (is_named(next) || is_named(None))
+        })
+    }
+
+    /// What people and the clock do not let a tip begin: nothing of it is written before they do.
+    /// `None` where it may begin; else when a window opens, where the clock says it.
+    pub(super) fn await_leave(
+        &mut self,
+        tip: &Tip,
+        set: &Set,
+        (held, returns): (&Held, &Returns),
+        now: Timestamp,
+    ) -> Option<Option<Timestamp>> {
+        let mut waits = BTreeMap::new();
+        let has_begun =
+            self.book.ledger.forward() == Some(&tip.revision.id) && tip.waits.is_empty();
+        for (id, wanted) in set.iter().filter(|(id, _)| id.is_workload()) {
+            let is_free = has_begun || held.contains_key(id) || returns.workloads.contains(id);
+            if let Some(wait) = self
+                .missing_leave(tip, (id, wanted), now)
+                .filter(|_| !is_free)
+            {
+                waits.insert(id.clone(), wait);
+            }
+        }
+        let known = self.book.ledger.tip.as_ref().map(|tip| &tip.waits);
+        let kinds = |waits: &BTreeMap<ObjectId, Wait>| -> Vec<(ObjectId, bool)> {
+            let kind = |(id, wait): (&ObjectId, &Wait)| (id.clone(), wait.until.is_none());
+            waits.iter().map(kind).collect()
+        };
+        if !waits.is_empty() && known.map(kinds) != Some(kinds(&waits)) {
+            let names: Vec<String> = waits.keys().map(ObjectId::short).collect();
+            let note = format!(
+                "{} has not begun: {} need an approval or an open window",
+                tip.revision.id.short(),
+                names.join(", ")
+            );
+            self.announce(None, "GateReached", note, false);
+        }
+        let opens = waits.values().filter_map(|wait| wait.until).max();
+        let is_over = waits.is_empty();
+        if let Some(tip) = &mut self.book.ledger.tip {
+            tip.waits = waits;
+        }
+        (!is_over).then_some(opens)
+    }
+
+    /// What keeps one workload of a tip from beginning.
+    fn missing_leave(
+        &self,
+        tip: &Tip,
+        (id, wanted): (&ObjectId, &Wanted),
+        now: Timestamp,
+    ) -> Option<Wait> {
+        let ledger = &self.book.ledger;
+        let commit = &tip.revision.id;
+        let policy = &wanted.policy.as_ref()?.policy;
+        let probe = self.probes.get(&(id.clone(), wanted.hash.clone()));
+        let runs = ledger.rolling(id).map(|kept| &kept.write.template);
+        let entry = ledger.inventory.get(id);
+        let runs = runs.or_else(|| entry?.template.as_ref());
+        let wants = probe.map(|probe| Workload(&probe.object).restart_blind_digest());
+        let is_promoted = ledger.promoted(commit, id) > 0;
+        let live = self.shared.live.get(id);
+        let reach = live.zip(probe).map(|(live, probe)| {
+            let (before, after) = (
+                Workload(&live).strategy(),
+                Workload(&probe.object).strategy(),
+            );
+            let written = Workload(&wanted.object).written_replicas();
+            let replicas = written.unwrap_or_else(|| Workload(&live).replicas());
+            // A lower partition lets pods be new by itself.
+            let grows = after.reach(replicas) > before.reach(replicas);
+            (after, replicas, grows)
+        });
+        let grows = reach.is_some_and(|(_, _, grows)| grows) && ledger.rolling(id).is_none();
+        let is_same = runs.is_some() && (wants.is_none() || runs == wants.as_ref());
+        if is_promoted || is_same && !grows {
+            return None;
+        }
+        let needs_approval = reach.is_some_and(|(strategy, replicas, _)| {
+            Schedule::begins_by_approval(policy, strategy, replicas)
+        });
+        let lacks_approval = needs_approval && ledger.approved(commit, id) == 0;
+        let until = closed_until(&policy.windows, now).filter(|_| !lacks_approval);
+        let known = tip.waits.get(id);
+        (lacks_approval || until.is_some()).then(|| Wait {
+            commit: commit.clone(),
+            batch: 1,
+            since: known.map_or(now, |known| known.since),
+            until,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What the next sync would do: everything up to the plan, and no write at all.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -151,6 +152,7 @@ impl App {
             seen_at: clock::now(),
             is_judged: false,
             refused: None,
+            waits: BTreeMap::new(),
         };
         let mut preview = Preview {
             gitsync: self.label(),

@@ -116,10 +116,7 @@ impl App {
             return Ok(Some(due));
         }
         match self.examine(&tip).await? {
-            Examined::Accepted { set, held } => {
-                self.accept(&tip, &set, held, now).await;
-                Ok(None)
-            }
+            Examined::Accepted { set, held } => Ok(self.admit(&tip, &set, held, now).await),
             Examined::Refused(refused) => {
                 let owners = refused.contests.iter();
                 let owners = owners.filter_map(|contest| self.neighbour(&contest.rival));

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::ledger::Restart;
 use crate::manifest::desired_hash;
-use crate::object::{Digest, ObjectId, Workload, mark};
+use crate::object::{Digest, Object, ObjectId, Workload, mark};
 use crate::plan::{Set, Wanted};
 
 use super::app::App;
@@ -116,6 +116,25 @@ impl App {
     pub(super) fn is_restarting(&self, id: &ObjectId) -> bool {
         let live = self.shared.live.get(id);
         live.is_some_and(|live| self.is_mere_restart(id, &Workload(&live).content_digest()))
+    }
+
+    /// Says whether all that a person's restart asks for is new pods: what is wanted is what ran
+    /// before, but for the stamp.
+    pub(super) fn is_restart_alone(&self, id: &ObjectId, set: &Set) -> bool {
+        let ledger = &self.book.ledger;
+        let Some(probe) = self.probes.get(&(id.clone(), set[id].hash.clone())) else {
+            return false;
+        };
+        let live = self.shared.live.get(id);
+        let Some(mut before) = live.map(|live| Object::clone(&live)) else {
+            return false;
+        };
+        let rolled = ledger.rolling(id).and_then(|kept| kept.engagement.as_ref());
+        if let Some(engagement) = rolled {
+            before.set(&["spec", "template"], engagement.template.clone());
+        }
+        let content = |object: &Object| Workload(object).content_digest();
+        ledger.restarts.contains_key(id) && content(&before) == content(&probe.object)
     }
 
     /// Says whether a template that failed differs from one that succeeded in its stamp alone:

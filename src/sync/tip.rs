@@ -1,5 +1,7 @@
 //! What a fetch brings: a new tip, commits passed over, or trouble.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use tracing::info;
 
@@ -126,6 +128,7 @@ impl App {
             seen_at: now,
             is_judged: false,
             refused,
+            waits: BTreeMap::new(),
         });
         Ok(())
     }

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use crate::play;
-use crate::shop::{Counts, SOON, Shop, Stage, deployment};
+use crate::shop::{Counts, SOON, Shop, Stage, deployment, settings};
 
 const STEPS: &str = "steps: [1, {target: 50%, soak: 1s}, {target: 100%, approval: true}]\n\
                      maxSurge: 100%\nmonitor: 1s\napproval: Before";
@@ -72,6 +72,49 @@ fn a_rollout_and_its_last_batch_open_once_a_person_approves_them() {
             "{trace}"
         );
         assert!(trace.fewest_ready() >= 10, "{trace}");
+    });
+}
+
+#[test]
+fn before_it_is_approved_nothing_of_a_commit_is_in_force_and_what_runs_is_looked_after() {
+    play(async |stage: Stage| {
+        let shop = Shop::open(&stage, "not-begun").await;
+        let _agent = shop.start();
+        let quick = format!("{QUICK}\napproval: Before");
+        shop.begin(&[
+            ("web.yaml", Some(&deployment("web", "1", &quick))),
+            ("settings.yaml", Some(&settings(false))),
+        ])
+        .await;
+        let trace = shop.trace_at_rest("web").await;
+        trace.leave_out();
+        shop.verb(&["restart", "web"]);
+        shop.until_note("web", "RolloutCompleted", "10 of 10").await;
+        let second = shop.push(
+            "web 2",
+            &[
+                ("web.yaml", Some(&deployment("web", "2", &quick))),
+                ("settings.yaml", Some(&settings(true))),
+            ],
+        );
+        assert_eq!(
+            shop.wait(&second),
+            Some(5),
+            "a restart before opens nothing"
+        );
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "false");
+        shop.kubectl(&["set", "image", "deployment/web", "web=shop/web:3"]);
+        shop.until_note("web", "DriftCorrected", "`kubectl-set`")
+            .await;
+        shop.until("the pods of Git", || {
+            shop.pods("web", "1").len() == 10 && shop.pods("web", "3").is_empty()
+        })
+        .await;
+        assert_eq!(shop.pods("web", "2").len(), 0);
+        shop.verb(&["approve", "web"]);
+        shop.until_outcome(&second, "Succeeded").await;
+        assert_eq!(shop.get("configmap/settings")["data"]["fixed"], "true");
+        assert_eq!(shop.pods("web", "2").len(), 10);
     });
 }
 

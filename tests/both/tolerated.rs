@@ -1,7 +1,7 @@
 //! Failed pods that a policy puts up with.
 
 use crate::play;
-use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment};
+use crate::shop::{Agent, Counts, SOON, Shop, Stage, Trace, deployment, settings};
 
 /// Approvals hold the batches, so that just those of the second one can be made to fail.
 const STEPS: &str = "steps: [1, 30%, 100%]\nmaxSurge: 100%\nmonitor: 0s\napproval: EveryBatch";
@@ -95,6 +95,10 @@ fn with_continue_failed_pods_are_passed_over_and_nothing_goes_back_to_that_commi
         assert_eq!(shop.ledger()["lastGood"]["id"], first);
         let status = shop.verb(&["status", "web"]);
         assert!(status.contains("2 new pods failed"), "{status}");
+        let other = settings(true).replace("settings", "other");
+        let beside = shop.push("beside", &[("other.yaml", Some(&other))]);
+        shop.until_outcome(&beside, "CompletedWithFailures").await;
+        assert_eq!(shop.ledger()["lastGood"]["id"], first);
         let quick = "batchSize: 100%\nmonitor: 0s\nonFailure: Rollback";
         let bad = shop.push_web("breaks", &deployment("web", "3-crash", quick));
         shop.until_outcome(&bad, "RolledBack").await;
