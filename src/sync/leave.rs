@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::clock;
 use crate::ledger::{Held, Returns, Tip, Wait, promotion};
 use crate::object::{ObjectId, Workload};
-use crate::plan::{Set, Wanted};
+use crate::plan::Set;
 use crate::policy::closed_until;
 use crate::rollout::{Decision, Goal, Leave, Reason, Schedule};
 
@@ -119,12 +119,9 @@ impl App {
         let mut waits = BTreeMap::new();
         let has_begun =
             self.book.ledger.forward() == Some(&tip.revision.id) && tip.waits.is_empty();
-        for (id, wanted) in set.iter().filter(|(id, _)| id.is_workload()) {
+        for id in set.keys().filter(|id| id.is_workload()) {
             let is_free = has_begun || held.contains_key(id) || returns.workloads.contains(id);
-            if let Some(wait) = self
-                .missing_leave(tip, (id, wanted), now)
-                .filter(|_| !is_free)
-            {
+            if let Some(wait) = self.missing_leave(tip, (id, set), now).filter(|_| !is_free) {
                 waits.insert(id.clone(), wait);
             }
         }
@@ -154,9 +151,10 @@ impl App {
     fn missing_leave(
         &self,
         tip: &Tip,
-        (id, wanted): (&ObjectId, &Wanted),
+        (id, set): (&ObjectId, &Set),
         now: Timestamp,
     ) -> Option<Wait> {
+        let wanted = &set[id];
         let ledger = &self.book.ledger;
         let commit = &tip.revision.id;
         let policy = &wanted.policy.as_ref()?.policy;
@@ -166,16 +164,13 @@ impl App {
         let runs = runs.or_else(|| entry?.template.as_ref());
         let wants = probe.map(|probe| Workload(&probe.object).restart_blind_digest());
         let is_promoted = ledger.promoted(commit, id) > 0;
-        let live = self.shared.live.get(id);
+        let live = self.seen(id, set).live;
         let reach = live.zip(probe).map(|(live, probe)| {
-            let (before, after) = (
-                Workload(&live).strategy(),
-                Workload(&probe.object).strategy(),
-            );
+            let after = Workload(&probe.object).strategy();
             let written = Workload(&wanted.object).written_replicas();
-            let replicas = written.unwrap_or_else(|| Workload(&live).replicas());
+            let replicas = written.unwrap_or(live.replicas);
             // A lower partition lets pods be new by itself.
-            let grows = after.reach(replicas) > before.reach(replicas);
+            let grows = after.reach(replicas) > live.strategy.reach(replicas);
             (after, replicas, grows)
         });
         let grows = reach.is_some_and(|(_, _, grows)| grows) && ledger.rolling(id).is_none();
