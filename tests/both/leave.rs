@@ -89,7 +89,15 @@ fn before_it_is_approved_nothing_of_a_commit_is_in_force_and_what_runs_is_looked
         let trace = shop.trace_at_rest("web").await;
         trace.leave_out();
         shop.verb(&["restart", "web"]);
-        shop.until_note("web", "RolloutCompleted", "10 of 10").await;
+        shop.until("the restart to be over", || {
+            let web = shop.get("deployment/web");
+            let (spec, status) = (&web["spec"], &web["status"]);
+            spec["template"]["metadata"]["annotations"]["tidegate.dev/restarted-at"].is_string()
+                && spec["minReadySeconds"].is_null()
+                && status["updatedReplicas"] == 10
+                && status["replicas"] == 10
+        })
+        .await;
         let second = shop.push(
             "web 2",
             &[

@@ -46,16 +46,7 @@ fn policy(dice: &mut Dice) -> Policy {
     };
     let order = dice.pick(&[None, None, Some(Order::SurgeFirst), Some(Order::StopFirst)]);
     let seconds = |dice: &mut Dice| Duration::from_secs(dice.pick(&[0, 0, 1, 4, 15]));
-    let approval = dice.pick(&[
-        Approval::None,
-        Approval::None,
-        Approval::None,
-        Approval::Before,
-        Approval::EveryBatch,
-        Approval::BeforeFull,
-    ]);
     Policy {
-        approval,
         strategy: if dice.chance(3) {
             Mode::Native
         } else {
@@ -75,6 +66,19 @@ fn policy(dice: &mut Dice) -> Policy {
         },
         ..Policy::default()
     }
+}
+
+/// Thrown apart, so that the other throws of a history are what they are without.
+fn approval(chance: u64) -> Approval {
+    let mut dice = Dice::new(!chance);
+    dice.pick(&[
+        Approval::None,
+        Approval::None,
+        Approval::None,
+        Approval::Before,
+        Approval::EveryBatch,
+        Approval::BeforeFull,
+    ])
 }
 
 fn behaviour(dice: &mut Dice) -> Behaviour {
@@ -107,7 +111,10 @@ impl World {
             deadline: dice.pick(&[600, 600, 100, 2_147_483_647]),
             strategy: strategy(&mut dice),
             paused: false,
-            policy: policy(&mut dice),
+            policy: Policy {
+                approval: approval(story.workload),
+                ..policy(&mut dice)
+            },
             config: 0,
         };
         let is_new = dice.chance(4);
@@ -222,7 +229,12 @@ impl World {
             }
             6 => {
                 let policy = policy(&mut self.dice);
-                self.commit(|manifest| manifest.policy = policy);
+                self.commit(|manifest| {
+                    manifest.policy = Policy {
+                        approval: manifest.policy.approval,
+                        ..policy
+                    };
+                });
             }
             7 => {
                 let image = self.git.goal_manifest.image as usize;

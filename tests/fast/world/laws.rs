@@ -113,7 +113,7 @@ impl World {
             return;
         };
         if let Some(proof) = new_evidence(before, kept) {
-            self.judge_evidence(live, proof, seen, self.watch(before));
+            self.judge_evidence(live, proof, seen, self.watch(before, kept));
         }
         self.judge_leave(live, before, kept, made.reason);
         let failed = |phase| matches!(phase, Phase::Failed | Phase::RollbackFailed);
@@ -160,10 +160,16 @@ impl World {
     }
 
     /// Seconds that the open batch, or the last watch, has to last.
-    fn watch(&self, before: Option<&Checkpoint>) -> i64 {
+    fn watch(&self, before: Option<&Checkpoint>, kept: &Checkpoint) -> i64 {
         let goal = &self.git.goal;
         let monitored = before.is_some_and(|before| before.phase == Phase::Monitoring);
-        let is_promoted = before.is_some_and(|before| before.batch < goal.leave.promoted);
+        // Replicas that change may leave the number of the batch that opens as it was.
+        let coming = if kept.phase == Phase::Progressing {
+            kept.batch
+        } else {
+            kept.batch + 1
+        };
+        let is_promoted = coming <= goal.leave.promoted;
         let watch = match (monitored, is_promoted) {
             (true, _) => goal.policy.monitor,
             (false, true) => Duration::ZERO,
