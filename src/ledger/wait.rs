@@ -33,7 +33,7 @@ impl Wait {
         if self.batch <= 1 {
             format!("{}/rollout", self.commit)
         } else {
-            format!("{}/{id}/{}", self.commit, self.batch)
+            promotion(&self.commit, id, Some(self.batch))
         }
     }
 }

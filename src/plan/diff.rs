@@ -18,12 +18,13 @@ pub struct FieldChange {
     pub to: Option<Value>,
 }
 
-/// Annotations that a commit changes without changing the object.
-const OURS: [&str; 4] = [
+/// Annotations that change without the object: ours, and the count of a DaemonSet's templates.
+const ASIDE: [&str; 5] = [
     mark::COMMIT,
     mark::SOURCE_PATH,
     mark::OWNER,
     mark::CHANGE_CAUSE,
+    "deprecated.daemonset.template.generation",
 ];
 
 /// What stands for a value of a Secret.
@@ -42,9 +43,6 @@ pub fn diff(before: &Object, after: &Object) -> Vec<FieldChange> {
     changes.sort_by_key(|change| (!change.path.ends_with(".image"), change.path.clone()));
     changes
 }
-
-/// Annotation in which the API server counts the templates of a DaemonSet.
-const GENERATION: &str = "deprecated.daemonset.template.generation";
 
 /// Hides what may hold a value of a Secret; an annotation may be a copy of the whole manifest.
 fn conceal(change: &mut FieldChange) {
@@ -68,9 +66,7 @@ fn shown(object: &Object) -> Value {
         meta.retain(|key, _| key == "labels" || key == "annotations");
         if let Some(annotations) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
             annotations.retain(|key, _| {
-                !OURS.contains(&key.as_str())
-                    && !key.starts_with("deployment.kubernetes.io/")
-                    && key != GENERATION
+                !ASIDE.contains(&key.as_str()) && !key.starts_with("deployment.kubernetes.io/")
             });
         }
         if let Some(labels) = meta.get_mut("labels").and_then(Value::as_object_mut) {

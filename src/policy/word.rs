@@ -269,6 +269,16 @@ impl Provenance {
 }
 
 impl Policy {
+    /// Says whether a person or the clock may have to let a batch open.
+    #[must_use]
+    pub fn asks_for_leave(&self) -> bool {
+        let by_steps = match &self.batches {
+            Batches::Own | Batches::Size(_) => false,
+            Batches::Steps(steps) => steps.iter().any(|step| step.approval),
+        };
+        by_steps || self.approval != Approval::None || !self.windows.is_empty()
+    }
+
     /// Returns what goes first; `None` where that is left to the workload's own strategy.
     #[must_use]
     pub fn order_in_force(&self) -> Option<Order> {

@@ -56,8 +56,7 @@ impl Tick<'_> {
 
     /// Pods of a DaemonSet, where so many may be new: those that do not serve first, then as many
     /// as the nodes without one allow, those with a failed pod that is put up with apart. Nodes that
-    /// carry the canary label go first, then those of
-    /// the zones that have the fewest new pods.
+    /// carry the canary label go first, then those of the zones that have the fewest new pods.
     fn on_nodes(&self, may_be_new: u32, put_up_with: u32) -> Vec<&Pod> {
         let (live, replicas) = (self.live, self.live.replicas);
         let may_be_away = own(self.goal.strategy, replicas).unavailable;

@@ -158,6 +158,9 @@ impl App {
         let ledger = &self.book.ledger;
         let commit = &tip.revision.id;
         let policy = &wanted.policy.as_ref()?.policy;
+        if !policy.asks_for_leave() {
+            return None;
+        }
         let probe = self.probes.get(&(id.clone(), wanted.hash.clone()));
         let runs = ledger.rolling(id).map(|kept| &kept.write.template);
         let entry = ledger.inventory.get(id);

@@ -136,11 +136,12 @@ impl App {
     pub(super) fn is_repair(&mut self, id: &ObjectId, set: &Set) -> bool {
         if let Some(kept) = self.book.ledger.rolling(id) {
             // A newer template that takes over brings back nothing.
-            let wanted = set
-                .get(id)
-                .and_then(|wanted| self.wanted_template(id, wanted));
-            let is_same = wanted.is_none_or(|wanted| wanted == kept.write.template);
-            return kept.is_repair && is_same;
+            let is_same = || {
+                let wanted = set.get(id);
+                let wanted = wanted.and_then(|wanted| self.wanted_template(id, wanted));
+                wanted.is_none_or(|wanted| wanted == kept.write.template)
+            };
+            return kept.is_repair && is_same();
         }
         match self.standing(id, set) {
             Standing::Drifted => true,

@@ -122,6 +122,9 @@ impl App {
     /// before, but for the stamp.
     pub(super) fn is_restart_alone(&self, id: &ObjectId, set: &Set) -> bool {
         let ledger = &self.book.ledger;
+        if !ledger.restarts.contains_key(id) {
+            return false;
+        }
         let Some(probe) = self.probes.get(&(id.clone(), set[id].hash.clone())) else {
             return false;
         };
@@ -134,7 +137,7 @@ impl App {
             before.set(&["spec", "template"], engagement.template.clone());
         }
         let content = |object: &Object| Workload(object).content_digest();
-        ledger.restarts.contains_key(id) && content(&before) == content(&probe.object)
+        content(&before) == content(&probe.object)
     }
 
     /// Says whether a template that failed differs from one that succeeded in its stamp alone:
